@@ -1,0 +1,393 @@
+//! The ledger: durable state behind commands, each one atomic write of at most 25 items.
+//!
+//! A command answers [`Answer`]: somebody else's progress is an answer, not an error. Every conditional write carries the
+//! caller's nonce, so that a repeated write that had succeeded the first time answers `AlreadyMine`. Lists (`due`,
+//! documents) may be stale and never decide anything.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::event::{Event, Signal};
+use crate::ids::{AccountRef, ConnectionId, PersonKey, RunId, SignalKey};
+use crate::journal::{Chain, Draft, Entry};
+use crate::plan::Goal;
+use crate::review::{Review, ReviewState};
+use crate::run::Run;
+
+/// What became of a conditional command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer<T> {
+    /// We did it.
+    Won(T),
+    /// We had done it before.
+    AlreadyMine(T),
+    /// Somebody else holds or did it; who.
+    Lost(String),
+    /// What we knew is out of date: read again.
+    Stale,
+}
+
+impl<T> Answer<T> {
+    /// The value when the command's effect stands in our name.
+    pub fn mine(self) -> Option<T> {
+        match self {
+            Self::Won(value) | Self::AlreadyMine(value) => Some(value),
+            Self::Lost(_) | Self::Stale => None,
+        }
+    }
+}
+
+/// The store failed; nothing is known about the command's effect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// It did not answer as it should; worth another try.
+    #[error("the ledger is unavailable: {0}")]
+    Unavailable(String),
+    /// It slowed us down; worth another try a little later.
+    #[error("the ledger asks us to slow down")]
+    Throttled,
+    /// What it holds cannot be read; a newer version wrote it, or it was damaged.
+    #[error("unreadable item {item}: {why}")]
+    Corrupt {
+        /// The item.
+        item: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// What is claimed before it is worked on, so that two workers never act on it together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockKey {
+    /// An account.
+    Account(AccountRef),
+    /// A normalised sign-in name, while no link says whose it is.
+    Login(String),
+}
+
+impl std::fmt::Display for LockKey {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Account(account) => write!(out, "account {account}"),
+            Self::Login(login) => write!(out, "login {login}"),
+        }
+    }
+}
+
+/// Who claims, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// One worker's one invocation.
+    pub name: String,
+    /// The end of the lease.
+    pub until: Timestamp,
+}
+
+/// A claim that we hold: its fence grows with every new claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// What is claimed.
+    pub key: LockKey,
+    /// The fence.
+    pub fence: u64,
+    /// By whom, until when.
+    pub holder: Holder,
+}
+
+/// An event in an account's inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxRow {
+    /// Its place.
+    pub seq: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// An account's inbox as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inbox {
+    /// Whose.
+    pub account: AccountRef,
+    /// The version that a conditional write names.
+    pub version: u64,
+    /// The newest place given out.
+    pub seq: u64,
+    /// Everything up to here is dealt with.
+    pub drained: u64,
+    /// Failed tries to drain it.
+    pub attempts: u32,
+    /// What is not yet dealt with, in order.
+    pub rows: Vec<InboxRow>,
+}
+
+/// What was made of an event that was read from an inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disposition {
+    /// It opened a run, or joined it as a trigger.
+    Run(RunId),
+    /// Nothing was to be done; why.
+    Nothing(String),
+}
+
+/// An accepted event as the ledger keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredEvent {
+    /// The event.
+    pub event: Event,
+    /// The signal it was read from.
+    pub signal: Signal,
+    /// Its place in its account's inbox; none when it names no account.
+    pub seq: Option<u64>,
+    /// What was made of it, once decided.
+    pub disposition: Option<Disposition>,
+}
+
+/// A run that we hold, with the ends of its journal sequences. Each sequence may be written independently of the others.
+#[derive(Clone, Debug)]
+pub struct RunClaim {
+    /// The run as last read or saved.
+    pub run: Run,
+    /// The version that the next write of the run names.
+    pub version: u64,
+    /// By whom, until when.
+    pub holder: Holder,
+    /// The ends of the sequences.
+    pub heads: BTreeMap<ConnectionId, Head>,
+}
+
+/// The end of one journal sequence under our fence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The sequence so far.
+    pub chain: Chain,
+    /// The version that the next write names.
+    pub version: u64,
+}
+
+/// Something that became due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// An account has events that nobody dealt with.
+    Account(AccountRef),
+    /// A run waits to go on.
+    Run(RunId),
+}
+
+/// How a run is written back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settle {
+    /// We go on working on it: `due_at` guards against our death.
+    Keep,
+    /// We let go; it goes on at this moment.
+    Park(Timestamp),
+    /// We let go until somebody decides; nothing is due.
+    Hold,
+    /// It has ended; the goal is free for another run.
+    Finish,
+}
+
+/// A reservation of one place in a limited window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// What is limited: `cut/sf-us`.
+    pub key: String,
+    /// The start of the window.
+    pub window: Timestamp,
+    /// How many places the window has.
+    pub limit: u32,
+    /// Who takes one: reserving the same again takes no second place.
+    pub member: String,
+}
+
+/// A small document that stands by itself: a link, a switch, a plan, a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Which.
+    pub id: String,
+    /// Its content.
+    pub body: Value,
+    /// The version that a conditional write names.
+    pub version: u64,
+}
+
+/// Durable state.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Takes an event once: event key, inbox row and the account's sequence number in one write; the account becomes due at
+    /// `due_at` unless somebody drains it before. `Lost` means that the event was accepted before, by somebody or by us.
+    async fn accept(
+        &self,
+        event: &Event,
+        signal: &Signal,
+        due_at: Timestamp,
+        nonce: &str,
+    ) -> Result<Answer<()>, LedgerError>;
+
+    /// An accepted event.
+    async fn event(&self, key: &SignalKey) -> Result<Option<StoredEvent>, LedgerError>;
+
+    /// Claims everything or nothing. Keys that the same holder has are renewed.
+    async fn claim(
+        &self,
+        keys: &[LockKey],
+        holder: &Holder,
+        now: Timestamp,
+    ) -> Result<Answer<Vec<Lock>>, LedgerError>;
+
+    /// Lets go. Locks that are no longer ours are left alone.
+    async fn release(&self, locks: &[Lock]) -> Result<(), LedgerError>;
+
+    /// Lets an account go only when its inbox is as it was read: `Stale` means that there is more to drain, and the claim
+    /// stays ours. `due_at` is when to look again, for an account whose draining failed (`attempts` counts that).
+    async fn release_account(
+        &self,
+        lock: &Lock,
+        inbox: &Inbox,
+        due_at: Option<Timestamp>,
+    ) -> Result<Answer<()>, LedgerError>;
+
+    /// Reads an account's inbox.
+    async fn inbox(&self, account: &AccountRef) -> Result<Inbox, LedgerError>;
+
+    /// Marks rows as dealt with although no run comes of them. Answers the inbox as it is then.
+    async fn drain(
+        &self,
+        lock: &Lock,
+        inbox: &Inbox,
+        upto: u64,
+        why: &str,
+    ) -> Result<Answer<Inbox>, LedgerError>;
+
+    /// Opens a run, claimed by the holder, and marks the rows that asked for it as dealt with. `Lost` names the run that is
+    /// open for that person and goal.
+    async fn open(
+        &self,
+        run: &Run,
+        holder: &Holder,
+        lock: &Lock,
+        inbox: &Inbox,
+        upto: u64,
+    ) -> Result<Answer<(RunClaim, Inbox)>, LedgerError>;
+
+    /// Opens a run that a person asked for, without an inbox.
+    async fn open_asked(&self, run: &Run, holder: &Holder)
+    -> Result<Answer<RunClaim>, LedgerError>;
+
+    /// Adds events to an open run as triggers, and marks their rows as dealt with.
+    async fn join(
+        &self,
+        run: &RunId,
+        lock: &Lock,
+        inbox: &Inbox,
+        upto: u64,
+    ) -> Result<Answer<Inbox>, LedgerError>;
+
+    /// The events that joined a run after its opening.
+    async fn triggers(&self, run: &RunId) -> Result<Vec<SignalKey>, LedgerError>;
+
+    /// The open run of a person and goal.
+    async fn open_run(&self, person: &PersonKey, goal: Goal) -> Result<Option<RunId>, LedgerError>;
+
+    /// A run, for reading.
+    async fn run(&self, id: &RunId) -> Result<Option<Run>, LedgerError>;
+
+    /// Runs, newest first; of one person when given.
+    async fn runs(&self, person: Option<&PersonKey>, most: usize) -> Result<Vec<Run>, LedgerError>;
+
+    /// Claims a run and the ends of its journal sequences; every earlier holder's writes fail from now on.
+    async fn claim_run(
+        &self,
+        id: &RunId,
+        holder: &Holder,
+        now: Timestamp,
+    ) -> Result<Answer<RunClaim>, LedgerError>;
+
+    /// Writes entries at the end of one sequence, under the fence of the run and, when given, of the account's lock.
+    /// `nonce` makes a repetition recognisable.
+    async fn append(
+        &self,
+        head: &mut Head,
+        lock: Option<&Lock>,
+        drafts: Vec<Draft>,
+        at: Timestamp,
+        salt: &[u8],
+        nonce: &str,
+    ) -> Result<Answer<Vec<Entry>>, LedgerError>;
+
+    /// Writes the run back under the claim's fence.
+    async fn settle(
+        &self,
+        claim: &mut RunClaim,
+        how: Settle,
+        nonce: &str,
+    ) -> Result<Answer<()>, LedgerError>;
+
+    /// All entries of a run, by sequence and place.
+    async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError>;
+
+    /// What is due. May be stale.
+    async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<Due>, LedgerError>;
+
+    /// Takes a place in a window. `Lost` says how many are taken.
+    async fn reserve(&self, reservation: &Reservation) -> Result<Answer<()>, LedgerError>;
+
+    /// Opens a review; a second opening of the same is `AlreadyMine`.
+    async fn open_review(&self, review: &Review) -> Result<Answer<()>, LedgerError>;
+
+    /// A review.
+    async fn review(&self, id: &crate::ids::ReviewId) -> Result<Option<Review>, LedgerError>;
+
+    /// Decides a review, once, while it is open and bound to this plan hash; wakes its run.
+    async fn approve(
+        &self,
+        id: &crate::ids::ReviewId,
+        plan_hash: &crate::ids::Digest,
+        decision: &ReviewState,
+        now: Timestamp,
+    ) -> Result<Answer<()>, LedgerError>;
+
+    /// Reads a document.
+    async fn document(&self, kind: &str, id: &str) -> Result<Option<Document>, LedgerError>;
+
+    /// Writes a document, replacing what is there.
+    async fn put_document(&self, kind: &str, id: &str, body: &Value) -> Result<(), LedgerError>;
+
+    /// Writes a document if there is none: `Lost` otherwise.
+    async fn add_document(
+        &self,
+        kind: &str,
+        id: &str,
+        body: &Value,
+        nonce: &str,
+    ) -> Result<Answer<()>, LedgerError>;
+
+    /// Removes a document.
+    async fn remove_document(&self, kind: &str, id: &str) -> Result<(), LedgerError>;
+
+    /// All documents of a kind, in order of id. May be stale.
+    async fn documents(&self, kind: &str, most: usize) -> Result<Vec<Document>, LedgerError>;
+}
+
+/// Kinds of documents, so that no two rooms use one name for two things.
+pub mod documents {
+    /// Account → person.
+    pub const LINK: &str = "link";
+    /// Sign-in name or address → person, for the operator's look-ups.
+    pub const NAME: &str = "name";
+    /// Stop switches, by what they stop.
+    pub const PAUSE: &str = "pause";
+    /// Plans that a person may name, by hash.
+    pub const PLAN: &str = "plan";
+    /// Messages and events that could not be dealt with.
+    pub const DEAD: &str = "dead";
+    /// Things that need somebody's attention.
+    pub const FINDING: &str = "finding";
+    /// Configurations by digest, as runs pin them.
+    pub const CONFIG: &str = "config";
+}

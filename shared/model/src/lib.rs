@@ -1,0 +1,49 @@
+//! The nouns of Rollcall and the traits between its rooms.
+//!
+//! Everything here is data or a trait: no I/O, no clock, no randomness. A signal becomes an [`Event`]; the event opens a
+//! [`Run`] for one [`Person`] and one [`Goal`]; the run's [`RunPlan`] names stages; each stage is planned as [`Change`]s,
+//! whose effects are journalled as [`Entry`]s. The [`Ledger`], [`Queue`], [`Files`], [`Connector`] and [`Signer`] traits are
+//! what the engine knows of the outside.
+
+pub mod action;
+pub mod connector;
+pub mod digest;
+pub mod event;
+pub mod failure;
+pub mod files;
+pub mod ids;
+pub mod journal;
+pub mod ledger;
+pub mod outcome;
+pub mod person;
+pub mod plan;
+pub mod queue;
+pub mod review;
+pub mod run;
+pub mod signer;
+pub mod transport;
+
+pub use action::{Action, ActionCatalogue, EffectClass, Planned};
+pub use connector::{
+    AccountQuery, AccountSearch, Applied, Call, Completeness, Connector, MatchKey, Observation,
+    State, SubjectRead,
+};
+pub use event::{Event, EventKind, Lane, Signal, SignalBody, SignalFormat};
+pub use failure::{Executed, Failure, FailureClass};
+pub use files::{FileError, Files};
+pub use ids::{AccountRef, ConnectionId, Digest, PersonKey, ReviewId, RunId, SignalKey};
+pub use journal::{Chain, Entry, EntryKind};
+pub use ledger::{Answer, Ledger, LedgerError};
+pub use outcome::Outcome;
+pub use person::{Account, AccountClass, Manager, Person, SourceState};
+pub use plan::{
+    Change, ChangeKey, Goal, RunPlan, StagePlan, StageSpec, StepSpec, TellMoment, TellSpec,
+};
+pub use queue::{Delivery, Message, Queue, QueueError};
+pub use review::{Review, ReviewState};
+pub use run::{ChangeRecord, Run, RunState};
+pub use signer::{Signature, Signer, SignerError};
+pub use transport::{HttpRequest, HttpResponse, Transport, TransportError};
+
+/// Instants are jiff timestamps, cut to whole milliseconds by the runtime's clock, because both ledgers store milliseconds.
+pub use jiff::Timestamp;

@@ -1,0 +1,194 @@
+//! A run: one goal for one person, from opening to receipt.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ConnectionId, Digest, ReviewId, RunId, SignalKey};
+use crate::outcome::Outcome;
+use crate::person::Person;
+use crate::plan::{Change, RunPlan, StagePlan};
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum RunState {
+    /// Work is going on or due.
+    Open,
+    /// It waits until a moment; why.
+    Waiting {
+        /// When it goes on.
+        until: Timestamp,
+        /// What it waits for.
+        why: String,
+    },
+    /// A stage waits for a decision.
+    Held {
+        /// The review.
+        review: ReviewId,
+    },
+    /// Every change is green.
+    Done,
+    /// It ended with something not green; what.
+    Incomplete {
+        /// The first thing that is not green.
+        why: String,
+    },
+    /// The source no longer says so.
+    Superseded {
+        /// What the source says now.
+        why: String,
+    },
+    /// A person's plan moved, or a review was refused or ran out.
+    Refused {
+        /// Why.
+        why: String,
+    },
+}
+
+impl RunState {
+    /// True when the run has ended.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Done | Self::Incomplete { .. } | Self::Superseded { .. } | Self::Refused { .. }
+        )
+    }
+
+    /// The state's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Open => "Open",
+            Self::Waiting { .. } => "Waiting",
+            Self::Held { .. } => "Held",
+            Self::Done => "Done",
+            Self::Incomplete { .. } => "Incomplete",
+            Self::Superseded { .. } => "Superseded",
+            Self::Refused { .. } => "Refused",
+        }
+    }
+
+    /// Why, where the state has a reason.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Waiting { why, .. }
+            | Self::Incomplete { why }
+            | Self::Superseded { why }
+            | Self::Refused { why } => Some(why),
+            _ => None,
+        }
+    }
+}
+
+/// What became of one change, with its times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeRecord {
+    /// The change as planned.
+    pub change: Change,
+    /// Its end so far.
+    pub outcome: Outcome,
+    /// When work on it began.
+    pub started_at: Timestamp,
+    /// When its outcome was known.
+    pub ended_at: Timestamp,
+    /// The vendor's request id of the write.
+    pub request_id: Option<String>,
+}
+
+/// One goal for one person. The ledger keeps it whole and replaces it only under the claimer's fence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Identity.
+    pub id: RunId,
+    /// What it may do.
+    pub plan: RunPlan,
+    /// The run plan's hash.
+    pub plan_hash: Digest,
+    /// The stage plan that a person named with `apply`; the stage is refused when the world moved.
+    pub bound: Option<StagePlan>,
+    /// The person as the source last described them.
+    pub person: Person,
+    /// Where it stands.
+    pub state: RunState,
+    /// Index of the stage at work; equal to the number of stages when all are through.
+    pub stage: usize,
+    /// Tries of the present stage so far.
+    pub attempts: u32,
+    /// Automatic plans made again because the world moved, in the present stage.
+    pub replans: u32,
+    /// The present stage's plan as last made.
+    pub stage_plan: Option<StagePlan>,
+    /// Hash of each stage's plan that was applied, by stage.
+    pub stage_hashes: BTreeMap<String, Digest>,
+    /// What became of each change, in order of first planning; messages included.
+    pub changes: Vec<ChangeRecord>,
+    /// Per connection: when the last of its cut changes was green.
+    pub cut_at: BTreeMap<ConnectionId, Timestamp>,
+    /// The events that asked for it, first first.
+    pub triggers: Vec<SignalKey>,
+    /// The first event's own time.
+    pub event_at: Timestamp,
+    /// When the first event's door had it.
+    pub received_at: Timestamp,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When the present stage became or becomes due.
+    pub stage_due_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Key of the pseudonyms in its receipt, hexadecimal; goes when the ledger's retention ends.
+    pub salt: String,
+    /// Name of its receipt in the files.
+    pub receipt: Option<String>,
+    /// What happened on the way, for the story.
+    pub notes: Vec<Note>,
+}
+
+/// A line of the story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub text: String,
+}
+
+impl Run {
+    /// The record of a change by its key.
+    pub fn record(&self, key: &crate::plan::ChangeKey) -> Option<&ChangeRecord> {
+        self.changes
+            .iter()
+            .find(|record| record.change.key() == *key)
+    }
+
+    /// Adds or replaces the record of a change.
+    pub fn put_record(&mut self, record: ChangeRecord) {
+        let key = record.change.key();
+        match self.changes.iter_mut().find(|old| old.change.key() == key) {
+            Some(old) => *old = record,
+            None => self.changes.push(record),
+        }
+    }
+
+    /// Adds a line to the story.
+    pub fn note(&mut self, at: Timestamp, text: impl Into<String>) {
+        self.notes.push(Note {
+            at,
+            text: text.into(),
+        });
+    }
+
+    /// Milliseconds from the door's receipt to the cut, by connection.
+    pub fn time_to_cut_ms(&self) -> BTreeMap<ConnectionId, i64> {
+        self.cut_at
+            .iter()
+            .map(|(connection, at)| {
+                (
+                    connection.clone(),
+                    at.as_millisecond() - self.received_at.as_millisecond(),
+                )
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,180 @@
+//! The standard objects that the first stages of an offboarding touch.
+//!
+//! Fields, key prefixes and supported calls follow the vendor's Object Reference, page by page: User, UserLogin,
+//! AuthSession, OauthToken, Organization, Profile, UserRole, UserLicense, PermissionSet, PermissionSetAssignment, Account.
+
+use super::schema::{Field, Kind, Object, Schema};
+
+/// A line of a field table: name, type, flags.
+///
+/// Types: `id`, `text`, `email`, `bool`, `int`, `time`, `pick:A|B`, `ref:Object[|Object]`. Flags: `c` createable, `u`
+/// updateable, `n` nillable, `x` not filterable.
+type Line = (&'static str, &'static str, &'static str);
+
+const USER: &[Line] = &[
+    ("Id", "id", ""),
+    ("Username", "text", "cu"),
+    ("Email", "email", "cu"),
+    ("FirstName", "text", "cun"),
+    ("LastName", "text", "cu"),
+    ("Name", "text", ""),
+    ("Alias", "text", "cu"),
+    ("FederationIdentifier", "text", "cun"),
+    ("EmployeeNumber", "text", "cun"),
+    ("CompanyName", "text", "cun"),
+    ("Department", "text", "cun"),
+    ("Title", "text", "cun"),
+    ("IsActive", "bool", "cu"),
+    ("UserType", "text", ""),
+    ("ProfileId", "ref:Profile", "cu"),
+    ("UserRoleId", "ref:UserRole", "cun"),
+    ("ManagerId", "ref:User", "cun"),
+    ("DelegatedApproverId", "ref:User", "cun"),
+    ("TimeZoneSidKey", "pick:America/Los_Angeles|America/New_York|Asia/Tokyo|Europe/Berlin|Europe/London|Europe/Paris|GMT", "cu"),
+    ("LocaleSidKey", "pick:de_DE|en_GB|en_US|fr_FR|ja_JP", "cu"),
+    ("LanguageLocaleKey", "pick:de|en_GB|en_US|fr|ja", "cu"),
+    ("EmailEncodingKey", "pick:ISO-8859-1|UTF-8", "cu"),
+    ("LastLoginDate", "time", "n"),
+    ("CreatedDate", "time", ""),
+    ("LastModifiedDate", "time", ""),
+    ("LastModifiedById", "ref:User", ""),
+    ("SystemModstamp", "time", ""),
+];
+const USER_LOGIN: &[Line] = &[
+    ("Id", "id", ""),
+    ("UserId", "ref:User", ""),
+    ("IsFrozen", "bool", "u"),
+    ("IsPasswordLocked", "bool", "u"),
+    ("LastModifiedDate", "time", ""),
+    ("LastModifiedById", "ref:User", ""),
+];
+const AUTH_SESSION: &[Line] = &[
+    ("Id", "id", ""),
+    ("UsersId", "ref:User", ""),
+    ("SessionType", "text", ""),
+    ("LoginType", "text", ""),
+    ("ParentId", "ref:AuthSession", "n"),
+    ("NumSecondsValid", "int", ""),
+    ("SourceIp", "text", ""),
+    ("IsCurrent", "bool", "x"),
+    ("SessionSecurityLevel", "text", "n"),
+    ("CreatedDate", "time", ""),
+    ("LastModifiedDate", "time", ""),
+];
+const OAUTH_TOKEN: &[Line] = &[
+    ("Id", "id", ""),
+    ("UserId", "ref:User", ""),
+    ("AppName", "text", ""),
+    ("AppMenuItemId", "text", "n"),
+    ("DeleteToken", "text", "x"),
+    ("LastUsedDate", "time", "n"),
+    ("UseCount", "int", ""),
+    ("CreatedDate", "time", ""),
+];
+const ORGANIZATION: &[Line] = &[
+    ("Id", "id", ""),
+    ("Name", "text", ""),
+    ("IsSandbox", "bool", ""),
+    ("InstanceName", "text", ""),
+    ("OrganizationType", "text", ""),
+];
+const PROFILE: &[Line] = &[
+    ("Id", "id", ""),
+    ("Name", "text", ""),
+    ("UserType", "text", ""),
+    ("UserLicenseId", "ref:UserLicense", ""),
+    ("PermissionsModifyAllData", "bool", ""),
+    ("PermissionsManageUsers", "bool", ""),
+];
+const USER_ROLE: &[Line] = &[("Id", "id", ""), ("Name", "text", ""), ("DeveloperName", "text", ""), ("ParentRoleId", "text", "n")];
+const USER_LICENSE: &[Line] = &[
+    ("Id", "id", ""),
+    ("Name", "text", ""),
+    ("MasterLabel", "text", ""),
+    ("LicenseDefinitionKey", "text", ""),
+    ("Status", "text", ""),
+    ("TotalLicenses", "int", ""),
+    // Not filterable since API 64.0.
+    ("UsedLicenses", "int", "x"),
+];
+const PERMISSION_SET: &[Line] = &[
+    ("Id", "id", ""),
+    ("Name", "text", ""),
+    ("Label", "text", ""),
+    ("IsOwnedByProfile", "bool", ""),
+    ("ProfileId", "ref:Profile", "n"),
+    ("PermissionsModifyAllData", "bool", ""),
+    ("PermissionsManageUsers", "bool", ""),
+];
+const PERMISSION_SET_ASSIGNMENT: &[Line] = &[
+    ("Id", "id", ""),
+    ("AssigneeId", "ref:User", "c"),
+    ("PermissionSetId", "ref:PermissionSet", "c"),
+    ("PermissionSetGroupId", "text", "cn"),
+    ("ExpirationDate", "time", "cun"),
+    ("IsActive", "bool", ""),
+    ("IsRevoked", "bool", ""),
+];
+const ACCOUNT: &[Line] = &[
+    ("Id", "id", ""),
+    ("Name", "text", "cu"),
+    ("OwnerId", "ref:User", "cu"),
+    ("CreatedDate", "time", ""),
+    ("LastModifiedDate", "time", ""),
+    ("LastModifiedById", "ref:User", ""),
+];
+
+/// What every org starts with.
+pub(super) fn standard() -> Schema {
+    let mut schema = Schema::default();
+    // The last column: s setup, c create, u update, d delete, r retrieve by id.
+    for (name, prefix, fields, may) in [
+        ("User", "005", USER, "scur"),
+        ("UserLogin", "0Yw", USER_LOGIN, "sur"),
+        ("AuthSession", "0Ak", AUTH_SESSION, "sdr"),
+        ("OauthToken", "0CQ", OAUTH_TOKEN, "s"),
+        ("Organization", "00D", ORGANIZATION, "r"),
+        ("Profile", "00e", PROFILE, "sr"),
+        ("UserRole", "00E", USER_ROLE, "sr"),
+        ("UserLicense", "100", USER_LICENSE, "sr"),
+        ("PermissionSet", "0PS", PERMISSION_SET, "sr"),
+        ("PermissionSetAssignment", "0Pa", PERMISSION_SET_ASSIGNMENT, "scudr"),
+        ("Account", "001", ACCOUNT, "cudr"),
+    ] {
+        schema.add(Object {
+            name: name.to_owned(),
+            prefix: prefix.to_owned(),
+            fields: fields.iter().map(field).collect(),
+            setup: may.contains('s'),
+            createable: may.contains('c'),
+            updateable: may.contains('u'),
+            deletable: may.contains('d'),
+            retrieveable: may.contains('r'),
+        });
+    }
+    schema
+}
+
+fn field(&(name, kind, flags): &Line) -> Field {
+    let list = |rest: &str| rest.split('|').map(str::to_owned).collect::<Vec<_>>();
+    let kind = match kind.split_once(':') {
+        Some(("pick", values)) => Kind::Picklist(list(values)),
+        Some(("ref", to)) => Kind::Reference { to: list(to), relationship: name.strip_suffix("Id").unwrap_or(name).to_owned() },
+        _ => match kind {
+            "id" => Kind::Id,
+            "email" => Kind::Email,
+            "bool" => Kind::Boolean,
+            "int" => Kind::Int,
+            "time" => Kind::DateTime,
+            _ => Kind::Text,
+        },
+    };
+    Field {
+        name: name.to_owned(),
+        kind,
+        createable: flags.contains('c'),
+        updateable: flags.contains('u'),
+        nillable: flags.contains('n'),
+        filterable: !flags.contains('x'),
+    }
+}

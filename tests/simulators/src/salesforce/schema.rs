@@ -1,0 +1,141 @@
+//! The objects an org knows: their fields and what the API may do to them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+/// What a field holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kind {
+    Id,
+    Text,
+    Email,
+    Boolean,
+    Int,
+    DateTime,
+    /// Restricted when the list is not empty.
+    Picklist(Vec<String>),
+    /// Points at records of one of these objects, reached in SOQL by the relationship name.
+    Reference { to: Vec<String>, relationship: String },
+}
+
+/// One field.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "describe states each of these independently")]
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) createable: bool,
+    pub(super) updateable: bool,
+    pub(super) nillable: bool,
+    pub(super) filterable: bool,
+}
+
+/// One object.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "describe states each of these independently")]
+pub(super) struct Object {
+    pub(super) name: String,
+    pub(super) prefix: String,
+    pub(super) fields: Vec<Field>,
+    /// A setup object may not share a transaction with others.
+    pub(super) setup: bool,
+    pub(super) createable: bool,
+    pub(super) updateable: bool,
+    pub(super) deletable: bool,
+    /// Readable by id, not only through a query.
+    pub(super) retrieveable: bool,
+}
+
+impl Object {
+    /// The field of this name in any case.
+    pub(super) fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The reference field behind this relationship name in any case.
+    pub(super) fn relationship(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| matches!(&field.kind, Kind::Reference { relationship, .. } if relationship.eq_ignore_ascii_case(name)))
+    }
+
+    /// The entry in the list of objects.
+    pub(super) fn summary(&self, version: &str) -> Value {
+        let base = format!("/services/data/{version}/sobjects/{}", self.name);
+        json!({
+            "name": self.name, "label": self.name, "labelPlural": format!("{}s", self.name), "keyPrefix": self.prefix,
+            "custom": self.name.ends_with("__c"), "customSetting": false, "createable": self.createable, "updateable": self.updateable,
+            "deletable": self.deletable, "queryable": true, "retrieveable": self.retrieveable, "searchable": false,
+            "layoutable": false, "triggerable": !self.setup, "undeletable": false, "deprecatedAndHidden": false,
+            "associateEntityType": null, "associateParentEntity": null, "isInterface": false, "isSubtype": false,
+            "urls": { "sobject": base, "describe": format!("{base}/describe"), "rowTemplate": format!("{base}/{{ID}}") },
+        })
+    }
+
+    /// The answer of `describe`.
+    pub(super) fn describe(&self, version: &str) -> Value {
+        let mut whole = self.summary(version);
+        if let Some(map) = whole.as_object_mut() {
+            map.insert("fields".to_owned(), self.fields.iter().map(Field::describe).collect());
+            map.insert("childRelationships".to_owned(), json!([]));
+            map.insert("recordTypeInfos".to_owned(), json!([]));
+        }
+        whole
+    }
+}
+
+impl Field {
+    fn describe(&self) -> Value {
+        let (kind, soap) = match &self.kind {
+            Kind::Id => ("id", "tns:ID"),
+            Kind::Text => ("string", "xsd:string"),
+            Kind::Email => ("email", "xsd:string"),
+            Kind::Boolean => ("boolean", "xsd:boolean"),
+            Kind::Int => ("int", "xsd:int"),
+            Kind::DateTime => ("datetime", "xsd:dateTime"),
+            Kind::Picklist(_) => ("picklist", "xsd:string"),
+            Kind::Reference { .. } => ("reference", "tns:ID"),
+        };
+        let (to, relationship) = match &self.kind {
+            Kind::Reference { to, relationship } => (json!(to), json!(relationship)),
+            _ => (json!([]), Value::Null),
+        };
+        let values = match &self.kind {
+            Kind::Picklist(values) => values.iter().map(|value| json!({ "value": value, "label": value, "active": true, "defaultValue": false })).collect(),
+            _ => json!([]),
+        };
+        json!({
+            "name": self.name, "label": self.name, "type": kind, "soapType": soap, "custom": self.name.ends_with("__c"),
+            "createable": self.createable, "updateable": self.updateable, "nillable": self.nillable, "filterable": self.filterable,
+            "referenceTo": to, "relationshipName": relationship, "picklistValues": values,
+            "restrictedPicklist": matches!(&self.kind, Kind::Picklist(values) if !values.is_empty()),
+            "externalId": false, "idLookup": matches!(self.kind, Kind::Id) || self.name == "Username", "calculated": false,
+            "polymorphicForeignKey": matches!(&self.kind, Kind::Reference { to, .. } if to.len() > 1),
+        })
+    }
+}
+
+/// All objects of an org, by lower-case name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Schema(BTreeMap<String, Object>);
+
+impl Schema {
+    /// Adds or replaces an object.
+    pub(super) fn add(&mut self, object: Object) {
+        self.0.insert(object.name.to_ascii_lowercase(), object);
+    }
+
+    /// The object of this name in any case.
+    pub(super) fn get(&self, name: &str) -> Option<&Object> {
+        self.0.get(&name.to_ascii_lowercase())
+    }
+
+    /// All objects, by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Object> {
+        self.0.values()
+    }
+
+    /// The object whose records carry the id's key prefix.
+    pub(super) fn of_id(&self, id: &str) -> Option<&Object> {
+        self.0.values().find(|object| id.starts_with(&object.prefix))
+    }
+}

@@ -1,0 +1,301 @@
+//! What an org remembers, and the only ways to change it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::query::Cursor;
+use super::schema::Schema;
+use super::seed::ConnectedApp;
+use super::{Permission, ids, objects, time};
+
+/// One record. Keys that start with `_` are the simulator's own and no field of the object.
+pub(super) type Row = Map<String, Value>;
+
+/// Usernames taken in any org: the vendor holds them unique over all its orgs in the world, for ever. Clones share.
+#[derive(Clone, Debug, Default)]
+pub struct Usernames(Arc<Mutex<BTreeSet<String>>>);
+
+impl Usernames {
+    /// Takes a username; false when somebody has it.
+    pub fn claim(&self, username: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(username.to_lowercase())
+    }
+
+    fn release(&self, username: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&username.to_lowercase());
+    }
+}
+
+/// Switches a test turns.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) denied: BTreeSet<Permission>,
+    pub(super) daily_limit: u64,
+    pub(super) session_seconds: u64,
+    pub(super) calls_per_token: Option<u64>,
+    pub(super) page_size: usize,
+    pub(super) short_pages: bool,
+    pub(super) delete_tokens_work: bool,
+    pub(super) tokens_end_sessions: bool,
+}
+
+/// A step of the present transaction, kept to take it back.
+#[derive(Debug)]
+enum Undo {
+    Row(String, String, Option<Row>),
+    Deleted(String),
+    Username(String),
+}
+
+/// A place in the transaction to return to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Savepoint {
+    undo: usize,
+    effects: usize,
+}
+
+/// The org.
+#[derive(Debug)]
+pub(super) struct State {
+    /// The present moment: that of the call being answered.
+    pub(super) now: Timestamp,
+    pub(super) created: Timestamp,
+    pub(super) org_id: String,
+    pub(super) sandbox: bool,
+    pub(super) base_url: String,
+    pub(super) schema: Schema,
+    pub(super) settings: Settings,
+    pub(super) apps: BTreeMap<String, ConnectedApp>,
+    /// Access token to the id of its `AuthSession`.
+    pub(super) tokens: BTreeMap<String, String>,
+    pub(super) blockers: BTreeMap<String, Vec<(String, String)>>,
+    pub(super) cursors: BTreeMap<String, Cursor>,
+    pub(super) calls: Vec<(http::Method, String)>,
+    /// Effects of the present call, counted when it is committed.
+    pub(super) effects: Vec<&'static str>,
+    usernames: Usernames,
+    tables: BTreeMap<String, BTreeMap<String, Row>>,
+    deleted: BTreeSet<String>,
+    undo: Vec<Undo>,
+    numbers: BTreeMap<String, u64>,
+    /// API calls by hour since the epoch.
+    usage: BTreeMap<i64, u64>,
+}
+
+impl State {
+    pub(super) fn new(org_id: &str, sandbox: bool, now: Timestamp, usernames: Usernames) -> Self {
+        Self {
+            now,
+            created: now,
+            org_id: ids::id18(org_id).unwrap_or_else(|| org_id.to_owned()),
+            sandbox,
+            base_url: "https://corp-example.my.salesforce.com".to_owned(),
+            schema: objects::standard(),
+            settings: Settings {
+                denied: BTreeSet::new(),
+                daily_limit: 115_000,
+                session_seconds: 7200,
+                calls_per_token: None,
+                page_size: 2000,
+                short_pages: false,
+                delete_tokens_work: true,
+                tokens_end_sessions: true,
+            },
+            apps: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            blockers: BTreeMap::new(),
+            cursors: BTreeMap::new(),
+            calls: Vec::new(),
+            effects: Vec::new(),
+            usernames,
+            tables: BTreeMap::new(),
+            deleted: BTreeSet::new(),
+            undo: Vec::new(),
+            numbers: BTreeMap::new(),
+            usage: BTreeMap::new(),
+        }
+    }
+
+    /// True when the caller's user has this permission.
+    pub(super) fn allows(&self, permission: Permission) -> bool {
+        !self.settings.denied.contains(&permission)
+    }
+
+    /// A new id with this key prefix.
+    pub(super) fn next_id(&mut self, prefix: &str) -> String {
+        let number = self.numbers.entry(prefix.to_owned()).or_insert(0);
+        *number += 1;
+        ids::numbered(prefix, *number)
+    }
+
+    /// The records of an object, by id.
+    pub(super) fn rows(&self, object: &str) -> impl DoubleEndedIterator<Item = (&String, &Row)> {
+        self.tables.get(object).into_iter().flatten()
+    }
+
+    /// The records of an object from an id on.
+    pub(super) fn rows_from(&self, object: &str, id: &str) -> impl Iterator<Item = (&String, &Row)> {
+        self.tables.get(object).into_iter().flat_map(move |table| table.range(id.to_owned()..))
+    }
+
+    /// One record.
+    pub(super) fn row(&self, object: &str, id: &str) -> Option<&Row> {
+        self.tables.get(object)?.get(id)
+    }
+
+    /// A text field of one record.
+    pub(super) fn text(&self, object: &str, id: &str, field: &str) -> Option<&str> {
+        self.row(object, id)?.get(field)?.as_str()
+    }
+
+    /// True when a record of this id existed and was deleted.
+    pub(super) fn was_deleted(&self, id: &str) -> bool {
+        self.deleted.contains(id)
+    }
+
+    /// Ids of the records whose field holds this text.
+    pub(super) fn ids_where(&self, object: &str, field: &str, value: &str) -> Vec<String> {
+        self.rows(object).filter(|(_, row)| row.get(field).and_then(Value::as_str) == Some(value)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Writes a record whole.
+    pub(super) fn put(&mut self, object: &str, id: &str, row: Row) {
+        let before = self.tables.entry(object.to_owned()).or_default().insert(id.to_owned(), row);
+        self.undo.push(Undo::Row(object.to_owned(), id.to_owned(), before));
+    }
+
+    /// Writes some fields of a record that exists.
+    pub(super) fn set(&mut self, object: &str, id: &str, fields: Value) {
+        if let (Some(mut row), Value::Object(fields)) = (self.row(object, id).cloned(), fields) {
+            row.extend(fields);
+            self.put(object, id, row);
+        }
+    }
+
+    /// Inserts a record and answers its id.
+    pub(super) fn insert(&mut self, object: &str, fields: Value) -> String {
+        let prefix = self.schema.get(object).map_or_else(|| "a00".to_owned(), |object| object.prefix.clone());
+        let id = self.next_id(&prefix);
+        self.insert_as(object, &id, fields);
+        id
+    }
+
+    /// Inserts a record under a given id. Fields of the object that are not given are null, or false for booleans.
+    pub(super) fn insert_as(&mut self, object: &str, id: &str, fields: Value) {
+        let mut row = Row::new();
+        if let Some(schema) = self.schema.get(object) {
+            for field in &schema.fields {
+                let value = match field.name.as_str() {
+                    "CreatedDate" | "LastModifiedDate" | "SystemModstamp" => json!(time::wire(self.now)),
+                    _ if field.kind == super::schema::Kind::Boolean => json!(false),
+                    _ => Value::Null,
+                };
+                row.insert(field.name.clone(), value);
+            }
+        }
+        if let Value::Object(fields) = fields {
+            row.extend(fields);
+        }
+        row.insert("Id".to_owned(), json!(id));
+        self.put(object, id, row);
+    }
+
+    /// Removes a record; false when there was none.
+    pub(super) fn remove(&mut self, object: &str, id: &str) -> bool {
+        let Some(row) = self.tables.get_mut(object).and_then(|table| table.remove(id)) else { return false };
+        self.undo.push(Undo::Row(object.to_owned(), id.to_owned(), Some(row)));
+        if self.deleted.insert(id.to_owned()) {
+            self.undo.push(Undo::Deleted(id.to_owned()));
+        }
+        true
+    }
+
+    /// Takes a username for this org; false when it is taken anywhere.
+    pub(super) fn claim_username(&mut self, username: &str) -> bool {
+        let free = self.usernames.claim(username);
+        if free {
+            self.undo.push(Undo::Username(username.to_owned()));
+        }
+        free
+    }
+
+    /// Marks the present state.
+    pub(super) fn savepoint(&self) -> Savepoint {
+        Savepoint { undo: self.undo.len(), effects: self.effects.len() }
+    }
+
+    /// Returns to a mark.
+    pub(super) fn rollback(&mut self, to: Savepoint) {
+        while self.undo.len() > to.undo {
+            match self.undo.pop() {
+                Some(Undo::Row(object, id, Some(row))) => {
+                    self.tables.entry(object).or_default().insert(id, row);
+                }
+                Some(Undo::Row(object, id, None)) => {
+                    self.tables.entry(object).or_default().remove(&id);
+                }
+                Some(Undo::Deleted(id)) => {
+                    self.deleted.remove(&id);
+                }
+                Some(Undo::Username(username)) => self.usernames.release(&username),
+                None => break,
+            }
+        }
+        self.effects.truncate(to.effects);
+    }
+
+    /// Ends the transaction and hands out its effects.
+    pub(super) fn commit(&mut self) -> Vec<&'static str> {
+        self.undo.clear();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// API calls of the last 24 hours.
+    pub(super) fn used_calls(&self) -> u64 {
+        let hour = self.now.as_second().div_euclid(3600);
+        self.usage.range(hour - 23..).map(|(_, count)| count).sum()
+    }
+
+    /// Counts API calls at the present moment.
+    pub(super) fn use_calls(&mut self, count: u64) {
+        *self.usage.entry(self.now.as_second().div_euclid(3600)).or_insert(0) += count;
+    }
+
+    /// True while a session row is within its life, which each call extends (Object Reference, AuthSession: it expires at
+    /// `LastModifiedDate + NumSecondsValid`).
+    pub(super) fn session_lives(&self, row: &Row) -> bool {
+        let touched = row.get("LastModifiedDate").and_then(Value::as_str).and_then(time::read);
+        let seconds = row.get("NumSecondsValid").and_then(Value::as_u64).unwrap_or(0);
+        touched.is_some_and(|touched| touched.saturating_add(Duration::from_secs(seconds)).is_ok_and(|end| end > self.now))
+    }
+
+    /// Opens a session for a user, perhaps with the access token that carries it.
+    pub(super) fn open_session(&mut self, user: &str, kind: &str, login: &str, parent: Option<&str>, token: Option<&str>) -> String {
+        let id = self.insert(
+            "AuthSession",
+            json!({
+                "UsersId": user, "SessionType": kind, "LoginType": login, "ParentId": parent, "_OauthToken": token, "_Calls": 0,
+                "NumSecondsValid": self.settings.session_seconds, "SourceIp": "203.0.113.24", "SessionSecurityLevel": "STANDARD",
+            }),
+        );
+        self.set("User", user, json!({ "LastLoginDate": time::wire(self.now) }));
+        if self.ids_where("UserLogin", "UserId", user).is_empty() {
+            self.insert("UserLogin", json!({ "UserId": user }));
+        }
+        id
+    }
+
+    /// Ends every session and token of a user: what deactivation does.
+    pub(super) fn end_access(&mut self, user: &str) {
+        for id in self.ids_where("AuthSession", "UsersId", user) {
+            self.remove("AuthSession", &id);
+        }
+        for id in self.ids_where("OauthToken", "UserId", user) {
+            self.remove("OauthToken", &id);
+        }
+    }
+}
