@@ -1,1 +1,69 @@
-//! Stub.
+//! One folder per connected system, the same file names in each.
+//!
+//! `mod.rs` says what the system is and which scopes it needs, `client.rs` signs in, checks the tenant and pages,
+//! `events.rs` reads the vendor's events, `actions.rs` plans without input or output, `retry.rs` turns a response into what
+//! to do about it. A connector never waits and never repeats on its own, except for one renewal of a refused token: the
+//! engine decides about retries, because it alone knows the journal and the deadline.
+
+mod encode;
+mod exchange;
+pub mod http;
+pub mod okta;
+pub mod onelogin;
+pub mod pace;
+pub mod salesforce;
+#[cfg(test)]
+mod scripted;
+mod sign;
+pub mod slack;
+
+use rollcall_model::ActionCatalogue;
+
+/// Every action of every connector, by name.
+pub fn catalogue() -> ActionCatalogue {
+    let mut all = ActionCatalogue::default();
+    salesforce::actions::add_to(&mut all);
+    slack::actions::add_to(&mut all);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_model::EffectClass;
+
+    use super::*;
+
+    #[test]
+    fn the_catalogue_names_every_action_once_and_states_its_needs() {
+        let all = catalogue();
+        let names: Vec<&str> = all.iter().map(|action| action.name()).collect();
+        assert_eq!(
+            names,
+            [
+                "salesforce/end-sessions",
+                "salesforce/freeze",
+                "salesforce/revoke-tokens",
+                "salesforce/unfreeze",
+                "slack/dm",
+                "slack/post",
+                "slack/update",
+            ]
+        );
+        for action in all.iter() {
+            assert!(!action.scopes().is_empty(), "{}", action.name());
+            assert!(action.summary().ends_with('.'), "{}", action.name());
+            assert_eq!(
+                action.on_account(),
+                action.name().starts_with("salesforce/")
+            );
+            if action.on_account() {
+                assert_eq!(action.effect(), EffectClass::Set);
+                assert!(
+                    action.reversible(),
+                    "{} stands in a cut, so it must be",
+                    action.name()
+                );
+            }
+        }
+    }
+}

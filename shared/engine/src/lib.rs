@@ -1,1 +1,116 @@
-//! Stub.
+//! The life of a run: accept, observe, decide, guard, apply, park, resume, receipt.
+//!
+//! One [`Engine`] serves every message, in a Lambda function or on one machine; it knows traits only. A message leads to an
+//! account; the account is claimed and its inbox drained; events open runs or join them; runs are driven stage by stage
+//! until they wait, are held or end. Whatever happens in between (a crash, a lost answer, a second worker), the ledger says
+//! where to go on, and each effect's class says what to do about a call whose answer nobody saw.
+
+mod accounts;
+mod apply;
+mod ask;
+mod drain;
+mod drive;
+mod error;
+mod guard;
+mod intake;
+mod journal;
+mod seal;
+mod settings;
+mod stage;
+mod sweep;
+mod tell;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rollcall_model::{ActionCatalogue, ConnectionId, Connector, Digest, Files, Ledger, Queue, Signer};
+use rollcall_policy::Configuration;
+use rollcall_runtime::{Clock, Ids};
+
+pub use ask::{Asked, Proposal};
+pub use error::EngineError;
+pub use settings::Settings;
+pub use sweep::Swept;
+
+/// Everything a run needs of the outside.
+pub struct Parts {
+    /// Durable state.
+    pub ledger: Arc<dyn Ledger>,
+    /// Wakes and continuations go here.
+    pub queue: Arc<dyn Queue>,
+    /// Large bodies, configurations, receipts.
+    pub files: Arc<dyn Files>,
+    /// Signs receipts.
+    pub signer: Arc<dyn Signer>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Names.
+    pub ids: Arc<dyn Ids>,
+    /// The connected systems by the names that the configuration gives them.
+    pub connectors: BTreeMap<ConnectionId, Arc<dyn Connector>>,
+    /// Every action this binary knows.
+    pub actions: ActionCatalogue,
+    /// The configuration in force for new runs.
+    pub configuration: Arc<Configuration>,
+}
+
+/// Serves messages.
+pub struct Engine {
+    parts: Parts,
+    settings: Settings,
+    /// Configurations that older runs pinned, by digest.
+    pinned: Mutex<BTreeMap<Digest, Arc<Configuration>>>,
+}
+
+impl Engine {
+    /// An engine over its parts.
+    pub fn new(parts: Parts, settings: Settings) -> Self {
+        let current = Arc::clone(&parts.configuration);
+        let pinned = Mutex::new(BTreeMap::from([(current.digest.clone(), current)]));
+        Self { parts, settings, pinned }
+    }
+
+    /// Stores the configuration under its digest, so that runs opened now can be finished by a later version.
+    pub async fn start(&self) -> Result<(), EngineError> {
+        let name = configuration_name(&self.parts.configuration.digest);
+        self.parts.files.put(&name, self.parts.configuration.to_bundle().into()).await?;
+        Ok(())
+    }
+
+    /// The configuration in force for new runs.
+    pub fn configuration(&self) -> &Arc<Configuration> {
+        &self.parts.configuration
+    }
+
+    /// The ledger, for reading.
+    pub fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.parts.ledger
+    }
+
+    /// The configuration that a run pinned.
+    async fn pinned(&self, digest: &Digest) -> Result<Arc<Configuration>, EngineError> {
+        if let Some(found) = self.pinned.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
+            return Ok(Arc::clone(found));
+        }
+        let bundle = self.parts.files.get(&configuration_name(digest)).await?;
+        let loaded = Configuration::from_bundle(&bundle, &self.parts.actions).map_err(|why| EngineError::Configuration(why.to_string()))?;
+        let loaded = Arc::new(loaded);
+        self.pinned.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    fn connector(&self, connection: &ConnectionId) -> Option<&Arc<dyn Connector>> {
+        self.parts.connectors.get(connection)
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        self.parts.clock.now()
+    }
+}
+
+fn configuration_name(digest: &Digest) -> String {
+    format!("configurations/{digest}.json")
+}

@@ -58,6 +58,14 @@ pub enum LedgerError {
         /// What is wrong.
         why: String,
     },
+    /// It cannot take this, however often it is tried: too many parts for one atomic write, or no canonical form.
+    #[error("the ledger cannot take {item}: {why}")]
+    Unfit {
+        /// What was to be stored.
+        item: String,
+        /// Which limit it is over.
+        why: String,
+    },
 }
 
 /// What is claimed before it is worked on, so that two workers never act on it together.
@@ -159,6 +167,8 @@ pub struct RunClaim {
     pub holder: Holder,
     /// The ends of the sequences.
     pub heads: BTreeMap<ConnectionId, Head>,
+    /// How far the joining of events had come when it was claimed, so that [`Settle::Finish`] notices a later one.
+    pub joined: u64,
 }
 
 /// The end of one journal sequence under our fence.
@@ -168,6 +178,8 @@ pub struct Head {
     pub chain: Chain,
     /// The version that the next write names.
     pub version: u64,
+    /// The nonce of the newest write of entries; empty while there is none.
+    pub nonce: String,
 }
 
 /// Something that became due.
@@ -188,7 +200,8 @@ pub enum Settle {
     Park(Timestamp),
     /// We let go until somebody decides; nothing is due.
     Hold,
-    /// It has ended; the goal is free for another run.
+    /// It has ended; the goal is free for another run. `Stale` when an event joined after the claim that `run.triggers`
+    /// does not name: claim the run again (the same holder may), read the source again, then finish.
     Finish,
 }
 
@@ -378,6 +391,8 @@ pub trait Ledger: Send + Sync {
 pub mod documents {
     /// Account → person.
     pub const LINK: &str = "link";
+    /// Person → accounts in other connections, as earlier runs found them.
+    pub const LINKS: &str = "links";
     /// Sign-in name or address → person, for the operator's look-ups.
     pub const NAME: &str = "name";
     /// Stop switches, by what they stop.

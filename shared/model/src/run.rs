@@ -115,6 +115,8 @@ pub struct Run {
     pub stage: usize,
     /// Tries of the present stage so far.
     pub attempts: u32,
+    /// Failed tries of telling so far.
+    pub tell_tries: u32,
     /// Automatic plans made again because the world moved, in the present stage.
     pub replans: u32,
     /// The present stage's plan as last made.
@@ -125,6 +127,8 @@ pub struct Run {
     pub changes: Vec<ChangeRecord>,
     /// Per connection: when the last of its cut changes was green.
     pub cut_at: BTreeMap<ConnectionId, Timestamp>,
+    /// What the first event said; empty texts for a run that a person asked for.
+    pub cause: Cause,
     /// The events that asked for it, first first.
     pub triggers: Vec<SignalKey>,
     /// The first event's own time.
@@ -135,7 +139,9 @@ pub struct Run {
     pub opened_at: Timestamp,
     /// When the present stage became or becomes due.
     pub stage_due_at: Timestamp,
-    /// When it ended.
+    /// How it ends, once that is decided; what is left is telling, sealing and letting go.
+    pub ending: Option<RunState>,
+    /// When that was decided.
     pub ended_at: Option<Timestamp>,
     /// Key of the pseudonyms in its receipt, hexadecimal; goes when the ledger's retention ends.
     pub salt: String,
@@ -143,6 +149,17 @@ pub struct Run {
     pub receipt: Option<String>,
     /// What happened on the way, for the story.
     pub notes: Vec<Note>,
+}
+
+/// What the event that opened a run said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// `user.deactivated`.
+    pub kind: String,
+    /// The connection that reported it.
+    pub source: String,
+    /// The vendor's own event type.
+    pub vendor_type: String,
 }
 
 /// A line of the story.

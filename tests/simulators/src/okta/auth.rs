@@ -38,7 +38,6 @@ pub(super) enum Area {
     Roles,
     Logs,
     Tokens,
-    LinkedObjects,
 }
 
 impl Area {
@@ -50,7 +49,6 @@ impl Area {
             Self::Roles => "okta.roles",
             Self::Logs => "okta.logs",
             Self::Tokens => "okta.apiTokens",
-            Self::LinkedObjects => "okta.linkedObjects",
         }
     }
 }
@@ -114,7 +112,9 @@ impl Org {
     /// Finds out who calls.
     pub(super) fn authenticate(&mut self, request: &Request, now: Timestamp) -> Result<Principal, Problem> {
         let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-        let Some((scheme, credential)) = header.and_then(|header| header.split_once(' ')) else {
+        // Okta's Python SDK writes the scheme and an SSWS token without a space, and Okta takes it.
+        let parts = header.and_then(|header| header.split_once(' ').or_else(|| header.split_at_checked("SSWS".len())));
+        let Some((scheme, credential)) = parts else {
             return Err(Problem::new(403, "E0000005", "Invalid session"));
         };
         match scheme.to_ascii_lowercase().as_str() {

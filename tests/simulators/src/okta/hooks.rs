@@ -5,7 +5,7 @@
 //! `eventId`; a 4xx is final; two hooks on one type deliver the same event `uuid` under two `eventId`s.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
-use std::sync::{LazyLock, PoisonError};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -278,7 +278,3 @@ impl Okta {
     }
 }
 
-/// Keeps the guard type in one place: a poisoned lock still holds a usable org.
-pub(super) fn recover<T>(poisoned: PoisonError<T>) -> T {
-    poisoned.into_inner()
-}

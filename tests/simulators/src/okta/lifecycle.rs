@@ -26,11 +26,11 @@ impl Org {
         match action {
             "activate" => {
                 self.activate(at, &origin, now)?;
-                Ok(self.activation_answer(at, call.flag("sendEmail", true)))
+                Ok(self.activation_answer(call.flag("sendEmail", true)))
             }
             "reactivate" => {
                 self.reactivate(at, &origin, now)?;
-                Ok(self.activation_answer(at, call.flag("sendEmail", false)))
+                Ok(self.activation_answer(call.flag("sendEmail", false)))
             }
             "deactivate" => self.deactivate(at, &origin, now).map(|()| Answer::done()),
             "suspend" => self.suspend(at, &origin, now).map(|()| Answer::done()),
@@ -237,9 +237,8 @@ impl Org {
         self.emit(kind, target, &[], origin, now);
     }
 
-    fn activation_answer(&mut self, at: usize, mailed: bool) -> Answer {
-        let finished = self.user(at).is_none_or(|user| user.status == Status::Active);
-        if mailed || finished {
+    fn activation_answer(&mut self, mailed: bool) -> Answer {
+        if mailed {
             return Answer::done();
         }
         let token = self.secret("");

@@ -22,14 +22,32 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// An error that is not about a record's content.
-    pub(super) fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into(), fields: None }
+    pub(super) fn new(
+        status: u16,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            message: message.into(),
+            fields: None,
+        }
     }
 
     /// A record that is refused, with the fields at fault.
-    pub(super) fn record(code: impl Into<Cow<'static, str>>, message: impl Into<String>, fields: &[&str]) -> Self {
+    pub(super) fn record(
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<String>,
+        fields: &[&str],
+    ) -> Self {
         let fields = Some(fields.iter().map(|&field| field.to_owned()).collect());
-        Self { status: 400, code: code.into(), message: message.into(), fields }
+        Self {
+            status: 400,
+            code: code.into(),
+            message: message.into(),
+            fields,
+        }
     }
 
     /// The missing or invisible resource.
@@ -44,12 +62,20 @@ impl Refusal {
 
     /// The write for which the caller lacks a permission.
     pub(super) fn insufficient_access() -> Self {
-        Self::record("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", &[])
+        Self::record(
+            "INSUFFICIENT_ACCESS_OR_READONLY",
+            "insufficient access rights on object id",
+            &[],
+        )
     }
 
     /// The method that the resource does not have.
     pub(super) fn method_not_allowed(method: &str, allowed: &str) -> Self {
-        Self::new(405, "METHOD_NOT_ALLOWED", format!("HTTP Method '{method}' not allowed. Allowed are {allowed}"))
+        Self::new(
+            405,
+            "METHOD_NOT_ALLOWED",
+            format!("HTTP Method '{method}' not allowed. Allowed are {allowed}"),
+        )
     }
 
     /// The body of a plain REST answer.

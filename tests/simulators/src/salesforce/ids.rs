@@ -13,7 +13,11 @@ pub fn id18(id: &str) -> Option<String> {
     let (body, given) = id.split_at_checked(15)?;
     let mut whole = body.to_owned();
     for group in body.as_bytes().chunks(5) {
-        let mask = group.iter().enumerate().filter(|(_, byte)| byte.is_ascii_uppercase()).fold(0_usize, |mask, (bit, _)| mask | (1 << bit));
+        let mask = group
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| byte.is_ascii_uppercase())
+            .fold(0_usize, |mask, (bit, _)| mask | (1 << bit));
         whole.push(char::from(*CHECK.get(mask)?));
     }
     (given.is_empty() || whole.ends_with(given)).then_some(whole)
@@ -22,7 +26,9 @@ pub fn id18(id: &str) -> Option<String> {
 /// The id with this key prefix and running number, in 18 characters. Ids of one prefix sort by number.
 pub(super) fn numbered(prefix: &str, number: u64) -> String {
     // Starting high makes letters of both cases appear, so that a client that folds case is found out.
-    let mut rest = number.saturating_mul(37).saturating_add(62_u64.pow(7) + 11 * 62_u64.pow(4) + 39 * 62_u64.pow(2));
+    let mut rest = number
+        .saturating_mul(37)
+        .saturating_add(62_u64.pow(7) + 11 * 62_u64.pow(4) + 39 * 62_u64.pow(2));
     let mut tail = [b'0'; 8];
     for place in tail.iter_mut().rev() {
         let digit = usize::try_from(rest % 62).unwrap_or(0);
@@ -40,14 +46,29 @@ mod tests {
     #[test]
     fn checksum_agrees_with_the_vendor() {
         // Public example pair of the vendor's own documentation on 15 and 18 characters.
-        assert_eq!(id18("001A0000006Vm9r").as_deref(), Some("001A0000006Vm9rIAC"));
-        assert_eq!(id18("0055f00000AAAA1").as_deref(), Some("0055f00000AAAA1AAP"));
-        assert_eq!(id18("0055f00000AAAA1AAP").as_deref(), Some("0055f00000AAAA1AAP"));
+        assert_eq!(
+            id18("001A0000006Vm9r").as_deref(),
+            Some("001A0000006Vm9rIAC")
+        );
+        assert_eq!(
+            id18("0055f00000AAAA1").as_deref(),
+            Some("0055f00000AAAA1AAP")
+        );
+        assert_eq!(
+            id18("0055f00000AAAA1AAP").as_deref(),
+            Some("0055f00000AAAA1AAP")
+        );
     }
 
     #[test]
     fn bad_ids_are_refused() {
-        for bad in ["", "005", "0055f00000AAAA1AAA", "0055f00000AAAA'", "0055f00000AAAA1AAPX"] {
+        for bad in [
+            "",
+            "005",
+            "0055f00000AAAA1AAA",
+            "0055f00000AAAA'",
+            "0055f00000AAAA1AAPX",
+        ] {
             assert_eq!(id18(bad), None, "{bad}");
         }
     }
@@ -56,7 +77,13 @@ mod tests {
     fn numbered_ids_sort_and_differ() {
         let ids: Vec<String> = (1..200).map(|number| numbered("005", number)).collect();
         assert!(ids.is_sorted());
-        assert!(ids.iter().all(|id| id.len() == 18 && id18(id).as_deref() == Some(id)));
-        assert!(ids.iter().any(|id| id[..15].bytes().any(|byte| byte.is_ascii_lowercase())));
+        assert!(
+            ids.iter()
+                .all(|id| id.len() == 18 && id18(id).as_deref() == Some(id))
+        );
+        assert!(
+            ids.iter()
+                .any(|id| id[..15].bytes().any(|byte| byte.is_ascii_lowercase()))
+        );
     }
 }

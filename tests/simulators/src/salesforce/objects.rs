@@ -30,7 +30,11 @@ const USER: &[Line] = &[
     ("UserRoleId", "ref:UserRole", "cun"),
     ("ManagerId", "ref:User", "cun"),
     ("DelegatedApproverId", "ref:User", "cun"),
-    ("TimeZoneSidKey", "pick:America/Los_Angeles|America/New_York|Asia/Tokyo|Europe/Berlin|Europe/London|Europe/Paris|GMT", "cu"),
+    (
+        "TimeZoneSidKey",
+        "pick:America/Los_Angeles|America/New_York|Asia/Tokyo|Europe/Berlin|Europe/London|Europe/Paris|GMT",
+        "cu",
+    ),
     ("LocaleSidKey", "pick:de_DE|en_GB|en_US|fr_FR|ja_JP", "cu"),
     ("LanguageLocaleKey", "pick:de|en_GB|en_US|fr|ja", "cu"),
     ("EmailEncodingKey", "pick:ISO-8859-1|UTF-8", "cu"),
@@ -86,7 +90,12 @@ const PROFILE: &[Line] = &[
     ("PermissionsModifyAllData", "bool", ""),
     ("PermissionsManageUsers", "bool", ""),
 ];
-const USER_ROLE: &[Line] = &[("Id", "id", ""), ("Name", "text", ""), ("DeveloperName", "text", ""), ("ParentRoleId", "text", "n")];
+const USER_ROLE: &[Line] = &[
+    ("Id", "id", ""),
+    ("Name", "text", ""),
+    ("DeveloperName", "text", ""),
+    ("ParentRoleId", "text", "n"),
+];
 const USER_LICENSE: &[Line] = &[
     ("Id", "id", ""),
     ("Name", "text", ""),
@@ -138,7 +147,12 @@ pub(super) fn standard() -> Schema {
         ("UserRole", "00E", USER_ROLE, "sr"),
         ("UserLicense", "100", USER_LICENSE, "sr"),
         ("PermissionSet", "0PS", PERMISSION_SET, "sr"),
-        ("PermissionSetAssignment", "0Pa", PERMISSION_SET_ASSIGNMENT, "scudr"),
+        (
+            "PermissionSetAssignment",
+            "0Pa",
+            PERMISSION_SET_ASSIGNMENT,
+            "scudr",
+        ),
         ("Account", "001", ACCOUNT, "cudr"),
     ] {
         schema.add(Object {
@@ -159,7 +173,10 @@ fn field(&(name, kind, flags): &Line) -> Field {
     let list = |rest: &str| rest.split('|').map(str::to_owned).collect::<Vec<_>>();
     let kind = match kind.split_once(':') {
         Some(("pick", values)) => Kind::Picklist(list(values)),
-        Some(("ref", to)) => Kind::Reference { to: list(to), relationship: name.strip_suffix("Id").unwrap_or(name).to_owned() },
+        Some(("ref", to)) => Kind::Reference {
+            to: list(to),
+            relationship: name.strip_suffix("Id").unwrap_or(name).to_owned(),
+        },
         _ => match kind {
             "id" => Kind::Id,
             "email" => Kind::Email,

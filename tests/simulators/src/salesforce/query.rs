@@ -28,19 +28,37 @@ pub(super) struct Cursor {
 
 impl State {
     /// Runs a statement and answers its first page.
-    pub(super) fn run_query(&mut self, caller: &Caller, version: &str, source: &str, batch: Option<usize>) -> Result<Value, Refusal> {
+    pub(super) fn run_query(
+        &mut self,
+        caller: &Caller,
+        version: &str,
+        source: &str,
+        batch: Option<usize>,
+    ) -> Result<Value, Refusal> {
         let plan = soql::bind(soql::parse(source)?, &self.schema, source)?;
         let ids = self.matching(caller, &plan);
         if plan.count {
             return Ok(json!({ "totalSize": ids.len(), "done": true, "records": [] }));
         }
         if let Some((path, name)) = &plan.count_of {
-            let held = ids.iter().filter_map(|id| self.row(&plan.object, id)).filter(|row| !self.reach(caller, &plan.object, row, path).is_null()).count();
-            return Ok(json!({ "totalSize": 1, "done": true, "records": [{ "attributes": { "type": "AggregateResult" }, name: held }] }));
+            let held = ids
+                .iter()
+                .filter_map(|id| self.row(&plan.object, id))
+                .filter(|row| !self.reach(caller, &plan.object, row, path).is_null())
+                .count();
+            return Ok(
+                json!({ "totalSize": 1, "done": true, "records": [{ "attributes": { "type": "AggregateResult" }, name: held }] }),
+            );
         }
         let asked = batch.map_or(2000, |size| size.clamp(200, 2000));
         let page = asked.min(self.settings.page_size).max(1);
-        let cursor = Cursor { plan, ids, user: caller.user.clone(), page, opened: self.now };
+        let cursor = Cursor {
+            plan,
+            ids,
+            user: caller.user.clone(),
+            page,
+            opened: self.now,
+        };
         let locator = self.next_id("01g");
         let answer = self.page(caller, version, &locator, &cursor, 0);
         if answer.get("done") == Some(&json!(false)) {
@@ -50,20 +68,44 @@ impl State {
     }
 
     /// A later page: `GET /query/{locator}-{offset}`.
-    pub(super) fn next_page(&self, caller: &Caller, version: &str, place: &str) -> Result<Value, Refusal> {
+    pub(super) fn next_page(
+        &self,
+        caller: &Caller,
+        version: &str,
+        place: &str,
+    ) -> Result<Value, Refusal> {
         let invalid = || Refusal::new(400, "INVALID_QUERY_LOCATOR", "invalid query locator");
         let (locator, offset) = place.rsplit_once('-').ok_or_else(invalid)?;
         let offset: usize = offset.parse().map_err(|_| invalid())?;
-        let cursor = self.cursors.get(locator).filter(|cursor| cursor.user == caller.user && offset < cursor.ids.len()).ok_or_else(invalid)?;
-        if cursor.opened.saturating_add(CURSOR_LIFE).is_ok_and(|end| end <= self.now) {
+        let cursor = self
+            .cursors
+            .get(locator)
+            .filter(|cursor| cursor.user == caller.user && offset < cursor.ids.len())
+            .ok_or_else(invalid)?;
+        if cursor
+            .opened
+            .saturating_add(CURSOR_LIFE)
+            .is_ok_and(|end| end <= self.now)
+        {
             return Err(invalid());
         }
         Ok(self.page(caller, version, locator, cursor, offset))
     }
 
-    fn page(&self, caller: &Caller, version: &str, locator: &str, cursor: &Cursor, offset: usize) -> Value {
+    fn page(
+        &self,
+        caller: &Caller,
+        version: &str,
+        locator: &str,
+        cursor: &Cursor,
+        offset: usize,
+    ) -> Value {
         // A page may be shorter than asked, by an amount the client cannot foresee.
-        let short = if self.settings.short_pages { 1 + offset % 2 } else { 0 };
+        let short = if self.settings.short_pages {
+            1 + offset % 2
+        } else {
+            0
+        };
         let size = cursor.page.saturating_sub(short).max(1);
         let end = (offset + size).min(cursor.ids.len());
         let records: Vec<Value> = cursor
@@ -77,7 +119,10 @@ impl State {
         let done = end >= cursor.ids.len();
         let mut answer = json!({ "totalSize": cursor.ids.len(), "done": done, "records": records });
         if !done && let Some(map) = answer.as_object_mut() {
-            map.insert("nextRecordsUrl".to_owned(), json!(format!("/services/data/{version}/query/{locator}-{end}")));
+            map.insert(
+                "nextRecordsUrl".to_owned(),
+                json!(format!("/services/data/{version}/query/{locator}-{end}")),
+            );
         }
         answer
     }
@@ -85,34 +130,66 @@ impl State {
     /// Ids of the visible records that pass the filter, in order and within limit and offset.
     fn matching(&self, caller: &Caller, plan: &Plan) -> Vec<String> {
         let object = plan.object.as_str();
-        let passes = |row: &Row| rules::visible(self, caller, object, row) && plan.accepts(&|path| self.reach(caller, object, row, path));
+        let passes = |row: &Row| {
+            rules::visible(self, caller, object, row)
+                && plan.accepts(&|path| self.reach(caller, object, row, path))
+        };
         let (exact, above) = plan.id_demand();
         let candidates: Box<dyn Iterator<Item = (&String, &Row)>> = match (exact, above) {
             (Some(mut ids), _) => {
                 ids.sort();
                 ids.dedup();
-                Box::new(ids.into_iter().flat_map(|id| self.rows_from(object, &id).next().filter(|(found, _)| **found == id)))
+                Box::new(ids.into_iter().filter_map(|id| self.entry(object, &id)))
             }
-            (None, Some(id)) => Box::new(self.rows_from(object, &id)),
+            (None, Some(id)) => Box::new(self.rows_from(object, id)),
             (None, None) => Box::new(self.rows(object)),
         };
-        let by_id = plan.order.is_empty() || plan.order.first().is_some_and(|(path, down, _)| path.field == "Id" && path.parents.is_empty() && !down);
-        let wanted = plan.limit.map_or(usize::MAX, |limit| limit.saturating_add(plan.offset));
+        let by_id = plan.order.is_empty()
+            || plan.order.first().is_some_and(|(path, down, _)| {
+                path.field == "Id" && path.parents.is_empty() && !down
+            });
+        let wanted = plan
+            .limit
+            .map_or(usize::MAX, |limit| limit.saturating_add(plan.offset));
         let found = candidates.filter(|(_, row)| passes(row));
-        let mut found: Vec<(&String, &Row)> = if by_id { found.take(wanted).collect() } else { found.collect() };
+        let mut found: Vec<(&String, &Row)> = if by_id {
+            found.take(wanted).collect()
+        } else {
+            found.collect()
+        };
         if !by_id {
             found.sort_by(|(_, left), (_, right)| self.order(caller, plan, left, right));
         }
-        found.into_iter().take(wanted).skip(plan.offset).map(|(id, _)| id.clone()).collect()
+        found
+            .into_iter()
+            .take(wanted)
+            .skip(plan.offset)
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     fn order(&self, caller: &Caller, plan: &Plan, left: &Row, right: &Row) -> Ordering {
         for (path, descending, nulls_last) in &plan.order {
-            let (left, right) = (self.reach(caller, &plan.object, left, path), self.reach(caller, &plan.object, right, path));
+            let (left, right) = (
+                self.reach(caller, &plan.object, left, path),
+                self.reach(caller, &plan.object, right, path),
+            );
             let step = match (left.is_null(), right.is_null()) {
                 (true, true) => Ordering::Equal,
-                (true, false) => if *nulls_last { Ordering::Greater } else { Ordering::Less },
-                (false, true) => if *nulls_last { Ordering::Less } else { Ordering::Greater },
+                (true, false) => {
+                    if *nulls_last {
+                        Ordering::Greater
+                    } else {
+                        Ordering::Less
+                    }
+                }
+                (false, true) => {
+                    if *nulls_last {
+                        Ordering::Less
+                    } else {
+                        Ordering::Greater
+                    }
+                }
                 (false, false) => {
                     let up = soql::sort_values(&left, &right);
                     if *descending { up.reverse() } else { up }
@@ -137,44 +214,78 @@ impl State {
         rules::value(self, caller, object, row, &path.field)
     }
 
-    fn parent<'a>(&'a self, caller: &Caller, object: &str, row: &Row, field: &str) -> Option<(&'a str, &'a Row)> {
+    fn parent<'a>(
+        &'a self,
+        caller: &Caller,
+        object: &str,
+        row: &Row,
+        field: &str,
+    ) -> Option<(&'a str, &'a Row)> {
         let id = row.get(field)?.as_str()?;
-        let Kind::Reference { to, .. } = &self.schema.get(object)?.field(field)?.kind else { return None };
-        let (target, found) = to.iter().find_map(|target| Some((target.as_str(), self.row(target, id)?)))?;
+        let Kind::Reference { to, .. } = &self.schema.get(object)?.field(field)?.kind else {
+            return None;
+        };
+        let (target, found) = to
+            .iter()
+            .find_map(|target| Some((target.as_str(), self.row(target, id)?)))?;
         rules::visible(self, caller, target, found).then_some((target, found))
     }
 
     fn project(&self, caller: &Caller, version: &str, plan: &Plan, row: &Row) -> Value {
         let mut record = stub(version, &plan.object, row);
         for path in &plan.columns {
-            let (mut into, mut object, mut at) = (&mut record, plan.object.as_str(), Some(row));
-            for (field, relationship) in &path.parents {
-                let parent = at.and_then(|row| self.parent(caller, object, row, field));
-                let slot = into.entry(relationship.clone()).or_insert(Value::Null);
-                let Some((target, found)) = parent else {
-                    at = None;
-                    break;
-                };
-                if slot.is_null() {
-                    *slot = Value::Object(stub(version, target, found));
-                }
-                let Some(map) = slot.as_object_mut() else {
-                    at = None;
-                    break;
-                };
-                (into, object, at) = (map, target, Some(found));
-            }
-            if let Some(row) = at {
-                into.insert(path.field.clone(), rules::value(self, caller, object, row, &path.field));
-            }
+            self.place(
+                caller,
+                version,
+                (&plan.object, row),
+                &path.parents,
+                &path.field,
+                &mut record,
+            );
         }
         Value::Object(record)
+    }
+
+    /// Puts the field at the end of a path into its place, making the parents on the way; a missing parent is null.
+    fn place(
+        &self,
+        caller: &Caller,
+        version: &str,
+        (object, row): (&str, &Row),
+        parents: &[(String, String)],
+        field: &str,
+        into: &mut Row,
+    ) {
+        let Some(((reference, relationship), rest)) = parents.split_first() else {
+            into.insert(
+                field.to_owned(),
+                rules::value(self, caller, object, row, field),
+            );
+            return;
+        };
+        let slot = into.entry(relationship.clone()).or_insert(Value::Null);
+        let Some((target, found)) = self.parent(caller, object, row, reference) else {
+            return;
+        };
+        if slot.is_null() {
+            *slot = Value::Object(stub(version, target, found));
+        }
+        if let Some(inner) = slot.as_object_mut() {
+            self.place(caller, version, (target, found), rest, field, inner);
+        }
     }
 }
 
 /// A record that so far says only what it is.
 fn stub(version: &str, object: &str, row: &Row) -> Map<String, Value> {
     let mut record = Map::new();
-    record.insert("attributes".to_owned(), attributes(version, object, row.get("Id").and_then(Value::as_str).unwrap_or_default()));
+    record.insert(
+        "attributes".to_owned(),
+        attributes(
+            version,
+            object,
+            row.get("Id").and_then(Value::as_str).unwrap_or_default(),
+        ),
+    );
     record
 }

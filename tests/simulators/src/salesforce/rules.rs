@@ -32,8 +32,13 @@ pub(super) fn visible(state: &State, caller: &Caller, object: &str, row: &Row) -
 /// The value of a field, for those that are computed when read.
 pub(super) fn value(state: &State, caller: &Caller, object: &str, row: &Row, field: &str) -> Value {
     match (object, field) {
-        ("AuthSession", "IsCurrent") => json!(row.get("Id").and_then(Value::as_str) == Some(caller.session.as_str())),
-        ("UserLicense", "UsedLicenses") => json!(used_licences(state, row.get("Id").and_then(Value::as_str).unwrap_or_default())),
+        ("AuthSession", "IsCurrent") => {
+            json!(row.get("Id").and_then(Value::as_str) == Some(caller.session.as_str()))
+        }
+        ("UserLicense", "UsedLicenses") => json!(used_licences(
+            state,
+            row.get("Id").and_then(Value::as_str).unwrap_or_default()
+        )),
         _ => row.get(field).cloned().unwrap_or(Value::Null),
     }
 }
@@ -41,10 +46,16 @@ pub(super) fn value(state: &State, caller: &Caller, object: &str, row: &Row, fie
 /// Refuses writes for which the caller lacks the permission.
 pub(super) fn may_write(state: &State, object: &Object) -> Result<(), Refusal> {
     let allowed = match object.name.as_str() {
-        "User" | "UserLogin" | "AuthSession" | "PermissionSetAssignment" => state.allows(Permission::ManageUsers),
+        "User" | "UserLogin" | "AuthSession" | "PermissionSetAssignment" => {
+            state.allows(Permission::ManageUsers)
+        }
         _ => true,
     };
-    if allowed { Ok(()) } else { Err(Refusal::insufficient_access()) }
+    if allowed {
+        Ok(())
+    } else {
+        Err(Refusal::insufficient_access())
+    }
 }
 
 /// Fills in and checks a record before it is inserted.
@@ -53,8 +64,16 @@ pub(super) fn before_create(state: &mut State, object: &str, row: &mut Row) -> R
         "User" => {
             row.entry("IsActive").or_insert(json!(true));
             row.insert("UserType".to_owned(), json!("Standard"));
-            if row.get("Alias").and_then(Value::as_str).is_some_and(|alias| alias.chars().count() > 8) {
-                return Err(Refusal::record("STRING_TOO_LONG", "Alias: data value too large (max length=8)", &["Alias"]));
+            if row
+                .get("Alias")
+                .and_then(Value::as_str)
+                .is_some_and(|alias| alias.chars().count() > 8)
+            {
+                return Err(Refusal::record(
+                    "STRING_TOO_LONG",
+                    "Alias: data value too large (max length=8)",
+                    &["Alias"],
+                ));
             }
             user_name(row);
             if row.get("IsActive") == Some(&json!(true)) {
@@ -64,10 +83,22 @@ pub(super) fn before_create(state: &mut State, object: &str, row: &mut Row) -> R
         }
         "PermissionSetAssignment" => {
             row.insert("IsActive".to_owned(), json!(true));
-            let (user, set) = (row.get("AssigneeId").cloned(), row.get("PermissionSetId").cloned());
-            let twin = state.rows("PermissionSetAssignment").find(|(_, held)| held.get("AssigneeId") == user.as_ref() && held.get("PermissionSetId") == set.as_ref());
+            let (user, set) = (
+                row.get("AssigneeId").cloned(),
+                row.get("PermissionSetId").cloned(),
+            );
+            let twin = state.rows("PermissionSetAssignment").find(|(_, held)| {
+                held.get("AssigneeId") == user.as_ref()
+                    && held.get("PermissionSetId") == set.as_ref()
+            });
             twin.map_or(Ok(()), |(id, _)| {
-                Err(Refusal::record("DUPLICATE_VALUE", format!("duplicate value found: AssigneeId duplicates value on record with id: {id}"), &[]))
+                Err(Refusal::record(
+                    "DUPLICATE_VALUE",
+                    format!(
+                        "duplicate value found: AssigneeId duplicates value on record with id: {id}"
+                    ),
+                    &[],
+                ))
             })
         }
         _ => Ok(()),
@@ -87,11 +118,24 @@ pub(super) fn after_create(state: &mut State, object: &str, id: &str) {
 }
 
 /// Checks a change of a record before it is written.
-pub(super) fn before_update(state: &mut State, caller: &Caller, object: &str, id: &str, old: &Row, new: &mut Row) -> Result<(), Refusal> {
+pub(super) fn before_update(
+    state: &mut State,
+    caller: &Caller,
+    object: &str,
+    id: &str,
+    old: &Row,
+    new: &mut Row,
+) -> Result<(), Refusal> {
     match object {
         "UserLogin" => {
-            if old.get("IsPasswordLocked") == Some(&json!(false)) && new.get("IsPasswordLocked") == Some(&json!(true)) {
-                return Err(Refusal::record("FIELD_INTEGRITY_EXCEPTION", "IsPasswordLocked can only be set to false", &["IsPasswordLocked"]));
+            if old.get("IsPasswordLocked") == Some(&json!(false))
+                && new.get("IsPasswordLocked") == Some(&json!(true))
+            {
+                return Err(Refusal::record(
+                    "FIELD_INTEGRITY_EXCEPTION",
+                    "IsPasswordLocked can only be set to false",
+                    &["IsPasswordLocked"],
+                ));
             }
             Ok(())
         }
@@ -111,11 +155,18 @@ pub(super) fn before_update(state: &mut State, caller: &Caller, object: &str, id
             Ok(())
         }
         "Account" if old.get("OwnerId") != new.get("OwnerId") => {
-            let owner = new.get("OwnerId").and_then(Value::as_str).unwrap_or_default();
+            let owner = new
+                .get("OwnerId")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             if state.row("User", owner).and_then(|row| row.get("IsActive")) == Some(&json!(true)) {
                 return Ok(());
             }
-            Err(Refusal::record("INACTIVE_OWNER_OR_USER", format!("operation performed with inactive user [{owner}] as owner of account"), &["OwnerId"]))
+            Err(Refusal::record(
+                "INACTIVE_OWNER_OR_USER",
+                format!("operation performed with inactive user [{owner}] as owner of account"),
+                &["OwnerId"],
+            ))
         }
         _ => Ok(()),
     }
@@ -123,7 +174,9 @@ pub(super) fn before_update(state: &mut State, caller: &Caller, object: &str, id
 
 /// What a change brings about. Only called when something changed.
 pub(super) fn after_update(state: &mut State, object: &str, id: &str, old: &Row, new: &Row) {
-    let turned = |field: &str| (old.get(field) != new.get(field)).then(|| new.get(field) == Some(&json!(true)));
+    let turned = |field: &str| {
+        (old.get(field) != new.get(field)).then(|| new.get(field) == Some(&json!(true)))
+    };
     match object {
         // Freezing stops log-ins; sessions that live go on living.
         "UserLogin" => match turned("IsFrozen") {
@@ -152,8 +205,15 @@ pub(super) fn after_update(state: &mut State, object: &str, id: &str, old: &Row,
 /// Checks a deletion.
 pub(super) fn before_delete(state: &State, object: &str, row: &Row) -> Result<(), Refusal> {
     if object == "PermissionSetAssignment" {
-        let set = row.get("PermissionSetId").and_then(Value::as_str).unwrap_or_default();
-        if state.row("PermissionSet", set).and_then(|row| row.get("IsOwnedByProfile")) == Some(&json!(true)) {
+        let set = row
+            .get("PermissionSetId")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if state
+            .row("PermissionSet", set)
+            .and_then(|row| row.get("IsOwnedByProfile"))
+            == Some(&json!(true))
+        {
             return Err(Refusal::insufficient_access());
         }
     }
@@ -176,53 +236,124 @@ pub(super) fn after_delete(state: &mut State, object: &str, id: &str) {
 }
 
 /// Checks the type and reference of one field of a write.
-pub(super) fn check_value(state: &State, object: &Object, field: &str, value: &Value) -> Result<Value, Refusal> {
-    let Some(field) = object.field(field) else { return Ok(value.clone()) };
+pub(super) fn check_value(
+    state: &State,
+    object: &Object,
+    field: &str,
+    value: &Value,
+) -> Result<Value, Refusal> {
+    let Some(field) = object.field(field) else {
+        return Ok(value.clone());
+    };
     let name = field.name.as_str();
-    let wrong = |wanted: &str| Refusal::new(400, "JSON_PARSER_ERROR", format!("Cannot deserialize instance of {wanted} from VALUE of field {name} at [line:1, column:1]"));
+    let wrong = |wanted: &str| {
+        Refusal::new(
+            400,
+            "JSON_PARSER_ERROR",
+            format!(
+                "Cannot deserialize instance of {wanted} from VALUE of field {name} at [line:1, column:1]"
+            ),
+        )
+    };
     if value.is_null() || value.as_str() == Some("") {
-        return if field.nillable { Ok(Value::Null) } else { Err(Refusal::record("REQUIRED_FIELD_MISSING", format!("Required fields are missing: [{name}]"), &[name])) };
+        return if field.nillable {
+            Ok(Value::Null)
+        } else {
+            Err(Refusal::record(
+                "REQUIRED_FIELD_MISSING",
+                format!("Required fields are missing: [{name}]"),
+                &[name],
+            ))
+        };
     }
     match &field.kind {
-        Kind::Boolean => value.as_bool().map(Value::Bool).ok_or_else(|| wrong("boolean")),
+        Kind::Boolean => value
+            .as_bool()
+            .map(Value::Bool)
+            .ok_or_else(|| wrong("boolean")),
         Kind::Int => value.as_i64().map(Value::from).ok_or_else(|| wrong("int")),
         Kind::Reference { to, .. } => {
             let text = value.as_str().ok_or_else(|| wrong("reference"))?;
-            let id = super::id18(text).ok_or_else(|| Refusal::record("MALFORMED_ID", format!("{name}: id value of incorrect type: {text}"), &[name]))?;
+            let id = super::id18(text).ok_or_else(|| {
+                Refusal::record(
+                    "MALFORMED_ID",
+                    format!("{name}: id value of incorrect type: {text}"),
+                    &[name],
+                )
+            })?;
             if to.iter().any(|target| state.row(target, &id).is_some()) {
                 return Ok(json!(id));
             }
-            let code = if to.iter().any(|target| state.schema.get(target).is_some_and(|target| id.starts_with(&target.prefix))) { "INVALID_CROSS_REFERENCE_KEY" } else { "FIELD_INTEGRITY_EXCEPTION" };
+            let code = if to.iter().any(|target| {
+                state
+                    .schema
+                    .get(target)
+                    .is_some_and(|target| id.starts_with(&target.prefix))
+            }) {
+                "INVALID_CROSS_REFERENCE_KEY"
+            } else {
+                "FIELD_INTEGRITY_EXCEPTION"
+            };
             Err(Refusal::record(code, "invalid cross reference id", &[name]))
         }
         Kind::Picklist(values) if !values.is_empty() => match value.as_str() {
             Some(text) if values.iter().any(|known| known == text) => Ok(value.clone()),
-            _ => Err(Refusal::record("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", format!("{name}: bad value for restricted picklist field: {}", value.as_str().unwrap_or_default()), &[name])),
+            _ => Err(Refusal::record(
+                "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+                format!(
+                    "{name}: bad value for restricted picklist field: {}",
+                    value.as_str().unwrap_or_default()
+                ),
+                &[name],
+            )),
         },
         Kind::Email if !value.as_str().is_some_and(|text| text.contains('@')) => {
-            Err(Refusal::record("INVALID_EMAIL_ADDRESS", format!("{name}: invalid email address: {}", value.as_str().unwrap_or_default()), &[name]))
+            Err(Refusal::record(
+                "INVALID_EMAIL_ADDRESS",
+                format!(
+                    "{name}: invalid email address: {}",
+                    value.as_str().unwrap_or_default()
+                ),
+                &[name],
+            ))
         }
-        _ => value.as_str().map(|text| json!(text)).ok_or_else(|| wrong("string")),
+        _ => value
+            .as_str()
+            .map(|text| json!(text))
+            .ok_or_else(|| wrong("string")),
     }
 }
 
 fn user_name(row: &mut Row) {
     let part = |field: &str| row.get(field).and_then(Value::as_str).unwrap_or_default();
-    let name = format!("{} {}", part("FirstName"), part("LastName")).trim().to_owned();
+    let name = format!("{} {}", part("FirstName"), part("LastName"))
+        .trim()
+        .to_owned();
     row.insert("Name".to_owned(), json!(name));
 }
 
 fn take_username(state: &mut State, row: &Row) -> Result<(), Refusal> {
-    let username = row.get("Username").and_then(Value::as_str).unwrap_or_default();
+    let username = row
+        .get("Username")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let (before, after) = username.split_once('@').unwrap_or_default();
     if before.is_empty() || !after.contains('.') {
-        return Err(Refusal::record("FIELD_INTEGRITY_EXCEPTION", "Username must be in the form of an email address (for example, john@acme.com)", &["Username"]));
+        return Err(Refusal::record(
+            "FIELD_INTEGRITY_EXCEPTION",
+            "Username must be in the form of an email address (for example, john@acme.com)",
+            &["Username"],
+        ));
     }
     if state.claim_username(username) {
         return Ok(());
     }
     let message = "Duplicate Username.<br>The username already exists in this or another Salesforce organization.";
-    Err(Refusal::record("DUPLICATE_USERNAME", message, &["Username"]))
+    Err(Refusal::record(
+        "DUPLICATE_USERNAME",
+        message,
+        &["Username"],
+    ))
 }
 
 fn licence_of<'a>(state: &'a State, user: &Row) -> Option<&'a str> {
@@ -230,36 +361,79 @@ fn licence_of<'a>(state: &'a State, user: &Row) -> Option<&'a str> {
 }
 
 fn used_licences(state: &State, licence: &str) -> usize {
-    state.rows("User").filter(|(_, user)| user.get("IsActive") == Some(&json!(true)) && licence_of(state, user) == Some(licence)).count()
+    state
+        .rows("User")
+        .filter(|(_, user)| {
+            user.get("IsActive") == Some(&json!(true)) && licence_of(state, user) == Some(licence)
+        })
+        .count()
 }
 
 fn licence_free(state: &State, user: &Row) -> Result<(), Refusal> {
-    let Some(licence) = licence_of(state, user) else { return Ok(()) };
-    let total = state.row("UserLicense", licence).and_then(|row| row.get("TotalLicenses")).and_then(Value::as_u64).unwrap_or(u64::MAX);
+    let Some(licence) = licence_of(state, user) else {
+        return Ok(());
+    };
+    let total = state
+        .row("UserLicense", licence)
+        .and_then(|row| row.get("TotalLicenses"))
+        .and_then(Value::as_u64)
+        .unwrap_or(u64::MAX);
     if u64::try_from(used_licences(state, licence)).unwrap_or(u64::MAX) < total {
         return Ok(());
     }
-    Err(Refusal::record("LICENSE_LIMIT_EXCEEDED", "License Limit Exceeded", &[]))
+    Err(Refusal::record(
+        "LICENSE_LIMIT_EXCEEDED",
+        "License Limit Exceeded",
+        &[],
+    ))
 }
 
 /// True when an active user administers the org by profile or by permission set.
 fn is_admin(state: &State, user: &str) -> bool {
     state.row("User", user).and_then(|row| row.get("IsActive")) == Some(&json!(true))
-        && state.ids_where("PermissionSetAssignment", "AssigneeId", user).iter().any(|id| {
-            let set = state.text("PermissionSetAssignment", id, "PermissionSetId").unwrap_or_default();
-            state.row("PermissionSet", set).and_then(|row| row.get("PermissionsModifyAllData")) == Some(&json!(true))
-        })
+        && state
+            .ids_where("PermissionSetAssignment", "AssigneeId", user)
+            .iter()
+            .any(|id| {
+                let set = state
+                    .text("PermissionSetAssignment", id, "PermissionSetId")
+                    .unwrap_or_default();
+                state
+                    .row("PermissionSet", set)
+                    .and_then(|row| row.get("PermissionsModifyAllData"))
+                    == Some(&json!(true))
+            })
 }
 
 fn may_deactivate(state: &State, caller: &Caller, user: &str) -> Result<(), Refusal> {
-    if let Some((code, message)) = state.blockers.get(user).and_then(|blockers| blockers.first()) {
-        return Err(Refusal::record(code.clone(), message.clone(), &["IsActive"]));
+    if let Some((code, message)) = state
+        .blockers
+        .get(user)
+        .and_then(|blockers| blockers.first())
+    {
+        return Err(Refusal::record(
+            code.clone(),
+            message.clone(),
+            &["IsActive"],
+        ));
     }
-    if is_admin(state, user) && !state.rows("User").any(|(other, _)| other != user && is_admin(state, other)) {
-        return Err(Refusal::record("CANNOT_DISABLE_LAST_ADMIN", "You must have at least one active administrator user.", &["IsActive"]));
+    if is_admin(state, user)
+        && !state
+            .rows("User")
+            .any(|(other, _)| other != user && is_admin(state, other))
+    {
+        return Err(Refusal::record(
+            "CANNOT_DISABLE_LAST_ADMIN",
+            "You must have at least one active administrator user.",
+            &["IsActive"],
+        ));
     }
     if caller.user == user {
-        return Err(Refusal::record("FIELD_INTEGRITY_EXCEPTION", "You can't deactivate your own user.", &["IsActive"]));
+        return Err(Refusal::record(
+            "FIELD_INTEGRITY_EXCEPTION",
+            "You can't deactivate your own user.",
+            &["IsActive"],
+        ));
     }
     Ok(())
 }

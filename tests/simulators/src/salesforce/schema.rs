@@ -16,12 +16,18 @@ pub(super) enum Kind {
     /// Restricted when the list is not empty.
     Picklist(Vec<String>),
     /// Points at records of one of these objects, reached in SOQL by the relationship name.
-    Reference { to: Vec<String>, relationship: String },
+    Reference {
+        to: Vec<String>,
+        relationship: String,
+    },
 }
 
 /// One field.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "describe states each of these independently")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "describe states each of these independently"
+)]
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) kind: Kind,
@@ -33,7 +39,10 @@ pub(super) struct Field {
 
 /// One object.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "describe states each of these independently")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "describe states each of these independently"
+)]
 pub(super) struct Object {
     pub(super) name: String,
     pub(super) prefix: String,
@@ -50,7 +59,9 @@ pub(super) struct Object {
 impl Object {
     /// The field of this name in any case.
     pub(super) fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
+        self.fields
+            .iter()
+            .find(|field| field.name.eq_ignore_ascii_case(name))
     }
 
     /// The reference field behind this relationship name in any case.
@@ -75,7 +86,10 @@ impl Object {
     pub(super) fn describe(&self, version: &str) -> Value {
         let mut whole = self.summary(version);
         if let Some(map) = whole.as_object_mut() {
-            map.insert("fields".to_owned(), self.fields.iter().map(Field::describe).collect());
+            map.insert(
+                "fields".to_owned(),
+                self.fields.iter().map(Field::describe).collect(),
+            );
             map.insert("childRelationships".to_owned(), json!([]));
             map.insert("recordTypeInfos".to_owned(), json!([]));
         }
@@ -136,6 +150,8 @@ impl Schema {
 
     /// The object whose records carry the id's key prefix.
     pub(super) fn of_id(&self, id: &str) -> Option<&Object> {
-        self.0.values().find(|object| id.starts_with(&object.prefix))
+        self.0
+            .values()
+            .find(|object| id.starts_with(&object.prefix))
     }
 }

@@ -106,7 +106,10 @@ impl AppKey {
     pub(super) fn decoding_key(&self) -> Option<DecodingKey> {
         match self {
             Self::Pem(pem) => DecodingKey::from_rsa_pem(pem.as_bytes()).ok(),
-            Self::Jwk(jwk) => DecodingKey::from_rsa_components(jwk.get("n")?.as_str()?, jwk.get("e")?.as_str()?).ok(),
+            Self::Jwk(jwk) => {
+                DecodingKey::from_rsa_components(jwk.get("n")?.as_str()?, jwk.get("e")?.as_str()?)
+                    .ok()
+            }
         }
     }
 }
@@ -137,7 +140,10 @@ impl Org {
             return String::new();
         }
         let profile = state.ids_where("Profile", "Name", seed.profile).pop();
-        let name = seed.first_name.as_ref().map_or_else(|| seed.last_name.clone(), |first| format!("{first} {}", seed.last_name));
+        let name = seed.first_name.as_ref().map_or_else(
+            || seed.last_name.clone(),
+            |first| format!("{first} {}", seed.last_name),
+        );
         let email = seed.email.unwrap_or_else(|| seed.username.clone());
         let alias: String = seed.username.chars().take(8).collect();
         let user = state.insert(
@@ -152,7 +158,10 @@ impl Org {
         state.assign_profile_set(&user);
         if seed.ever_logged_in {
             let moment = time::wire(state.now);
-            state.insert("UserLogin", json!({ "UserId": user, "IsFrozen": seed.is_frozen }));
+            state.insert(
+                "UserLogin",
+                json!({ "UserId": user, "IsFrozen": seed.is_frozen }),
+            );
             state.set("User", &user, json!({ "LastLoginDate": moment }));
         }
         state.commit();
@@ -165,7 +174,12 @@ impl Org {
     }
 
     /// Adds a session below another one and answers its id.
-    pub fn add_child_session(&self, user_id: &str, kind: SessionKind, parent: Option<&str>) -> String {
+    pub fn add_child_session(
+        &self,
+        user_id: &str,
+        kind: SessionKind,
+        parent: Option<&str>,
+    ) -> String {
         let mut state = self.lock();
         let (kind, login) = kind.names();
         let id = state.open_session(user_id, kind, login, parent, None);
@@ -215,8 +229,18 @@ impl State {
             json!({ "Name": "Corp Example", "IsSandbox": sandbox, "InstanceName": if sandbox { "CS5" } else { "NA5" }, "OrganizationType": "Enterprise Edition" }),
         );
         for (name, label, licences, profiles) in [
-            ("SFDC", "Salesforce", 100, &["Standard User", "System Administrator"][..]),
-            ("SALESFORCE_INTEGRATION", "Salesforce Integration", 5, &["Minimum Access - API Only Integrations"][..]),
+            (
+                "SFDC",
+                "Salesforce",
+                100,
+                &["Standard User", "System Administrator"][..],
+            ),
+            (
+                "SALESFORCE_INTEGRATION",
+                "Salesforce Integration",
+                5,
+                &["Minimum Access - API Only Integrations"][..],
+            ),
         ] {
             let licence = self.insert(
                 "UserLicense",
@@ -242,24 +266,48 @@ impl State {
     /// Gives a user the permission set of the profile, in place of that of an earlier one.
     pub(super) fn assign_profile_set(&mut self, user: &str) {
         for id in self.ids_where("PermissionSetAssignment", "AssigneeId", user) {
-            let set = self.text("PermissionSetAssignment", &id, "PermissionSetId").unwrap_or_default().to_owned();
-            if self.row("PermissionSet", &set).and_then(|row| row.get("IsOwnedByProfile")) == Some(&json!(true)) {
+            let set = self
+                .text("PermissionSetAssignment", &id, "PermissionSetId")
+                .unwrap_or_default()
+                .to_owned();
+            if self
+                .row("PermissionSet", &set)
+                .and_then(|row| row.get("IsOwnedByProfile"))
+                == Some(&json!(true))
+            {
                 self.remove("PermissionSetAssignment", &id);
             }
         }
-        let profile = self.text("User", user, "ProfileId").unwrap_or_default().to_owned();
+        let profile = self
+            .text("User", user, "ProfileId")
+            .unwrap_or_default()
+            .to_owned();
         if let Some(set) = self.ids_where("PermissionSet", "ProfileId", &profile).pop() {
-            self.insert("PermissionSetAssignment", json!({ "AssigneeId": user, "PermissionSetId": set, "IsActive": true }));
+            self.insert(
+                "PermissionSetAssignment",
+                json!({ "AssigneeId": user, "PermissionSetId": set, "IsActive": true }),
+            );
         }
     }
 
     /// The `OauthToken` row of a user and an app, made at its first use.
     pub(super) fn grant_token(&mut self, user: &str, app: &str) -> String {
         let moment = time::wire(self.now);
-        let held = self.ids_where("OauthToken", "UserId", user).into_iter().find(|id| self.text("OauthToken", id, "AppName") == Some(app));
+        let held = self
+            .ids_where("OauthToken", "UserId", user)
+            .into_iter()
+            .find(|id| self.text("OauthToken", id, "AppName") == Some(app));
         if let Some(id) = held {
-            let uses = self.row("OauthToken", &id).and_then(|row| row.get("UseCount")).and_then(Value::as_u64).unwrap_or(0);
-            self.set("OauthToken", &id, json!({ "UseCount": uses + 1, "LastUsedDate": moment }));
+            let uses = self
+                .row("OauthToken", &id)
+                .and_then(|row| row.get("UseCount"))
+                .and_then(Value::as_u64)
+                .unwrap_or(0);
+            self.set(
+                "OauthToken",
+                &id,
+                json!({ "UseCount": uses + 1, "LastUsedDate": moment }),
+            );
             return id;
         }
         let delete_token = self.next_id("DEL");

@@ -22,11 +22,17 @@ pub struct Usernames(Arc<Mutex<BTreeSet<String>>>);
 impl Usernames {
     /// Takes a username; false when somebody has it.
     pub fn claim(&self, username: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(username.to_lowercase())
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(username.to_lowercase())
     }
 
     fn release(&self, username: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&username.to_lowercase());
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&username.to_lowercase());
     }
 }
 
@@ -138,8 +144,20 @@ impl State {
     }
 
     /// The records of an object from an id on.
-    pub(super) fn rows_from(&self, object: &str, id: &str) -> impl Iterator<Item = (&String, &Row)> {
-        self.tables.get(object).into_iter().flat_map(move |table| table.range(id.to_owned()..))
+    pub(super) fn rows_from(
+        &self,
+        object: &str,
+        id: String,
+    ) -> impl Iterator<Item = (&String, &Row)> {
+        self.tables
+            .get(object)
+            .into_iter()
+            .flat_map(move |table| table.range(id.clone()..))
+    }
+
+    /// One record with its id.
+    pub(super) fn entry(&self, object: &str, id: &str) -> Option<(&String, &Row)> {
+        self.tables.get(object)?.get_key_value(id)
     }
 
     /// One record.
@@ -159,13 +177,21 @@ impl State {
 
     /// Ids of the records whose field holds this text.
     pub(super) fn ids_where(&self, object: &str, field: &str, value: &str) -> Vec<String> {
-        self.rows(object).filter(|(_, row)| row.get(field).and_then(Value::as_str) == Some(value)).map(|(id, _)| id.clone()).collect()
+        self.rows(object)
+            .filter(|(_, row)| row.get(field).and_then(Value::as_str) == Some(value))
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// Writes a record whole.
     pub(super) fn put(&mut self, object: &str, id: &str, row: Row) {
-        let before = self.tables.entry(object.to_owned()).or_default().insert(id.to_owned(), row);
-        self.undo.push(Undo::Row(object.to_owned(), id.to_owned(), before));
+        let before = self
+            .tables
+            .entry(object.to_owned())
+            .or_default()
+            .insert(id.to_owned(), row);
+        self.undo
+            .push(Undo::Row(object.to_owned(), id.to_owned(), before));
     }
 
     /// Writes some fields of a record that exists.
@@ -178,7 +204,10 @@ impl State {
 
     /// Inserts a record and answers its id.
     pub(super) fn insert(&mut self, object: &str, fields: Value) -> String {
-        let prefix = self.schema.get(object).map_or_else(|| "a00".to_owned(), |object| object.prefix.clone());
+        let prefix = self
+            .schema
+            .get(object)
+            .map_or_else(|| "a00".to_owned(), |object| object.prefix.clone());
         let id = self.next_id(&prefix);
         self.insert_as(object, &id, fields);
         id
@@ -190,7 +219,9 @@ impl State {
         if let Some(schema) = self.schema.get(object) {
             for field in &schema.fields {
                 let value = match field.name.as_str() {
-                    "CreatedDate" | "LastModifiedDate" | "SystemModstamp" => json!(time::wire(self.now)),
+                    "CreatedDate" | "LastModifiedDate" | "SystemModstamp" => {
+                        json!(time::wire(self.now))
+                    }
                     _ if field.kind == super::schema::Kind::Boolean => json!(false),
                     _ => Value::Null,
                 };
@@ -206,8 +237,15 @@ impl State {
 
     /// Removes a record; false when there was none.
     pub(super) fn remove(&mut self, object: &str, id: &str) -> bool {
-        let Some(row) = self.tables.get_mut(object).and_then(|table| table.remove(id)) else { return false };
-        self.undo.push(Undo::Row(object.to_owned(), id.to_owned(), Some(row)));
+        let Some(row) = self
+            .tables
+            .get_mut(object)
+            .and_then(|table| table.remove(id))
+        else {
+            return false;
+        };
+        self.undo
+            .push(Undo::Row(object.to_owned(), id.to_owned(), Some(row)));
         if self.deleted.insert(id.to_owned()) {
             self.undo.push(Undo::Deleted(id.to_owned()));
         }
@@ -225,7 +263,10 @@ impl State {
 
     /// Marks the present state.
     pub(super) fn savepoint(&self) -> Savepoint {
-        Savepoint { undo: self.undo.len(), effects: self.effects.len() }
+        Savepoint {
+            undo: self.undo.len(),
+            effects: self.effects.len(),
+        }
     }
 
     /// Returns to a mark.
@@ -262,19 +303,39 @@ impl State {
 
     /// Counts API calls at the present moment.
     pub(super) fn use_calls(&mut self, count: u64) {
-        *self.usage.entry(self.now.as_second().div_euclid(3600)).or_insert(0) += count;
+        *self
+            .usage
+            .entry(self.now.as_second().div_euclid(3600))
+            .or_insert(0) += count;
     }
 
     /// True while a session row is within its life, which each call extends (Object Reference, AuthSession: it expires at
     /// `LastModifiedDate + NumSecondsValid`).
     pub(super) fn session_lives(&self, row: &Row) -> bool {
-        let touched = row.get("LastModifiedDate").and_then(Value::as_str).and_then(time::read);
-        let seconds = row.get("NumSecondsValid").and_then(Value::as_u64).unwrap_or(0);
-        touched.is_some_and(|touched| touched.saturating_add(Duration::from_secs(seconds)).is_ok_and(|end| end > self.now))
+        let touched = row
+            .get("LastModifiedDate")
+            .and_then(Value::as_str)
+            .and_then(time::read);
+        let seconds = row
+            .get("NumSecondsValid")
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
+        touched.is_some_and(|touched| {
+            touched
+                .saturating_add(Duration::from_secs(seconds))
+                .is_ok_and(|end| end > self.now)
+        })
     }
 
     /// Opens a session for a user, perhaps with the access token that carries it.
-    pub(super) fn open_session(&mut self, user: &str, kind: &str, login: &str, parent: Option<&str>, token: Option<&str>) -> String {
+    pub(super) fn open_session(
+        &mut self,
+        user: &str,
+        kind: &str,
+        login: &str,
+        parent: Option<&str>,
+        token: Option<&str>,
+    ) -> String {
         let id = self.insert(
             "AuthSession",
             json!({
@@ -282,7 +343,11 @@ impl State {
                 "NumSecondsValid": self.settings.session_seconds, "SourceIp": "203.0.113.24", "SessionSecurityLevel": "STANDARD",
             }),
         );
-        self.set("User", user, json!({ "LastLoginDate": time::wire(self.now) }));
+        self.set(
+            "User",
+            user,
+            json!({ "LastLoginDate": time::wire(self.now) }),
+        );
         if self.ids_where("UserLogin", "UserId", user).is_empty() {
             self.insert("UserLogin", json!({ "UserId": user }));
         }

@@ -9,7 +9,8 @@ pub(super) fn wire(moment: Timestamp) -> String {
 
 /// The moment behind a value written by [`wire`].
 pub(super) fn read(text: &str) -> Option<Timestamp> {
-    text.strip_suffix("+0000").and_then(|rest| format!("{rest}Z").parse().ok())
+    text.strip_suffix("+0000")
+        .and_then(|rest| format!("{rest}Z").parse().ok())
 }
 
 #[cfg(test)]

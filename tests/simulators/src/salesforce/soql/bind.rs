@@ -49,38 +49,81 @@ enum Bound {
 pub(in super::super) fn bind(query: Query, schema: &Schema, source: &str) -> Result<Plan, Refusal> {
     let (from, at) = &query.from;
     let Some(object) = schema.get(from) else {
-        return Err(pointed("INVALID_TYPE", source, *at, &format!("sObject type '{from}' is not supported.")));
+        return Err(pointed(
+            "INVALID_TYPE",
+            source,
+            *at,
+            &format!("sObject type '{from}' is not supported."),
+        ));
     };
-    let binder = Binder { schema, object, source };
+    let binder = Binder {
+        schema,
+        object,
+        source,
+    };
     let mut columns: Vec<Path> = Vec::new();
     let (mut count, mut count_of) = (false, None);
     for column in query.columns {
         match column {
             Column::Field(path, at) => {
                 let bound = binder.path(&path, at)?;
-                if columns.iter().any(|other| other.field == bound.field && other.parents == bound.parents) {
-                    return Err(Refusal::new(400, "INVALID_FIELD", format!("duplicate field selected: {}", bound.field)));
+                if columns
+                    .iter()
+                    .any(|other| other.field == bound.field && other.parents == bound.parents)
+                {
+                    return Err(Refusal::new(
+                        400,
+                        "INVALID_FIELD",
+                        format!("duplicate field selected: {}", bound.field),
+                    ));
                 }
                 columns.push(bound);
             }
             Column::Count => count = true,
-            Column::CountOf(path, at, alias) => count_of = Some((binder.path(&path, at)?, alias.unwrap_or_else(|| "expr0".to_owned()))),
+            Column::CountOf(path, at, alias) => {
+                let name = alias.unwrap_or_else(|| "expr0".to_owned());
+                count_of = Some((binder.path(&path, at)?, name));
+            }
         }
     }
     if count_of.is_some() && !columns.is_empty() {
-        return Err(malformed("Field must be grouped or aggregated: the statement has no GROUP BY"));
+        return Err(malformed(
+            "Field must be grouped or aggregated: the statement has no GROUP BY",
+        ));
     }
-    let filter = query.filter.map(|filter| binder.condition(filter)).transpose()?;
+    let filter = query
+        .filter
+        .map(|filter| binder.condition(filter))
+        .transpose()?;
     let order = query
         .order
         .into_iter()
-        .map(|order| Ok((binder.path(&order.path, order.at)?, order.descending, order.nulls_last)))
+        .map(|order| {
+            Ok((
+                binder.path(&order.path, order.at)?,
+                order.descending,
+                order.nulls_last,
+            ))
+        })
         .collect::<Result<_, Refusal>>()?;
     let offset = query.offset.unwrap_or(0);
     if offset > 2000 {
-        return Err(Refusal::new(400, "NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000"));
+        return Err(Refusal::new(
+            400,
+            "NUMBER_OUTSIDE_VALID_RANGE",
+            "Maximum SOQL offset allowed is 2000",
+        ));
     }
-    Ok(Plan { object: object.name.clone(), columns, count_of, count, filter, order, limit: query.limit, offset })
+    Ok(Plan {
+        object: object.name.clone(),
+        columns,
+        count_of,
+        count,
+        filter,
+        order,
+        limit: query.limit,
+        offset,
+    })
 }
 
 struct Binder<'a> {
@@ -103,20 +146,33 @@ impl Binder<'_> {
                     );
                     return Err(pointed("INVALID_FIELD", self.source, at, &message));
                 };
-                return Ok(Path { parents, field: field.name.clone(), kind: field.kind.clone() });
+                return Ok(Path {
+                    parents,
+                    field: field.name.clone(),
+                    kind: field.kind.clone(),
+                });
             }
             // `User.Id` in a statement over User is the object itself, not a parent.
-            if parents.is_empty() && object.relationship(step).is_none() && step.eq_ignore_ascii_case(&object.name) {
+            if parents.is_empty()
+                && object.relationship(step).is_none()
+                && step.eq_ignore_ascii_case(&object.name)
+            {
                 continue;
             }
-            let parent = object.relationship(step).and_then(|field| Some((field, self.schema.get(parent_object(field)?)?)));
+            let parent = object
+                .relationship(step)
+                .and_then(|field| Some((field, self.schema.get(parent_object(field)?)?)));
             let Some((field, target)) = parent.filter(|_| parents.len() < 5) else {
                 let message = format!(
                     "Didn't understand relationship '{step}' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
                 );
                 return Err(pointed("INVALID_FIELD", self.source, at, &message));
             };
-            let name = if let Kind::Reference { relationship, .. } = &field.kind { relationship.clone() } else { step.to_owned() };
+            let name = if let Kind::Reference { relationship, .. } = &field.kind {
+                relationship.clone()
+            } else {
+                step.to_owned()
+            };
             parents.push((field.name.clone(), name));
             object = target;
         }
@@ -124,18 +180,32 @@ impl Binder<'_> {
     }
 
     fn condition(&self, cond: Cond) -> Result<Bound, Refusal> {
-        let all = |parts: Vec<Cond>| parts.into_iter().map(|part| self.condition(part)).collect::<Result<Vec<_>, _>>();
+        let all = |parts: Vec<Cond>| {
+            parts
+                .into_iter()
+                .map(|part| self.condition(part))
+                .collect::<Result<Vec<_>, _>>()
+        };
         Ok(match cond {
             Cond::All(parts) => Bound::All(all(parts)?),
             Cond::Any(parts) => Bound::Any(all(parts)?),
             Cond::Not(part) => Bound::Not(Box::new(self.condition(*part)?)),
-            Cond::Test { path: text, at, op, values } => {
+            Cond::Test {
+                path: text,
+                at,
+                op,
+                values,
+            } => {
                 let path = self.path(&text, at)?;
                 if !self.filterable(&path) {
-                    let message = format!("field '{}' can not be filtered in a query call", path.field);
+                    let message =
+                        format!("field '{}' can not be filtered in a query call", path.field);
                     return Err(pointed("INVALID_FIELD", self.source, at, &message));
                 }
-                let values = values.into_iter().map(|value| fit(&path, op, value)).collect::<Result<_, _>>()?;
+                let values = values
+                    .into_iter()
+                    .map(|value| fit(&path, op, value))
+                    .collect::<Result<_, _>>()?;
                 Bound::Test(path, op, values)
             }
         })
@@ -144,39 +214,75 @@ impl Binder<'_> {
     fn filterable(&self, path: &Path) -> bool {
         let mut object = Some(self.object);
         for (field, _) in &path.parents {
-            object = object.and_then(|object| object.field(field)).and_then(parent_object).and_then(|name| self.schema.get(name));
+            object = object
+                .and_then(|object| object.field(field))
+                .and_then(parent_object)
+                .and_then(|name| self.schema.get(name));
         }
-        object.and_then(|object| object.field(&path.field)).is_some_and(|field| field.filterable)
+        object
+            .and_then(|object| object.field(&path.field))
+            .is_some_and(|field| field.filterable)
     }
 }
 
 /// The object a relationship leads to; where there are several, the last (users stand last in the vendor's own lists).
 fn parent_object(field: &Field) -> Option<&str> {
-    if let Kind::Reference { to, .. } = &field.kind { to.last().map(String::as_str) } else { None }
+    if let Kind::Reference { to, .. } = &field.kind {
+        to.last().map(String::as_str)
+    } else {
+        None
+    }
 }
 
 /// Checks that a value suits its field and brings ids into their long form.
 fn fit(path: &Path, op: Op, value: Literal) -> Result<Literal, Refusal> {
     let refused = |kind: &str, quotes: &str| {
-        let message = format!("value of filter criterion for field '{}' must be of type {kind} and should {quotes}be enclosed in quotes", path.field);
+        let message = format!(
+            "value of filter criterion for field '{}' must be of type {kind} and should {quotes}be enclosed in quotes",
+            path.field
+        );
         Refusal::new(400, "INVALID_FIELD", message)
     };
-    let operator = || Refusal::new(400, "INVALID_QUERY_FILTER_OPERATOR", format!("invalid operator on {} field", kind_name(&path.kind)));
+    let operator = || {
+        Refusal::new(
+            400,
+            "INVALID_QUERY_FILTER_OPERATOR",
+            format!("invalid operator on {} field", kind_name(&path.kind)),
+        )
+    };
     if op == Op::Like && !matches!(path.kind, Kind::Text | Kind::Email | Kind::Picklist(_)) {
         return Err(operator());
     }
     match (&path.kind, value) {
-        (_, Literal::Null) if matches!(op, Op::Eq | Op::Ne | Op::In | Op::NotIn) => Ok(Literal::Null),
-        // The vendor keeps no empty text: it reads as null.
-        (_, Literal::Text(text)) if text.is_empty() && matches!(op, Op::Eq | Op::Ne | Op::In | Op::NotIn) => Ok(Literal::Null),
-        (Kind::Id | Kind::Reference { .. }, Literal::Text(text)) => {
-            id18(&text).map(Literal::Text).ok_or_else(|| Refusal::new(400, "INVALID_QUERY_FILTER_OPERATOR", format!("invalid ID field: {text}")))
+        (_, Literal::Null) if matches!(op, Op::Eq | Op::Ne | Op::In | Op::NotIn) => {
+            Ok(Literal::Null)
         }
-        (Kind::Text | Kind::Email | Kind::Picklist(_), value @ (Literal::Text(_) | Literal::Pattern(_))) => Ok(value),
+        // The vendor keeps no empty text: it reads as null.
+        (_, Literal::Text(text))
+            if text.is_empty() && matches!(op, Op::Eq | Op::Ne | Op::In | Op::NotIn) =>
+        {
+            Ok(Literal::Null)
+        }
+        (Kind::Id | Kind::Reference { .. }, Literal::Text(text)) => {
+            id18(&text).map(Literal::Text).ok_or_else(|| {
+                Refusal::new(
+                    400,
+                    "INVALID_QUERY_FILTER_OPERATOR",
+                    format!("invalid ID field: {text}"),
+                )
+            })
+        }
+        (
+            Kind::Text | Kind::Email | Kind::Picklist(_),
+            value @ (Literal::Text(_) | Literal::Pattern(_)),
+        )
+        | (Kind::Int, value @ Literal::Number(_))
+        | (Kind::DateTime, value @ Literal::DateTime(_)) => Ok(value),
         (Kind::Boolean, value @ Literal::Bool(_)) if matches!(op, Op::Eq | Op::Ne) => Ok(value),
         (Kind::Boolean, Literal::Bool(_)) => Err(operator()),
-        (Kind::Int, value @ Literal::Number(_)) | (Kind::DateTime, value @ Literal::DateTime(_)) => Ok(value),
-        (Kind::Id | Kind::Reference { .. } | Kind::Text | Kind::Email | Kind::Picklist(_), _) => Err(refused("string", "")),
+        (Kind::Id | Kind::Reference { .. } | Kind::Text | Kind::Email | Kind::Picklist(_), _) => {
+            Err(refused("string", ""))
+        }
         (kind, _) => Err(refused(kind_name(kind), "not ")),
     }
 }
@@ -194,7 +300,9 @@ fn kind_name(kind: &Kind) -> &'static str {
 impl Plan {
     /// True when the record passes the filter; `value` reads a field of it.
     pub(in super::super) fn accepts(&self, value: &dyn Fn(&Path) -> Value) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.holds(value))
+        self.filter
+            .as_ref()
+            .is_none_or(|filter| filter.holds(value))
     }
 
     /// What the filter demands of the record's own id at its top level: the exact ids, or a lower bound. Only a shortcut.
@@ -206,14 +314,22 @@ impl Plan {
         };
         let (mut exact, mut above) = (None, None);
         for part in parts {
-            let Bound::Test(path, op, values) = part else { continue };
+            let Bound::Test(path, op, values) = part else {
+                continue;
+            };
             if !path.parents.is_empty() || path.kind != Kind::Id {
                 continue;
             }
-            let texts = values.iter().filter_map(|value| if let Literal::Text(text) = value { Some(text.clone()) } else { None });
+            let mut texts = values.iter().filter_map(|value| {
+                if let Literal::Text(text) = value {
+                    Some(text.clone())
+                } else {
+                    None
+                }
+            });
             match op {
                 Op::Eq | Op::In => exact = Some(texts.collect()),
-                Op::Gt | Op::Ge => above = texts.last(),
+                Op::Gt | Op::Ge => above = texts.next(),
                 _ => {}
             }
         }
@@ -231,7 +347,9 @@ impl Bound {
                 let held = value(path);
                 let compare = |literal: &Literal| order_to(&path.kind, &held, literal);
                 let equal = |literal: &Literal| compare(literal) == Some(Ordering::Equal);
-                let Some(first) = values.first() else { return false };
+                let Some(first) = values.first() else {
+                    return false;
+                };
                 match op {
                     Op::Eq => equal(first),
                     Op::Ne => !equal(first),
@@ -261,8 +379,14 @@ fn order_to(kind: &Kind, held: &Value, literal: &Literal) -> Option<Ordering> {
         (Value::Bool(held), Literal::Bool(literal)) => Some(held.cmp(literal)),
         (Value::Number(held), Literal::Number(literal)) => held.as_f64()?.partial_cmp(literal),
         (Value::String(held), Literal::DateTime(literal)) => Some(held.cmp(literal)),
-        (Value::String(held), Literal::Text(literal)) if matches!(kind, Kind::Id | Kind::Reference { .. }) => Some(held.cmp(literal)),
-        (Value::String(held), Literal::Text(literal)) => Some(held.to_lowercase().cmp(&literal.to_lowercase())),
+        (Value::String(held), Literal::Text(literal))
+            if matches!(kind, Kind::Id | Kind::Reference { .. }) =>
+        {
+            Some(held.cmp(literal))
+        }
+        (Value::String(held), Literal::Text(literal)) => {
+            Some(held.to_lowercase().cmp(&literal.to_lowercase()))
+        }
         _ => None,
     }
 }
@@ -271,8 +395,14 @@ fn order_to(kind: &Kind, held: &Value, literal: &Literal) -> Option<Ordering> {
 pub(in super::super) fn sort_values(left: &Value, right: &Value) -> Ordering {
     match (left, right) {
         (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Number(left), Value::Number(right)) => left.as_f64().partial_cmp(&right.as_f64()).unwrap_or(Ordering::Equal),
-        (Value::String(left), Value::String(right)) => left.to_lowercase().cmp(&right.to_lowercase()).then_with(|| left.cmp(right)),
+        (Value::Number(left), Value::Number(right)) => left
+            .as_f64()
+            .partial_cmp(&right.as_f64())
+            .unwrap_or(Ordering::Equal),
+        (Value::String(left), Value::String(right)) => left
+            .to_lowercase()
+            .cmp(&right.to_lowercase())
+            .then_with(|| left.cmp(right)),
         _ => Ordering::Equal,
     }
 }
@@ -280,10 +410,12 @@ pub(in super::super) fn sort_values(left: &Value, right: &Value) -> Ordering {
 fn glob(text: &[char], pattern: &[Glob]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
-        Some((Glob::Many, rest)) => (0..=text.len()).any(|skip| text.get(skip..).is_some_and(|tail| glob(tail, rest))),
-        Some((Glob::One, rest)) => text.split_first().is_some_and(|(_, tail)| glob(tail, rest)),
-        Some((Glob::Char(wanted), rest)) => {
-            text.split_first().is_some_and(|(found, tail)| wanted.to_lowercase().eq(found.to_lowercase()) && glob(tail, rest))
+        Some((Glob::Many, rest)) => {
+            (0..=text.len()).any(|skip| text.get(skip..).is_some_and(|tail| glob(tail, rest)))
         }
+        Some((Glob::One, rest)) => text.split_first().is_some_and(|(_, tail)| glob(tail, rest)),
+        Some((Glob::Char(wanted), rest)) => text.split_first().is_some_and(|(found, tail)| {
+            wanted.to_lowercase().eq(found.to_lowercase()) && glob(tail, rest)
+        }),
     }
 }

@@ -39,7 +39,13 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, Refusal> {
     let mut at = 0;
     while let Some(&first) = chars.get(at) {
         let start = at;
-        let run = |from: usize, keep: &dyn Fn(char) -> bool| chars.iter().skip(from).take_while(|&&next| keep(next)).collect::<String>();
+        let run = |from: usize, keep: &dyn Fn(char) -> bool| {
+            chars
+                .iter()
+                .skip(from)
+                .take_while(|&&next| keep(next))
+                .collect::<String>()
+        };
         let kind = match first {
             ' ' | '\t' | '\n' | '\r' => {
                 at += 1;
@@ -51,12 +57,16 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, Refusal> {
                 TokenKind::Quoted(inside)
             }
             'a'..='z' | 'A'..='Z' => {
-                let word = run(at, &|next| next.is_ascii_alphanumeric() || matches!(next, '_' | '.'));
+                let word = run(at, &|next| {
+                    next.is_ascii_alphanumeric() || matches!(next, '_' | '.')
+                });
                 at += word.len();
                 TokenKind::Word(word)
             }
             '0'..='9' | '-' => {
-                let number = run(at, &|next| next.is_ascii_alphanumeric() || matches!(next, '-' | '+' | ':' | '.'));
+                let number = run(at, &|next| {
+                    next.is_ascii_alphanumeric() || matches!(next, '-' | '+' | ':' | '.')
+                });
                 at += number.len();
                 TokenKind::Number(number)
             }
@@ -72,7 +82,11 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, Refusal> {
                     (_, ">") => ">",
                     (_, "<=") => "<=",
                     (_, ">=") => ">=",
-                    _ => return Err(malformed(format!("line 1:{start} no viable alternative at character '{first}'"))),
+                    _ => {
+                        return Err(malformed(format!(
+                            "line 1:{start} no viable alternative at character '{first}'"
+                        )));
+                    }
                 };
                 at += two.len().max(1);
                 TokenKind::Symbol(symbol)
@@ -89,9 +103,18 @@ fn quoted(chars: &[char], from: usize) -> Result<(String, usize), Refusal> {
     let mut at = from;
     loop {
         match chars.get(at) {
-            None => return Err(malformed(format!("line 1:{} mismatched character '<EOF>' expecting '''", chars.len()))),
+            None => {
+                return Err(malformed(format!(
+                    "line 1:{} mismatched character '<EOF>' expecting '''",
+                    chars.len()
+                )));
+            }
             Some('\'') => return Ok((inside, at + 1)),
-            Some('\n' | '\r') => return Err(malformed(format!("line 1:{at} line breaks not allowed in string literals"))),
+            Some('\n' | '\r') => {
+                return Err(malformed(format!(
+                    "line 1:{at} line breaks not allowed in string literals"
+                )));
+            }
             Some('\\') => {
                 inside.push('\\');
                 if let Some(&next) = chars.get(at + 1) {
@@ -114,11 +137,24 @@ pub(super) fn pattern(inside: &str) -> Result<Vec<Glob>, Refusal> {
 
 /// The text behind a quoted string after any other operator.
 pub(super) fn text(inside: &str) -> Result<String, Refusal> {
-    Ok(decode(inside, false)?.into_iter().filter_map(|place| if let Glob::Char(one) = place { Some(one) } else { None }).collect())
+    Ok(decode(inside, false)?
+        .into_iter()
+        .filter_map(|place| {
+            if let Glob::Char(one) = place {
+                Some(one)
+            } else {
+                None
+            }
+        })
+        .collect())
 }
 
 fn decode(inside: &str, like: bool) -> Result<Vec<Glob>, Refusal> {
-    let illegal = |sequence: &str| malformed(format!("Invalid string literal '{inside}'. Illegal character sequence '\\{sequence}' in string literal."));
+    let illegal = |sequence: &str| {
+        malformed(format!(
+            "Invalid string literal '{inside}'. Illegal character sequence '\\{sequence}' in string literal."
+        ))
+    };
     let mut places = Vec::new();
     let mut chars = inside.chars();
     while let Some(next) = chars.next() {
@@ -135,7 +171,11 @@ fn decode(inside: &str, like: bool) -> Result<Vec<Glob>, Refusal> {
                 Some(same @ ('_' | '%')) if like => same,
                 Some('u') => {
                     let digits: String = chars.by_ref().take(4).collect();
-                    u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 4).and_then(char::from_u32).ok_or_else(|| illegal(&format!("u{digits}")))?
+                    u32::from_str_radix(&digits, 16)
+                        .ok()
+                        .filter(|_| digits.len() == 4)
+                        .and_then(char::from_u32)
+                        .ok_or_else(|| illegal(&format!("u{digits}")))?
                 }
                 Some(other) => return Err(illegal(&other.to_string())),
                 None => return Err(illegal("")),

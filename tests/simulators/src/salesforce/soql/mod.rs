@@ -10,7 +10,7 @@ mod parser;
 #[cfg(test)]
 mod tests;
 
-pub(super) use bind::{Path, Plan, bind};
+pub(super) use bind::{Path, Plan, bind, sort_values};
 pub(super) use parser::parse;
 
 use super::errors::Refusal;
@@ -43,7 +43,12 @@ pub(super) enum Cond {
     All(Vec<Cond>),
     Any(Vec<Cond>),
     Not(Box<Cond>),
-    Test { path: String, at: usize, op: Op, values: Vec<Literal> },
+    Test {
+        path: String,
+        at: usize,
+        op: Op,
+        values: Vec<Literal>,
+    },
 }
 
 /// A comparison. `In` and `NotIn` take any number of values, the others one.
@@ -100,7 +105,15 @@ fn malformed(message: impl Into<String>) -> Refusal {
 fn pointed(code: &'static str, source: &str, at: usize, message: &str) -> Refusal {
     let before: String = source.chars().take(at).collect();
     let column = before.chars().count() + 1;
-    let line: String = source.chars().skip(at.saturating_sub(40)).take(80).collect();
+    let line: String = source
+        .chars()
+        .skip(at.saturating_sub(40))
+        .take(80)
+        .collect();
     let caret = " ".repeat(at.min(40));
-    Refusal::new(400, code, format!("\n{line}\n{caret}^\nERROR at Row:1:Column:{column}\n{message}"))
+    Refusal::new(
+        400,
+        code,
+        format!("\n{line}\n{caret}^\nERROR at Row:1:Column:{column}\n{message}"),
+    )
 }

@@ -13,9 +13,14 @@ const LONGEST: usize = 100_000;
 /// Reads a statement.
 pub(in super::super) fn parse(source: &str) -> Result<Query, Refusal> {
     if source.chars().count() > LONGEST {
-        return Err(malformed("SOQL statements cannot be longer than 100000 characters."));
+        return Err(malformed(
+            "SOQL statements cannot be longer than 100000 characters.",
+        ));
     }
-    let mut parser = Parser { tokens: lexer::tokens(source)?, next: 0 };
+    let mut parser = Parser {
+        tokens: lexer::tokens(source)?,
+        next: 0,
+    };
     let query = parser.query()?;
     match parser.peek() {
         None => Ok(query),
@@ -40,7 +45,9 @@ impl Parser {
     }
 
     fn unexpected(&self) -> Refusal {
-        let shown = self.peek().map_or_else(|| "<EOF>".to_owned(), TokenKind::shown);
+        let shown = self
+            .peek()
+            .map_or_else(|| "<EOF>".to_owned(), TokenKind::shown);
         malformed(format!("unexpected token: '{shown}'"))
     }
 
@@ -55,7 +62,11 @@ impl Parser {
     }
 
     fn need_word(&mut self, word: &str) -> Result<(), Refusal> {
-        if self.eat_word(word) { Ok(()) } else { Err(self.unexpected()) }
+        if self.eat_word(word) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn eat_symbol(&mut self, symbol: &str) -> bool {
@@ -65,15 +76,26 @@ impl Parser {
     }
 
     fn need_symbol(&mut self, symbol: &str) -> Result<(), Refusal> {
-        if self.eat_symbol(symbol) { Ok(()) } else { Err(self.unexpected()) }
+        if self.eat_symbol(symbol) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     /// A name that is no reserved word (SOQL Reference, "Reserved Keywords").
     fn name(&mut self) -> Result<(String, usize), Refusal> {
-        const RESERVED: [&str; 17] =
-            ["and", "asc", "desc", "excludes", "first", "from", "group", "having", "in", "includes", "last", "like", "limit", "not", "null", "or", "select"];
+        const RESERVED: [&str; 17] = [
+            "and", "asc", "desc", "excludes", "first", "from", "group", "having", "in", "includes",
+            "last", "like", "limit", "not", "null", "or", "select",
+        ];
         match self.tokens.get(self.next) {
-            Some(Token { kind: TokenKind::Word(word), at }) if !RESERVED.contains(&word.to_ascii_lowercase().as_str()) && !self.is_word("where") => {
+            Some(Token {
+                kind: TokenKind::Word(word),
+                at,
+            }) if !RESERVED.contains(&word.to_ascii_lowercase().as_str())
+                && !self.is_word("where") =>
+            {
                 let found = (word.clone(), *at);
                 self.next += 1;
                 Ok(found)
@@ -93,7 +115,11 @@ impl Parser {
         }
         self.need_word("from")?;
         let from = self.name()?;
-        let filter = if self.eat_word("where") { Some(self.condition()?) } else { None };
+        let filter = if self.eat_word("where") {
+            Some(self.condition()?)
+        } else {
+            None
+        };
         let mut order = Vec::new();
         if self.eat_word("order") {
             self.need_word("by")?;
@@ -102,9 +128,24 @@ impl Parser {
                 order.push(self.order()?);
             }
         }
-        let limit = if self.eat_word("limit") { Some(self.count()?) } else { None };
-        let offset = if self.eat_word("offset") { Some(self.count()?) } else { None };
-        Ok(Query { columns, from, filter, order, limit, offset })
+        let limit = if self.eat_word("limit") {
+            Some(self.count()?)
+        } else {
+            None
+        };
+        let offset = if self.eat_word("offset") {
+            Some(self.count()?)
+        } else {
+            None
+        };
+        Ok(Query {
+            columns,
+            from,
+            filter,
+            order,
+            limit,
+            offset,
+        })
     }
 
     fn column(&mut self) -> Result<Column, Refusal> {
@@ -120,7 +161,12 @@ impl Parser {
         }
         let (path, at) = self.name()?;
         self.need_symbol(")")?;
-        let alias = if matches!(self.peek(), Some(TokenKind::Word(word)) if !word.eq_ignore_ascii_case("from")) { Some(self.name()?.0) } else { None };
+        let alias = if matches!(self.peek(), Some(TokenKind::Word(word)) if !word.eq_ignore_ascii_case("from"))
+        {
+            Some(self.name()?.0)
+        } else {
+            None
+        };
         Ok(Column::CountOf(path, at, alias))
     }
 
@@ -139,7 +185,12 @@ impl Parser {
                 self.need_word("first")?;
             }
         }
-        Ok(Order { path, at, descending, nulls_last })
+        Ok(Order {
+            path,
+            at,
+            descending,
+            nulls_last,
+        })
     }
 
     fn count(&mut self) -> Result<usize, Refusal> {
@@ -159,12 +210,18 @@ impl Parser {
         }
         let first = self.simple()?;
         let joiner = ["and", "or"].into_iter().find(|word| self.is_word(word));
-        let Some(joiner) = joiner else { return Ok(first) };
+        let Some(joiner) = joiner else {
+            return Ok(first);
+        };
         let mut parts = vec![first];
         while self.eat_word(joiner) {
             parts.push(self.simple()?);
         }
-        Ok(if joiner == "and" { Cond::All(parts) } else { Cond::Any(parts) })
+        Ok(if joiner == "and" {
+            Cond::All(parts)
+        } else {
+            Cond::Any(parts)
+        })
     }
 
     fn simple(&mut self) -> Result<Cond, Refusal> {
@@ -187,11 +244,23 @@ impl Parser {
             }
             _ => vec![self.literal(op)?],
         };
-        Ok(Cond::Test { path, at, op, values })
+        Ok(Cond::Test {
+            path,
+            at,
+            op,
+            values,
+        })
     }
 
     fn operator(&mut self) -> Result<Op, Refusal> {
-        for (symbol, op) in [("=", Op::Eq), ("!=", Op::Ne), ("<", Op::Lt), (">", Op::Gt), ("<=", Op::Le), (">=", Op::Ge)] {
+        for (symbol, op) in [
+            ("=", Op::Eq),
+            ("!=", Op::Ne),
+            ("<", Op::Lt),
+            (">", Op::Gt),
+            ("<=", Op::Le),
+            (">=", Op::Ge),
+        ] {
             if self.eat_symbol(symbol) {
                 return Ok(op);
             }
@@ -212,15 +281,24 @@ impl Parser {
     fn literal(&mut self, op: Op) -> Result<Literal, Refusal> {
         let refused = self.unexpected();
         match self.take().map(|token| token.kind) {
-            Some(TokenKind::Quoted(inside)) if op == Op::Like => Ok(Literal::Pattern(lexer::pattern(&inside)?)),
+            Some(TokenKind::Quoted(inside)) if op == Op::Like => {
+                Ok(Literal::Pattern(lexer::pattern(&inside)?))
+            }
             Some(TokenKind::Quoted(inside)) => Ok(Literal::Text(lexer::text(&inside)?)),
             Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("null") => Ok(Literal::Null),
-            Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("true") => Ok(Literal::Bool(true)),
-            Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("false") => Ok(Literal::Bool(false)),
-            Some(TokenKind::Number(number)) if number.contains(['T', 't']) => {
-                number.parse::<Timestamp>().map(|moment| Literal::DateTime(time::wire(moment))).map_err(|_| refused)
+            Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("true") => {
+                Ok(Literal::Bool(true))
             }
-            Some(TokenKind::Number(number)) => number.parse().map(Literal::Number).map_err(|_| refused),
+            Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("false") => {
+                Ok(Literal::Bool(false))
+            }
+            Some(TokenKind::Number(number)) if number.contains(['T', 't']) => number
+                .parse::<Timestamp>()
+                .map(|moment| Literal::DateTime(time::wire(moment)))
+                .map_err(|_| refused),
+            Some(TokenKind::Number(number)) => {
+                number.parse().map(Literal::Number).map_err(|_| refused)
+            }
             _ => Err(refused),
         }
     }

@@ -1,0 +1,266 @@
+//! Signing in to Okta, the tenant check, paging and limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
+use rollcall_model::{Call, Failure, HttpResponse};
+use rollcall_runtime::clock::plus;
+use rollcall_runtime::Ids;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::dpop::ProofKey;
+use super::retry;
+use super::token::{self, Granted};
+use super::{OktaAuth, OktaSettings};
+use crate::encode::short;
+use crate::exchange::{Exchange, header, json, number, request, secret_header, text};
+use crate::pace::Pace;
+
+/// A token is renewed this long before its end (Okta service apps: "cache it until about five minutes before").
+const EARLY: Duration = Duration::from_secs(300);
+/// No list that Rollcall reads of one person is longer than this many pages; beyond it the vendor is repeating itself.
+const MOST_PAGES: usize = 200;
+
+/// What a call is signed with.
+#[derive(Clone)]
+struct Access {
+    authorization: HeaderValue,
+    /// The key that a DPoP token is bound to, and the hash of the token that each proof repeats.
+    proof: Option<(Arc<ProofKey>, String)>,
+    /// Counts renewals, so that of several calls refused at once only the first renews.
+    generation: u64,
+}
+
+/// What is known of the tenant and the token. One lock: calls that start together share one sign-in.
+#[derive(Default)]
+struct SignIn {
+    access: Option<Access>,
+    /// When the token is to be renewed; absent for one that does not end by the clock.
+    renew_at: Option<Timestamp>,
+    wrong_tenant: Option<String>,
+    /// Once the app has asked for DPoP it keeps its key for the life of the process.
+    proof_key: Option<Arc<ProofKey>>,
+    generation: u64,
+}
+
+/// A client of one tenant.
+pub(super) struct Client {
+    pub(super) settings: OktaSettings,
+    pub(super) exchange: Exchange,
+    ids: Arc<dyn Ids>,
+    pace: Pace,
+    sign_in: Mutex<SignIn>,
+}
+
+impl Client {
+    pub(super) fn new(settings: OktaSettings, exchange: Exchange, ids: Arc<dyn Ids>) -> Self {
+        Self {
+            settings,
+            exchange,
+            ids,
+            pace: Pace::default(),
+            sign_in: Mutex::default(),
+        }
+    }
+
+    /// The tenant's address without a final slash.
+    pub(super) fn base(&self) -> &str {
+        self.settings.base_url.trim_end_matches('/')
+    }
+
+    /// Reads one address below the tenant. 2xx, 403 and 404 come back as they are; everything else is a failure.
+    /// `bucket` is the row of Okta's rate-limit table that the call counts against.
+    pub(super) async fn get(&self, call: &Call, bucket: &str, what: &str, path: &str) -> Result<HttpResponse, Failure> {
+        self.pace.admit(bucket, call.lane, self.exchange.clock.now())?;
+        let address = format!("{}{path}", self.base());
+        let mut access = self.access(call).await?;
+        let mut renewed = false;
+        let mut nonce_tried = false;
+        loop {
+            let response = self.signed_get(call, what, &address, &access).await?;
+            self.learn(bucket, &response);
+            match response.status() {
+                StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST if !nonce_tried && self.took_nonce(&access, &response) => {
+                    nonce_tried = true;
+                }
+                StatusCode::UNAUTHORIZED if !renewed && self.renews() => {
+                    renewed = true;
+                    self.forget(access.generation).await;
+                    access = self.access(call).await?;
+                }
+                status if status.is_success() || matches!(status.as_u16(), 403 | 404) => return Ok(response),
+                _ => return Err(retry::failure(what, &response)),
+            }
+        }
+    }
+
+    /// Reads a list to its end: the absence of `rel="next"`, never a short page (Okta API, "Pagination"). 403 and 404 come
+    /// back as the failures they are.
+    pub(super) async fn list(&self, call: &Call, bucket: &str, what: &str, path: &str) -> Result<Vec<Value>, Failure> {
+        let mut all = Vec::new();
+        let mut path = path.to_owned();
+        for _ in 0..MOST_PAGES {
+            let response = self.get(call, bucket, what, &path).await?;
+            if !response.status().is_success() {
+                return Err(retry::failure(what, &response));
+            }
+            match json(what, &response, true)? {
+                Value::Array(page) => all.extend(page),
+                _ => return Err(Failure::retry(format!("{what}: the answer is not a list"))),
+            }
+            match next_page(&response) {
+                None => return Ok(all),
+                Some(next) => path = self.below(what, &next)?,
+            }
+        }
+        Err(Failure::give_up(format!("{what}: the list does not end after {MOST_PAGES} pages")))
+    }
+
+    /// The path of a link, which must lead to the same host: links can name another one when a tenant has a custom domain,
+    /// and the credential is for the configured one.
+    fn below(&self, what: &str, link: &str) -> Result<String, Failure> {
+        let (base, url) = (Url::parse(self.base()), Url::parse(link));
+        match (base, url) {
+            (Ok(base), Ok(url)) if url.origin() == base.origin() => Ok(match url.query() {
+                Some(query) => format!("{}?{query}", url.path()),
+                None => url.path().to_owned(),
+            }),
+            _ => Err(Failure::needs_human(format!(
+                "{what}: the next page is on another host than the connection's url: configure the host that Okta links to"
+            ))),
+        }
+    }
+
+    async fn signed_get(&self, call: &Call, what: &str, address: &str, access: &Access) -> Result<HttpResponse, Failure> {
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        headers.insert("authorization", access.authorization.clone());
+        if let Some((key, hash)) = &access.proof {
+            // A proof is good for one request: a repetition needs a new `jti` (RFC 9449, section 11.1).
+            let proof = key.proof("GET", address, Some(hash), self.exchange.clock.now(), &self.ids.unique())?;
+            headers.insert("dpop", secret_header(&proof)?);
+        }
+        self.exchange.send(call, what, request(Method::GET, address, headers, "")?).await
+    }
+
+    /// Takes a nonce that the server wants in the next proof (RFC 9449, section 9). True when the call is worth repeating.
+    fn took_nonce(&self, access: &Access, response: &HttpResponse) -> bool {
+        let wanted = header(response, "www-authenticate").is_some_and(|asked| asked.contains("use_dpop_nonce"));
+        match (&access.proof, header(response, "dpop-nonce")) {
+            (Some((key, _)), Some(nonce)) if wanted => {
+                key.take_nonce(nonce);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn renews(&self) -> bool {
+        matches!(self.settings.auth, OktaAuth::ServiceApp { .. })
+    }
+
+    async fn forget(&self, generation: u64) {
+        let mut sign_in = self.sign_in.lock().await;
+        if sign_in.generation == generation {
+            sign_in.access = None;
+        }
+    }
+
+    /// What to sign a call with. The tenant is checked with every token, before anything is done with it.
+    async fn access(&self, call: &Call) -> Result<Access, Failure> {
+        let mut sign_in = self.sign_in.lock().await;
+        if let Some(why) = &sign_in.wrong_tenant {
+            return Err(Failure::credential(why.clone()));
+        }
+        let now = self.exchange.clock.now();
+        let fresh = sign_in.renew_at.is_none_or(|renew_at| now < renew_at);
+        if let (Some(access), true) = (&sign_in.access, fresh) {
+            return Ok(access.clone());
+        }
+        sign_in.access = None;
+        let (found, granted) = match &self.settings.auth {
+            // The token itself must not reach a stranger, so it waits for the check.
+            OktaAuth::Ssws(_) => (self.tenant_id(call).await?, None),
+            // An assertion is good at its own audience only, so the two questions may be asked at once.
+            OktaAuth::ServiceApp { .. } => {
+                let key = sign_in.proof_key.clone();
+                let (found, granted) = futures::join!(
+                    self.tenant_id(call),
+                    token::grant(&self.exchange, self.ids.as_ref(), &self.settings, call, key)
+                );
+                (found?, Some(granted))
+            }
+        };
+        if found != self.settings.tenant_id {
+            let why = format!(
+                "{} belongs to tenant {}, configured {}: refusing every call",
+                self.settings.connection,
+                short(&found, 40),
+                self.settings.tenant_id
+            );
+            sign_in.wrong_tenant = Some(why.clone());
+            return Err(Failure::credential(why));
+        }
+        let generation = sign_in.generation + 1;
+        let access = match (&self.settings.auth, granted) {
+            (OktaAuth::Ssws(secret), _) => {
+                sign_in.renew_at = None;
+                Access { authorization: secret_header(&format!("SSWS {}", secret.reveal()))?, proof: None, generation }
+            }
+            (OktaAuth::ServiceApp { .. }, Some(granted)) => {
+                let Granted { authorization, token_hash, expires_in, proof_key } = granted?;
+                sign_in.renew_at = Some(plus(now, expires_in - EARLY.min(expires_in / 2)));
+                sign_in.proof_key.clone_from(&proof_key);
+                Access { authorization, proof: proof_key.zip(token_hash), generation }
+            }
+            (OktaAuth::ServiceApp { .. }, None) => return Err(Failure::retry("no token was asked for")),
+        };
+        sign_in.generation = generation;
+        sign_in.access = Some(access.clone());
+        Ok(access)
+    }
+
+    /// The id that the host itself states (`GET /.well-known/okta-organization`, no credential needed).
+    async fn tenant_id(&self, call: &Call) -> Result<String, Failure> {
+        let what = "checking the tenant";
+        let address = format!("{}/.well-known/okta-organization", self.base());
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        let response = self.exchange.send(call, what, request(Method::GET, &address, headers, "")?).await?;
+        if !response.status().is_success() {
+            return Err(retry::failure(what, &response));
+        }
+        let body = json(what, &response, true)?;
+        text(&body, "id")
+            .map(str::to_owned)
+            .ok_or_else(|| Failure::retry(format!("{what}: the host states no organisation id")))
+    }
+
+    fn learn(&self, bucket: &str, response: &HttpResponse) {
+        let count = |name: &str| number(response, name).and_then(|count| u64::try_from(count).ok());
+        if let (Some(limit), Some(remaining), Some(reset)) =
+            (count("x-rate-limit-limit"), count("x-rate-limit-remaining"), retry::reset(response))
+        {
+            self.pace.learn(bucket, limit, remaining, plus(self.exchange.clock.now(), reset));
+        }
+    }
+}
+
+/// The address of the next page. The header may come once for each link or once with all of them (RFC 8288, section 3).
+fn next_page(response: &HttpResponse) -> Option<String> {
+    response
+        .headers()
+        .get_all("link")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(",<").map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|link| link.split(", <").map(str::to_owned).collect::<Vec<_>>())
+        .find_map(|link| {
+            let (address, rest) = link.split_once('>')?;
+            rest.contains("rel=\"next\"").then(|| address.trim().trim_start_matches('<').to_owned())
+        })
+}

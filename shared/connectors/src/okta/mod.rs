@@ -1,0 +1,159 @@
+//! Okta: the source of truth. Event hooks say that something changed; the state is then read from the management API.
+//!
+//! Signs in with an API token or, as Okta recommends, as a service app with `private_key_jwt` and DPoP. Before the first call
+//! and with every new token the tenant is asked for its organisation id: a host that names another one gets nothing.
+//!
+//! This version reads only. [`READ_SCOPES`] are what a service app needs, together with an admin role that lets it see users,
+//! groups and roles: a scope without the role makes Okta answer with empty lists instead of errors, which is why no absence is
+//! believed without a canary.
+
+mod accounts;
+mod actions;
+mod client;
+mod dpop;
+mod events;
+mod retry;
+mod subject;
+mod token;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rollcall_model::connector::ActionUse;
+use rollcall_model::{
+    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event,
+    Failure, Observation, Signal, SubjectRead, Transport,
+};
+use rollcall_runtime::{Clock, Ids, Secret};
+
+use crate::exchange::Exchange;
+use client::Client;
+
+/// The least scopes that reading needs (Okta OAuth 2.0 scopes).
+pub const READ_SCOPES: &[&str] = &["okta.users.read", "okta.groups.read", "okta.roles.read"];
+
+/// How to sign in.
+#[derive(Clone, Debug)]
+pub enum OktaAuth {
+    /// An API token. It has the rights of the user who made it and dies with them.
+    Ssws(Secret),
+    /// A service app.
+    ServiceApp {
+        /// The app's client id (`0oa…`).
+        client_id: String,
+        /// The private key, PEM.
+        key: Secret,
+        /// The id under which the public key is registered.
+        kid: String,
+        /// The scopes to ask for; [`READ_SCOPES`] are enough.
+        scopes: Vec<String>,
+    },
+}
+
+/// How the tenant says who somebody's manager is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ManagerLink {
+    /// `profile.managerId` (an Okta id, a login or an employee number) and `profile.manager` (a name or login).
+    #[default]
+    Profile,
+    /// A linked object of this name on the user, read with `okta.linkedObjects.read`.
+    LinkedObject(String),
+}
+
+/// One tenant.
+#[derive(Clone, Debug)]
+pub struct OktaSettings {
+    /// The connection's name.
+    pub connection: ConnectionId,
+    /// `https://corp.okta.com`.
+    pub base_url: String,
+    /// The organisation id that the host must state (`00o…`).
+    pub tenant_id: String,
+    /// How to sign in.
+    pub auth: OktaAuth,
+    /// Ids under which our own doings appear in events: the client id, an API token's id (`00T…`).
+    pub own_ids: Vec<String>,
+    /// A user id that always exists, to prove that a read could have seen one. Without it an API token uses its own user;
+    /// a service app has none, and then no absence is ever proven.
+    pub canary: Option<String>,
+    /// How to find the manager.
+    pub manager: ManagerLink,
+}
+
+/// A connection to one Okta tenant.
+pub struct Okta {
+    client: Client,
+}
+
+impl Okta {
+    /// A connection. Nothing is sent yet.
+    pub fn new(
+        settings: OktaSettings,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+    ) -> Self {
+        Self {
+            client: Client::new(settings, Exchange::new(transport, clock), ids),
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for Okta {
+    fn connection(&self) -> &ConnectionId {
+        &self.client.settings.connection
+    }
+
+    fn normalise(&self, signal: &Signal, raw: &str) -> Event {
+        events::normalise(&self.client.settings, signal, raw)
+    }
+
+    async fn read_subject(
+        &self,
+        call: &Call,
+        account: &AccountRef,
+    ) -> Result<SubjectRead, Failure> {
+        Box::pin(subject::read(&self.client, call, account)).await
+    }
+
+    async fn find_accounts(
+        &self,
+        call: &Call,
+        query: &AccountQuery,
+    ) -> Result<AccountSearch, Failure> {
+        Box::pin(accounts::find(&self.client, call, query)).await
+    }
+
+    async fn observe(
+        &self,
+        _call: &Call,
+        _account: Option<&AccountRef>,
+        actions: &[ActionUse],
+    ) -> Result<Vec<Observation>, Failure> {
+        Err(actions::unknown(
+            actions.first().map_or("an action", |first| &first.action),
+        ))
+    }
+
+    async fn apply(
+        &self,
+        _call: &Call,
+        change: &Change,
+        _marker: &str,
+    ) -> Result<Applied, Failure> {
+        Err(actions::unknown(&change.action))
+    }
+
+    async fn find_effect(
+        &self,
+        _call: &Call,
+        change: &Change,
+        _marker: &str,
+    ) -> Result<Option<Applied>, Failure> {
+        Err(actions::unknown(&change.action))
+    }
+}

@@ -1,0 +1,107 @@
+//! What to do about an answer of Okta that is not a success. Branches on status and `errorCode` only, never on texts
+//! (Okta API reference, "Okta error codes and descriptions").
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rollcall_model::{Failure, FailureClass, HttpResponse};
+use rollcall_runtime::clock::between;
+use serde_json::Value;
+
+use crate::encode::short;
+use crate::exchange::{header, http_date, number, retry_after, text};
+
+/// Concurrency, not a quota, was exceeded: the reset time is only a hint then, and a second or two is enough.
+const CONCURRENCY_PAUSE: Duration = Duration::from_secs(2);
+/// How long an activation may keep a user's record busy.
+const ACTIVATION_PAUSE: Duration = Duration::from_secs(120);
+
+/// The failure that a response stands for.
+pub(super) fn failure(what: &str, response: &HttpResponse) -> Failure {
+    let status = response.status().as_u16();
+    let code = error_code(response);
+    let named = code.as_deref().unwrap_or("no error code");
+    let said = format!("{what}: Okta answered {status} {named}");
+    let retry = |after: Option<Duration>| {
+        let mut failure = Failure::retry(said.clone());
+        failure.class = FailureClass::Retry { after };
+        failure
+    };
+    let failure = match (status, code.as_deref().unwrap_or_default()) {
+        (401, "E0000015") => Failure::needs_human(format!("{said}: the tenant does not have this feature")),
+        (401, _) => Failure::credential(format!("{said}: the credential is refused, make a new one")),
+        (403, "E0000005") => Failure::credential(format!("{said}: the session of the credential is over")),
+        (403, "E0000023") => Failure::needs_human(format!("{said}: the profile is mastered in another system, change it there")),
+        (403, _) => Failure::needs_human(format!("{said}: {}", missing_permission(response))),
+        // A stale cursor or index: the list is read again from its start.
+        (400, "E0000029" | "E0000053" | "E0000054") | (412, _) => retry(None),
+        (409, "E0000112") => retry(Some(ACTIVATION_PAUSE)),
+        (409, "E0000113" | "E0000145" | "E0000195" | "E0000249" | "E0000268") | (423, _) => retry(None),
+        (429, _) => retry(Some(reset(response).unwrap_or(CONCURRENCY_PAUSE))),
+        // Read-only mode: a write was certainly not made.
+        (503, "E0000010") => retry(None),
+        (501, _) => Failure::give_up(said.clone()),
+        (500.., _) => retry(retry_after(response)).maybe_executed(),
+        (300..=399, _) => Failure::give_up(format!("{said}: a redirect is not followed, check the connection's url")),
+        _ => Failure::give_up(said.clone()),
+    };
+    failure.with_request_id(request_id(response))
+}
+
+/// The failure of a call to the token endpoint, which speaks OAuth instead (RFC 6749, section 5.2).
+pub(super) fn token_failure(response: &HttpResponse) -> Failure {
+    let what = "getting a token";
+    let status = response.status().as_u16();
+    if status == 429 || status >= 500 {
+        // A token that nobody received has no effect.
+        let mut failure = failure(what, response);
+        failure.executed = rollcall_model::Executed::No;
+        return failure;
+    }
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    let error = short(text(&body, "error").unwrap_or("no error code"), 60);
+    let next = match error.as_str() {
+        "invalid_client" => "check the client id, the key id and that the public key is registered with the app",
+        "invalid_scope" => "grant the scopes to the app in the Okta console",
+        "access_denied" => "the network zone of the app bars this address",
+        "unauthorized_client" => "the app does not allow client credentials",
+        _ => "check the service app",
+    };
+    Failure::credential(format!("{what}: Okta answered {status} {error}: {next}")).with_request_id(request_id(response))
+}
+
+/// `errorCode` of the body, when it is JSON and names one.
+pub(super) fn error_code(response: &HttpResponse) -> Option<String> {
+    let body: Value = serde_json::from_slice(response.body()).ok()?;
+    text(&body, "errorCode").map(|code| short(code, 20))
+}
+
+/// `X-Okta-Request-Id`.
+pub(super) fn request_id(response: &HttpResponse) -> Option<String> {
+    header(response, "x-okta-request-id").map(str::to_owned)
+}
+
+/// How long until the quota is renewed: `X-Rate-Limit-Reset` against the server's own `Date`, plus a second for its rounding.
+/// The local clock is not asked, because it may be wrong by more than a window. Nothing for the concurrency limit, which
+/// announces a limit of 0 (Okta rate limits, "Concurrency limits").
+pub(super) fn reset(response: &HttpResponse) -> Option<Duration> {
+    if number(response, "x-rate-limit-limit")? == 0 {
+        return None;
+    }
+    let until = Timestamp::from_second(number(response, "x-rate-limit-reset")?).ok()?;
+    let now = http_date(header(response, "date")?)?;
+    Some(between(now, until) + Duration::from_secs(1))
+}
+
+/// The scope that Okta says is missing, or what is missing when it does not say.
+fn missing_permission(response: &HttpResponse) -> String {
+    let asked = header(response, "www-authenticate").unwrap_or_default();
+    let scope = asked
+        .split("scope=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    match scope {
+        Some(scope) => format!("grant the scope {} to the app", short(scope, 80)),
+        None => "the credential lacks an admin role for it, or the account is an administrator above it".to_owned(),
+    }
+}

@@ -1,0 +1,338 @@
+//! Making changes: intent → call → read back, per connection in order, connections side by side.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+use jiff::Timestamp;
+use rollcall_model::connector::ActionUse;
+use rollcall_model::journal::Draft;
+use rollcall_model::ledger::{Head, Holder, Lock, LockKey, RunClaim};
+use rollcall_model::plan::{Change, ChangeKey, PlanItem, StagePlan, Verdict};
+use rollcall_model::{
+    AccountRef, Applied, ChangeRecord, ConnectionId, Connector, EffectClass, EntryKind, Executed, Failure, FailureClass, Lane, Observation, Outcome,
+    digest,
+};
+use rollcall_runtime::clock::{between, plus};
+use serde_json::{Value, json};
+
+use crate::journal::OpenIntent;
+use crate::{Engine, EngineError};
+
+/// What every connection's work of one try shares.
+pub(crate) struct Pass<'a> {
+    pub(crate) run: String,
+    pub(crate) salt: String,
+    pub(crate) holder: Holder,
+    pub(crate) lane: Lane,
+    pub(crate) locks: BTreeMap<AccountRef, Lock>,
+    pub(crate) open: &'a BTreeMap<ChangeKey, OpenIntent>,
+    /// Outcomes of earlier tries, so that the journal does not repeat itself.
+    pub(crate) before: BTreeMap<ChangeKey, Outcome>,
+}
+
+/// A change whose call was made in this try, or in an earlier one whose end nobody saw.
+struct Made<'a> {
+    change: &'a Change,
+    started_at: Timestamp,
+    result: Result<Applied, Failure>,
+}
+
+/// What one connection's work came to.
+pub(crate) struct Part {
+    pub(crate) records: Vec<ChangeRecord>,
+    /// The longest wait that the vendor asked for.
+    pub(crate) asked: Option<Duration>,
+}
+
+impl Engine {
+    /// Applies a stage's plan. Answers how long a vendor asked us to wait before the next try.
+    pub(crate) async fn apply(
+        &self,
+        claim: &mut RunClaim,
+        subject: &Lock,
+        locks: &[Lock],
+        plan: &StagePlan,
+        open: &BTreeMap<ChangeKey, OpenIntent>,
+    ) -> Result<Option<Duration>, EngineError> {
+        let pass = self.pass(claim, subject, locks, open, crate::accounts::lane(claim));
+        let mut by_connection: BTreeMap<ConnectionId, Vec<&PlanItem>> = BTreeMap::new();
+        for item in &plan.items {
+            by_connection.entry(item.change.connection.clone()).or_default().push(item);
+        }
+        self.side_by_side(claim, &pass, by_connection).await
+    }
+
+    pub(crate) fn pass<'a>(
+        &self,
+        claim: &RunClaim,
+        subject: &Lock,
+        locks: &[Lock],
+        open: &'a BTreeMap<ChangeKey, OpenIntent>,
+        lane: Lane,
+    ) -> Pass<'a> {
+        let locks = std::iter::once(subject)
+            .chain(locks)
+            .filter_map(|lock| match &lock.key {
+                LockKey::Account(account) => Some((account.clone(), lock.clone())),
+                LockKey::Login(_) => None,
+            })
+            .collect();
+        Pass {
+            run: claim.run.id.to_string(),
+            salt: claim.run.salt.clone(),
+            holder: claim.holder.clone(),
+            lane,
+            locks,
+            open,
+            before: claim.run.changes.iter().map(|record| (record.change.key(), record.outcome.clone())).collect(),
+        }
+    }
+
+    /// Works on every connection at the same time and books what became of each change. Another worker's having taken over
+    /// is reported only after all have stopped.
+    pub(crate) async fn side_by_side(
+        &self,
+        claim: &mut RunClaim,
+        pass: &Pass<'_>,
+        by_connection: BTreeMap<ConnectionId, Vec<&PlanItem>>,
+    ) -> Result<Option<Duration>, EngineError> {
+        let mut work = Vec::new();
+        for (connection, items) in by_connection {
+            let mut head = claim
+                .heads
+                .remove(&connection)
+                .ok_or_else(|| EngineError::Fenced(format!("{connection} of {}: no journal sequence", pass.run)))?;
+            work.push(async move {
+                let part = self.connection(pass, &connection, &mut head, items).await;
+                (connection, head, part)
+            });
+        }
+        let mut asked = None;
+        let mut failed = None;
+        for (connection, head, part) in join_all(work).await {
+            claim.heads.insert(connection, head);
+            match part {
+                Ok(part) => {
+                    asked = asked.max(part.asked);
+                    for record in part.records {
+                        claim.run.put_record(record);
+                    }
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(asked), Err)
+    }
+
+    /// One connection: its changes in order, then one read-back. A change that fails never stops the next one.
+    async fn connection(&self, pass: &Pass<'_>, connection: &ConnectionId, head: &mut Head, items: Vec<&PlanItem>) -> Result<Part, EngineError> {
+        let mut part = Part { records: Vec::new(), asked: None };
+        let mut drafts = Vec::new();
+        let mut made: Vec<Made<'_>> = Vec::new();
+        let connector = self.connector(connection);
+        for item in items {
+            let change = &item.change;
+            let now = self.now();
+            let outcome = match &item.verdict {
+                Verdict::Run => match connector {
+                    Some(connector) => match self.make(pass, connector.as_ref(), head, change).await? {
+                        Step::Made(result) => {
+                            made.push(Made { change, started_at: now, result });
+                            continue;
+                        }
+                        Step::Found(applied) => {
+                            made.push(Made { change, started_at: now, result: Ok(applied) });
+                            continue;
+                        }
+                        Step::Not(outcome) => outcome,
+                    },
+                    None => Outcome::Failed(format!("connection {connection} is no longer configured")),
+                },
+                // An intent of ours that nobody saw the end of is why it is so now.
+                Verdict::AlreadySo if pass.open.contains_key(&change.key()) => Outcome::Changed,
+                Verdict::AlreadySo => match pass.before.get(&change.key()) {
+                    Some(Outcome::Changed) => Outcome::Changed,
+                    _ => Outcome::AlreadySo,
+                },
+                Verdict::Skip(why) => Outcome::Skipped(why.clone()),
+                Verdict::Refuse(why) => Outcome::Refused(why.clone()),
+                Verdict::Unknown(why) => Outcome::Unknown(why.clone()),
+            };
+            if pass.before.get(&change.key()) != Some(&outcome) {
+                drafts.push(observed(change, &outcome, None, &Value::Null));
+            }
+            part.records.push(ChangeRecord { change: change.clone(), outcome, started_at: now, ended_at: now, request_id: None });
+        }
+        if let Some(connector) = connector {
+            self.read_back(pass, connector.as_ref(), made, &mut part, &mut drafts).await;
+        }
+        self.append(head, None, drafts, &pass.salt).await?;
+        Ok(part)
+    }
+
+    /// One change: what an earlier try left, then intent and call.
+    async fn make(&self, pass: &Pass<'_>, connector: &dyn Connector, head: &mut Head, change: &Change) -> Result<Step, EngineError> {
+        let key = change.key();
+        let marker = marker(&pass.run, &key);
+        let call = self.call(&pass.holder, pass.lane);
+        if pass.open.contains_key(&key) {
+            match change.effect {
+                // The engine waited for the deadline and the settle time before it observed, and it is still `before`.
+                EffectClass::Set | EffectClass::Keyed | EffectClass::Staged => {}
+                EffectClass::Findable => match connector.find_effect(&call, change, &marker).await {
+                    Ok(Some(applied)) => return Ok(Step::Found(applied)),
+                    Ok(None) => {}
+                    Err(failure) if failure.is_retryable() => {
+                        return Ok(Step::Not(Outcome::Unknown(format!("whether it was sent could not be found out: {}", failure.reason))));
+                    }
+                    Err(failure) => {
+                        return Ok(Step::Not(Outcome::Unsure(format!("whether it was sent cannot be found out: {}", failure.reason))));
+                    }
+                },
+                EffectClass::Blind => {
+                    return Ok(Step::Not(Outcome::Unsure("it may have been sent; it is not sent twice".to_owned())));
+                }
+            }
+        }
+        if between(self.now(), call.deadline) < Duration::from_millis(500) {
+            return Ok(Step::Not(Outcome::Unknown("no time was left under the lease; it is tried again".to_owned())));
+        }
+        let intent = Draft {
+            kind: EntryKind::Intent,
+            change: Some(key),
+            what: what(change),
+            outcome: None,
+            request_id: None,
+            deadline: Some(call.deadline),
+            private: json!({
+                "account": change.account, "before": change.before, "after": change.after, "evidence": change.evidence, "marker": marker,
+            }),
+        };
+        let lock = change.account.as_ref().and_then(|account| pass.locks.get(account));
+        self.append(head, lock, vec![intent], &pass.salt).await?;
+        let call = rollcall_model::Call { deadline: call.deadline, lane: pass.lane };
+        Ok(Step::Made(connector.apply(&call, change, &marker).await))
+    }
+
+    /// Reads back what was made: one observation per account, repeated while a vendor settles.
+    async fn read_back(&self, pass: &Pass<'_>, connector: &dyn Connector, made: Vec<Made<'_>>, part: &mut Part, drafts: &mut Vec<Draft>) {
+        let mut by_account: BTreeMap<Option<AccountRef>, Vec<Made<'_>>> = BTreeMap::new();
+        for one in made {
+            if let Err(Failure { class: FailureClass::Retry { after }, .. }) = &one.result {
+                part.asked = part.asked.max(*after);
+            }
+            let readable = one.change.account.is_some() && !matches!(&one.result, Err(failure) if failure.executed == Executed::No);
+            by_account.entry(readable.then(|| one.change.account.clone()).flatten()).or_default().push(one);
+        }
+        for (account, group) in by_account {
+            let states = match &account {
+                Some(account) => self.settled(pass, connector, account, &group).await,
+                None => group.iter().map(|_| None).collect(),
+            };
+            let now = self.now();
+            for (one, state) in group.into_iter().zip(states) {
+                let (outcome, known) = judge(&one, state);
+                let (request_id, reference) = match &one.result {
+                    Ok(applied) => (applied.request_id.clone(), applied.reference.clone()),
+                    Err(failure) => (failure.request_id.clone(), Value::Null),
+                };
+                if known {
+                    drafts.push(observed(one.change, &outcome, request_id.clone(), &reference));
+                }
+                part.records.push(ChangeRecord {
+                    change: one.change.clone(),
+                    outcome,
+                    started_at: one.started_at,
+                    ended_at: now,
+                    request_id,
+                });
+            }
+        }
+    }
+
+    /// The states after the calls, read again until all are as wanted or the longest settle time has passed.
+    async fn settled(&self, pass: &Pass<'_>, connector: &dyn Connector, account: &AccountRef, group: &[Made<'_>]) -> Vec<Option<Observation>> {
+        let uses: Vec<ActionUse> =
+            group.iter().map(|one| ActionUse { action: one.change.action.clone(), with: one.change.with.clone() }).collect();
+        let settle = group.iter().map(|one| one.change.settle_ms).max().unwrap_or(0);
+        let until = plus(self.now(), Duration::from_millis(u64::try_from(settle).unwrap_or(0)));
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let call = self.call(&pass.holder, pass.lane);
+            let states = match connector.observe(&call, Some(account), &uses).await {
+                Ok(states) => states,
+                Err(failure) => {
+                    let unread = Observation::Unknown(format!("could not be read back: {}", failure.reason));
+                    vec![unread; uses.len()]
+                }
+            };
+            let all = group
+                .iter()
+                .zip(&states)
+                .all(|(one, state)| matches!(state, Observation::Known(state) if state.value == one.change.after));
+            let now = self.now();
+            if all || now >= until || between(now, pass.holder.until) < self.settings.margin * 2 {
+                return states.into_iter().map(Some).collect();
+            }
+            self.parts.clock.sleep(pause.min(between(now, until))).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
+/// What became of one change before anything is read back.
+enum Step {
+    /// The call was made.
+    Made(Result<Applied, Failure>),
+    /// An earlier try's effect was found.
+    Found(Applied),
+    /// No call was made.
+    Not(Outcome),
+}
+
+/// The outcome, and whether it is certain enough to close the intent: an intent that stays open is looked at again.
+fn judge(one: &Made<'_>, state: Option<Observation>) -> (Outcome, bool) {
+    match (&one.result, state) {
+        (_, Some(Observation::Known(state))) if state.value == one.change.after => (Outcome::Changed, true),
+        (Ok(_), Some(Observation::Known(_))) => (Outcome::Pending, false),
+        (_, Some(Observation::Unknown(why))) => (Outcome::Unknown(why), false),
+        // It was read after the settle time and is still as before, so the call did nothing.
+        (Err(failure), Some(Observation::Known(_))) => (refused(failure), true),
+        (Ok(_), None) => (Outcome::Changed, true),
+        (Err(failure), None) if failure.executed == Executed::Maybe => (Outcome::Unknown(format!("no answer came: {}", failure.reason)), false),
+        (Err(failure), None) => (refused(failure), true),
+    }
+}
+
+fn refused(failure: &Failure) -> Outcome {
+    match &failure.class {
+        FailureClass::Retry { .. } | FailureClass::Credential => Outcome::Unknown(format!("not done yet: {}", failure.reason)),
+        FailureClass::GiveUp | FailureClass::NeedsHuman => Outcome::Failed(failure.reason.clone()),
+    }
+}
+
+/// Our key for a change, the same on every repetition, and short enough for every vendor's field.
+pub(crate) fn marker(run: &str, key: &ChangeKey) -> String {
+    let full = digest::sha256(format!("{run}\n{key}").as_bytes());
+    format!("rc-{}", full.as_str().get(..32).unwrap_or_default())
+}
+
+fn what(change: &Change) -> String {
+    format!("{}/{} {}", change.stage, change.step, change.action)
+}
+
+fn observed(change: &Change, outcome: &Outcome, request_id: Option<String>, reference: &Value) -> Draft {
+    Draft {
+        kind: EntryKind::Observed,
+        change: Some(change.key()),
+        what: what(change),
+        outcome: Some(outcome.name().to_owned()),
+        request_id,
+        deadline: None,
+        private: json!({
+            "account": change.account, "after": change.after, "evidence": change.evidence,
+            "reason": outcome.reason(), "reference": reference,
+        }),
+    }
+}

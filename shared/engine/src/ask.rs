@@ -1,0 +1,161 @@
+//! What a person asks for: a plan to read, and exactly that plan to be carried out.
+
+use std::time::Duration;
+
+use rollcall_model::ledger::{Lock, LockKey, documents};
+use rollcall_model::plan::{Goal, StagePlan};
+use rollcall_model::run::Cause;
+use rollcall_model::{
+    AccountRef, Answer, Call, ConnectionId, Digest, Lane, Message, Person, PersonKey, Run, RunId, RunPlan, RunState, SubjectRead, digest,
+};
+use rollcall_policy::decide;
+use rollcall_runtime::clock::plus;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::drain::run_id;
+use crate::stage::Known;
+use crate::{Engine, EngineError};
+
+/// A plan as somebody may read and name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// What to name when applying: the digest of the run plan and the stage plan together.
+    pub hash: Digest,
+    /// The person as the source describes them.
+    pub person: Person,
+    /// What the run may do.
+    pub run_plan: RunPlan,
+    /// What its first stage would do now.
+    pub stage: StagePlan,
+}
+
+/// What became of an application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    /// The run that carries it out.
+    pub run: RunId,
+    /// True when this run was open or ended already.
+    pub already: bool,
+}
+
+impl Engine {
+    /// Finds a person by a name that an earlier run kept, by `connection/id`, or by what the source answers to as a key.
+    pub async fn find_person(&self, who: &str) -> Result<Option<PersonKey>, EngineError> {
+        let named = self.parts.ledger.document(documents::NAME, &who.to_lowercase()).await?;
+        Ok(named.and_then(|document| serde_json::from_value(document.body.get("person")?.clone()).ok()))
+    }
+
+    /// Makes the plan that a run with this goal would have for a person now, keeps it under its hash, and changes nothing.
+    pub async fn propose(&self, goal: Goal, who: &str) -> Result<Proposal, EngineError> {
+        let configuration = self.configuration();
+        let found = decide::planned_playbook(configuration, goal).ok_or_else(|| {
+            EngineError::Refused(format!("no playbook takes planned runs with the goal {goal}: add `{{planned: {goal}}}` to the `on` of one"))
+        })?;
+        let account = self.account_of(who);
+        let connector = self
+            .connector(&account.connection)
+            .ok_or_else(|| EngineError::Refused(format!("connection {} is not configured", account.connection)))?;
+        let call = Call { deadline: plus(self.now(), self.settings.call), lane: Lane::Work };
+        let person = match connector.read_subject(&call, &account).await {
+            Ok(SubjectRead::Present(person)) => *person,
+            Ok(SubjectRead::Gone) => return Err(EngineError::Refused(format!("{account} does not exist"))),
+            Ok(SubjectRead::Unproven(why)) => return Err(EngineError::Refused(format!("{account} cannot be read: {why}"))),
+            Err(failure) => return Err(EngineError::Refused(format!("{account} cannot be read: {}", failure.reason))),
+        };
+        let run_plan = decide::run_plan(configuration, &found, &person, &person.account)
+            .ok_or_else(|| EngineError::Refused(format!("there is no playbook {}", found.playbook)))?;
+        let run = self.asked_run(run_plan, person, "proposal")?;
+        let holder = self.holder();
+        let claim = rollcall_model::ledger::RunClaim { run, version: 0, holder, heads: std::collections::BTreeMap::default() };
+        let inputs = self.find(configuration, &claim).await?;
+        let known = Known::of(configuration, &claim.run);
+        let stage = self.plan(configuration, &known, &claim, inputs).await?;
+        let hash = digest::digest(&json!({"run_plan": claim.run.plan_hash, "stage": stage.hash()?}))?;
+        let proposal = Proposal { hash: hash.clone(), person: claim.run.person, run_plan: claim.run.plan, stage };
+        self.parts.ledger.put_document(documents::PLAN, hash.as_str(), &json!(proposal)).await?;
+        Ok(proposal)
+    }
+
+    /// Opens a run bound to a plan that was proposed: it is carried out as it was read, or refused with what moved.
+    pub async fn apply_named(&self, hash: &str) -> Result<Asked, EngineError> {
+        let document = self.parts.ledger.document(documents::PLAN, hash).await?.ok_or_else(|| {
+            EngineError::Refused(format!("no plan {hash} is known here: `rollcall plan PERSON` makes one and prints its hash"))
+        })?;
+        let proposal: Proposal =
+            serde_json::from_value(document.body).map_err(|why| EngineError::Refused(format!("the plan {hash} cannot be read: {why}")))?;
+        if proposal.run_plan.config != self.configuration().digest {
+            return Err(EngineError::Refused("the configuration has changed since this plan was made: plan again".to_owned()));
+        }
+        let mut run = self.asked_run(proposal.run_plan, proposal.person, hash)?;
+        run.bound = Some(proposal.stage);
+        if let Some(known) = self.parts.ledger.run(&run.id).await? {
+            return Ok(Asked { run: known.id, already: true });
+        }
+        let holder = self.holder();
+        let key = LockKey::Account(run.plan.subject.clone());
+        let Some(locks) = self.parts.ledger.claim(std::slice::from_ref(&key), &holder, self.now()).await?.mine() else {
+            return Err(EngineError::Refused("another worker is at this person right now: try again in a minute".to_owned()));
+        };
+        let result = self.open_bound(&run, &locks, &holder).await;
+        self.parts.ledger.release(&locks).await?;
+        let asked = result?;
+        self.wake(&Message::WakeRun(asked.run.clone()), Duration::ZERO).await?;
+        Ok(asked)
+    }
+
+    async fn open_bound(&self, run: &Run, _locks: &[Lock], holder: &rollcall_model::ledger::Holder) -> Result<Asked, EngineError> {
+        match self.parts.ledger.open_asked(run, holder).await? {
+            Answer::Won(mut claim) | Answer::AlreadyMine(mut claim) => {
+                // Whoever serves messages carries it out; asking and doing are two processes.
+                self.settle(&mut claim, rollcall_model::ledger::Settle::Park(self.now())).await?;
+                Ok(Asked { run: claim.run.id, already: false })
+            }
+            Answer::Lost(open) => Err(EngineError::Refused(format!(
+                "run {open} is open for this person and goal: `rollcall explain {open}` tells where it stands"
+            ))),
+            Answer::Stale => Err(EngineError::Fenced(run.id.to_string())),
+        }
+    }
+
+    /// `connection/id`, or an id or sign-in name in the source.
+    fn account_of(&self, who: &str) -> AccountRef {
+        match who.split_once('/') {
+            Some((connection, id)) if self.connector(&ConnectionId::new(connection)).is_some() => AccountRef::new(connection, id),
+            _ => AccountRef::new(&self.configuration().source, who),
+        }
+    }
+
+    /// A run as it is before anything happened. The same cause gives the same id.
+    pub(crate) fn asked_run(&self, plan: RunPlan, person: Person, cause: &str) -> Result<Run, EngineError> {
+        let now = self.now();
+        let plan_hash = plan.hash()?;
+        Ok(Run {
+            id: run_id(cause, &plan.playbook, &plan_hash),
+            plan_hash,
+            bound: None,
+            person,
+            state: RunState::Open,
+            stage: 0,
+            attempts: 0,
+            tell_tries: 0,
+            replans: 0,
+            stage_plan: None,
+            stage_hashes: std::collections::BTreeMap::default(),
+            changes: Vec::new(),
+            cut_at: std::collections::BTreeMap::default(),
+            cause: Cause::default(),
+            triggers: Vec::new(),
+            event_at: now,
+            received_at: now,
+            opened_at: now,
+            stage_due_at: now,
+            ending: None,
+            ended_at: None,
+            salt: digest::hex(&self.parts.ids.salt()),
+            receipt: None,
+            notes: Vec::new(),
+            plan,
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! A run, stage by stage, until it waits, is held or ends.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rollcall_model::ledger::{Holder, Lock, RunClaim, Settle};
+use rollcall_model::plan::TellMoment;
+use rollcall_model::{Answer, Call, Lane, Message, ReviewState, RunState};
+use rollcall_runtime::clock::{between, plus};
+
+use crate::stage::StageEnd;
+use crate::{Engine, EngineError};
+
+impl Engine {
+    /// Drives a run that we hold. `fresh` says that its person was read in this very call. `subject` is the claim on the
+    /// account whose change began it; it is renewed along with the run's.
+    pub(crate) async fn drive(&self, mut claim: RunClaim, subject: &mut Lock, fresh: bool) -> Result<(), EngineError> {
+        let mut locks = Vec::new();
+        let result = self.go_on(&mut claim, subject, &mut locks, fresh).await;
+        if !locks.is_empty() {
+            // Best effort: when this fails, the lease ends by itself.
+            let _ = self.parts.ledger.release(&locks).await;
+        }
+        result
+    }
+
+    async fn go_on(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>, mut fresh: bool) -> Result<(), EngineError> {
+        loop {
+            if claim.run.state.is_final() {
+                return Ok(());
+            }
+            self.renew(claim, subject, locks).await?;
+            if let Some(ending) = claim.run.ending.clone() {
+                return self.end(claim, subject, locks, ending).await;
+            }
+            if claim.run.stage >= claim.run.plan.stages.len() {
+                return self.end(claim, subject, locks, RunState::Done).await;
+            }
+            let due = claim.run.stage_due_at;
+            if due > self.now() {
+                return self.park(claim, due, "its hour").await;
+            }
+            if let RunState::Held { review } = &claim.run.state {
+                let review = self.parts.ledger.review(review).await?;
+                match review.as_ref().map(|review| (&review.state, review.expires_at)) {
+                    Some((ReviewState::Approved { by, .. }, _)) => claim.run.note(self.now(), format!("approved by {by}")),
+                    Some((ReviewState::Refused { by, .. }, _)) => {
+                        let why = format!("the review was refused by {by}");
+                        return self.end(claim, subject, locks, RunState::Refused { why }).await;
+                    }
+                    Some((ReviewState::Open, expires_at)) if expires_at > self.now() => return self.hold(claim, expires_at).await,
+                    Some((ReviewState::Open, _)) | None => {
+                        let why = "nobody decided the review in time".to_owned();
+                        return self.end(claim, subject, locks, RunState::Refused { why }).await;
+                    }
+                }
+            }
+            match self.stage(claim, subject, locks, fresh).await? {
+                StageEnd::Next => {}
+                StageEnd::Again { after, why } => {
+                    if !self.pause(claim, after, &why).await? {
+                        return Ok(());
+                    }
+                }
+                StageEnd::Held(until) => return self.hold(claim, until).await,
+                StageEnd::Ended(state) => return self.end(claim, subject, locks, state).await,
+            }
+            fresh = false;
+        }
+    }
+
+    /// Waits in place when access is being cut and the wait is short; otherwise parks the run and answers false.
+    async fn pause(&self, claim: &mut RunClaim, after: Duration, why: &str) -> Result<bool, EngineError> {
+        let cutting = claim.run.plan.stages.get(claim.run.stage).is_some_and(|stage| stage.name == "cut");
+        if cutting && after <= self.settings.sleep_in_place {
+            // What is done so far must outlive us; `Keep` makes the run due right after our lease.
+            self.settle(claim, Settle::Keep).await?;
+            self.parts.clock.sleep(after).await;
+            return Ok(true);
+        }
+        let until = plus(self.now(), after);
+        self.park(claim, until, why).await?;
+        Ok(false)
+    }
+
+    /// Lets the run go until a moment: state and due time in one write, then a wake that may be lost.
+    pub(crate) async fn park(&self, claim: &mut RunClaim, until: Timestamp, why: &str) -> Result<(), EngineError> {
+        claim.run.state = RunState::Waiting { until, why: why.to_owned() };
+        self.settle(claim, Settle::Park(until)).await?;
+        let delay = between(self.now(), until);
+        if delay <= rollcall_model::queue::DELAY_LIMIT {
+            self.wake(&Message::WakeRun(claim.run.id.clone()), delay).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the run go until somebody decides, or until the review ends.
+    async fn hold(&self, claim: &mut RunClaim, until: Timestamp) -> Result<(), EngineError> {
+        self.settle(claim, Settle::Park(until)).await
+    }
+
+    /// Writes the run back; the claim having passed on is an error that ends the work.
+    pub(crate) async fn settle(&self, claim: &mut RunClaim, how: Settle) -> Result<(), EngineError> {
+        let nonce = self.parts.ids.unique();
+        match self.parts.ledger.settle(claim, how, &nonce).await? {
+            Answer::Won(()) | Answer::AlreadyMine(()) => Ok(()),
+            Answer::Lost(_) | Answer::Stale => Err(EngineError::Fenced(claim.run.id.to_string())),
+        }
+    }
+
+    /// Makes the lease longer once a good part of it has passed, for everything that we hold, subject first.
+    pub(crate) async fn renew(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>) -> Result<(), EngineError> {
+        let now = self.now();
+        if between(now, claim.holder.until) > self.settings.lease / 2 {
+            return Ok(());
+        }
+        let holder = Holder { name: claim.holder.name.clone(), until: plus(now, self.settings.lease) };
+        let mut keys = vec![subject.key.clone()];
+        keys.extend(locks.iter().map(|lock| lock.key.clone()));
+        keys.sort();
+        let Some(renewed) = self.parts.ledger.claim(&keys, &holder, now).await?.mine() else {
+            return Err(EngineError::Fenced(subject.key.to_string()));
+        };
+        locks.clear();
+        for lock in renewed {
+            if lock.key == subject.key {
+                *subject = lock;
+            } else {
+                locks.push(lock);
+            }
+        }
+        // The run as we have it may hold what is not written yet.
+        let unwritten = claim.run.clone();
+        match self.parts.ledger.claim_run(&claim.run.id, &holder, now).await?.mine() {
+            Some(renewed) => *claim = renewed,
+            None => return Err(EngineError::Fenced(claim.run.id.to_string())),
+        }
+        claim.run = unwritten;
+        Ok(())
+    }
+
+    /// What a connector is told about a call made now under this holder's lease.
+    pub(crate) fn call(&self, holder: &Holder, lane: Lane) -> Call {
+        let own = plus(self.now(), self.settings.call);
+        let margin = i64::try_from(self.settings.margin.as_millis()).unwrap_or(i64::MAX);
+        let lease = Timestamp::from_millisecond(holder.until.as_millisecond().saturating_sub(margin)).unwrap_or(holder.until);
+        Call { deadline: own.min(lease), lane }
+    }
+
+    /// Tells, seals and lets go. Each part can be repeated: how the run ends is decided first and written down.
+    async fn end(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>, ending: RunState) -> Result<(), EngineError> {
+        if claim.run.ending.is_none() {
+            let now = self.now();
+            claim.run.ending = Some(ending.clone());
+            claim.run.ended_at = Some(now);
+            claim.run.state = RunState::Open;
+            let moment = match &ending {
+                RunState::Done => Some(TellMoment::Done),
+                RunState::Incomplete { .. } | RunState::Refused { .. } => Some(TellMoment::Failed),
+                _ => None,
+            };
+            if let Some(moment) = moment {
+                self.plan_tell(claim, moment, "end").await?;
+            }
+            self.settle(claim, Settle::Keep).await?;
+        }
+        if let Some(after) = self.tell(claim, subject, locks).await? {
+            let until = plus(self.now(), after);
+            return self.park(claim, until, "telling").await;
+        }
+        self.seal(claim, ending).await
+    }
+}

@@ -1,0 +1,109 @@
+//! The guard's side that needs the ledger: limits, reviews, the stop button.
+
+use jiff::Timestamp;
+use rollcall_model::ledger::{Reservation, RunClaim, documents};
+use rollcall_model::plan::{StagePlan, TellMoment};
+use rollcall_model::{Answer, Review, ReviewId, ReviewState, RunState, StagePlan as Plan};
+use rollcall_policy::{Configuration, Mode, decide};
+use rollcall_runtime::clock::plus;
+use serde_json::json;
+
+use crate::stage::Known;
+use crate::{Engine, EngineError};
+
+/// What the guard says of a stage's plan.
+pub(crate) enum Verdict {
+    /// Apply it.
+    Go,
+    /// Keep it, do nothing.
+    ObserveOnly,
+    /// A person must decide, before this moment.
+    Hold(Timestamp),
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+impl Engine {
+    pub(crate) async fn guard(
+        &self,
+        configuration: &Configuration,
+        known: &Known,
+        claim: &mut RunClaim,
+        plan: &StagePlan,
+    ) -> Result<Verdict, EngineError> {
+        let guarded = decide::guard(configuration, &known.facts(&claim.run), plan);
+        if guarded.mode == Mode::Observe {
+            return Ok(Verdict::ObserveOnly);
+        }
+        let mut reasons: Vec<String> = guarded.holds.iter().map(|hold| hold.reason.clone()).collect();
+        for limit in &guarded.limits {
+            let now = self.now().as_millisecond();
+            let window = Timestamp::from_millisecond(now - now.rem_euclid(HOUR_MS)).unwrap_or_else(|_| self.now());
+            let reservation =
+                Reservation { key: limit.key.clone(), window, limit: limit.per_hour, member: claim.run.id.to_string() };
+            if let Answer::Lost(taken) = self.parts.ledger.reserve(&reservation).await? {
+                reasons.push(format!("the limit {} of {} an hour is reached ({taken}): approve, or wait", limit.key, limit.per_hour));
+            }
+        }
+        if reasons.is_empty() {
+            return Ok(Verdict::Go);
+        }
+        let id = review_id(claim, plan)?;
+        if let Some(review) = self.parts.ledger.review(&id).await?
+            && matches!(review.state, ReviewState::Approved { .. })
+            && review.expires_at > self.now()
+        {
+            return Ok(Verdict::Go);
+        }
+        self.hold_for_review(claim, plan, id, reasons).await
+    }
+
+    async fn hold_for_review(&self, claim: &mut RunClaim, plan: &Plan, id: ReviewId, reasons: Vec<String>) -> Result<Verdict, EngineError> {
+        let now = self.now();
+        let expires_at = plus(now, self.settings.review);
+        let why = reasons.join("; ");
+        let review = Review {
+            id: id.clone(),
+            run: claim.run.id.clone(),
+            stage: plan.stage.clone(),
+            plan_hash: plan.hash()?,
+            reasons,
+            opened_at: now,
+            expires_at,
+            state: ReviewState::Open,
+        };
+        if matches!(self.parts.ledger.open_review(&review).await?, Answer::Won(())) {
+            self.decided(claim, &format!("{} held {}", plan.stage, review.plan_hash), json!({"reasons": review.reasons, "plan": plan})).await?;
+            tracing::warn!(code = "RC0501", run = %claim.run.id, review = %id, why, "A stage is held for a review.");
+        }
+        claim.run.stage_plan = Some(plan.clone());
+        claim.run.state = RunState::Held { review: id };
+        claim.run.note(now, format!("{} held: {why}", plan.stage));
+        self.plan_tell(claim, TellMoment::Held, &plan.stage).await?;
+        Ok(Verdict::Hold(expires_at))
+    }
+
+    /// Why writes of this run are stopped now, if they are. Cuts go on unless the stop includes them.
+    pub(crate) async fn paused(&self, claim: &RunClaim) -> Result<Option<String>, EngineError> {
+        let stops = self.parts.ledger.documents(documents::PAUSE, 200).await?;
+        if stops.is_empty() {
+            return Ok(None);
+        }
+        let cutting = crate::stage::stage_name(claim) == "cut";
+        let concerned = |id: &str| {
+            id == "all"
+                || id == format!("playbook/{}", claim.run.plan.playbook)
+                || claim.run.plan.connections().iter().any(|connection| id == format!("connection/{connection}"))
+        };
+        Ok(stops.into_iter().find_map(|stop| {
+            let includes_cut = stop.body.get("cut").and_then(serde_json::Value::as_bool).unwrap_or(false);
+            (concerned(&stop.id) && (includes_cut || !cutting)).then(|| format!("paused: {}; `rollcall resume` goes on", stop.id))
+        }))
+    }
+}
+
+fn review_id(claim: &RunClaim, plan: &StagePlan) -> Result<ReviewId, EngineError> {
+    let hash = plan.hash()?;
+    let short = hash.as_str().get(..12).unwrap_or_default();
+    Ok(ReviewId::new(format!("{}-{}-{short}", claim.run.id, plan.stage)))
+}

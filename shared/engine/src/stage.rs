@@ -1,0 +1,312 @@
+//! One try of one stage: read the source again, find the accounts, observe, plan, guard, apply.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rollcall_model::ledger::{Lock, RunClaim, Settle};
+use rollcall_model::plan::{Goal, StagePlan, TellMoment, Verdict};
+use rollcall_model::{Outcome, Run, RunState, SourceState};
+use rollcall_policy::decide::{EventFacts, Facts, Memberships};
+use rollcall_policy::{Configuration, decide};
+use rollcall_runtime::clock::{between, plus};
+use serde_json::json;
+
+use crate::drain::Subject;
+use crate::guard::Verdict as Guarded;
+use crate::journal::open_intents;
+use crate::{Engine, EngineError};
+
+/// How a try of a stage ended.
+pub(crate) enum StageEnd {
+    /// The stage is through; the run's cursor stands on the next.
+    Next,
+    /// Something is not green yet.
+    Again {
+        /// How long to wait.
+        after: Duration,
+        /// What is not green.
+        why: String,
+    },
+    /// A person must decide, before this moment.
+    Held(Timestamp),
+    /// The run ends.
+    Ended(RunState),
+}
+
+impl Engine {
+    pub(crate) async fn stage(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>, fresh: bool) -> Result<StageEnd, EngineError> {
+        let configuration = self.pinned(&claim.run.plan.config).await?;
+        if !fresh && let Some(end) = self.read_again(claim).await? {
+            return Ok(end);
+        }
+        if let Some(why) = superseded(claim) {
+            self.decided(claim, "superseded", json!({"why": why})).await?;
+            return Ok(StageEnd::Ended(RunState::Superseded { why }));
+        }
+        if claim.run.stage == 0 && claim.run.attempts == 0 {
+            self.remember(&claim.run).await?;
+        }
+        let known = Known::of(&configuration, &claim.run);
+        match decide::stage_stop(&configuration, &known.facts(&claim.run), claim.run.stage) {
+            decide::Stop::Go => {}
+            decide::Stop::Stopped(why) => {
+                self.decided(claim, "stopped", json!({"why": why})).await?;
+                return Ok(StageEnd::Ended(RunState::Superseded { why }));
+            }
+            decide::Stop::Unknown(why) => return self.not_yet(claim, "RC0404", why, None).await,
+        }
+        if let Some(why) = self.paused(claim).await? {
+            return Ok(StageEnd::Again { after: Duration::from_secs(60), why });
+        }
+
+        // A call that an earlier holder began may still be under way until its deadline; nothing is read before.
+        let open = if fresh { BTreeMap::new() } else { open_intents(&self.parts.ledger.journal(&claim.run.id).await?) };
+        if let Some(wait) = self.unfinished(&open) {
+            if wait > self.settings.sleep_in_place {
+                return Ok(StageEnd::Again { after: wait, why: "a call of an earlier try may still be under way".to_owned() });
+            }
+            self.parts.clock.sleep(wait).await;
+            self.renew(claim, subject, locks).await?;
+        }
+
+        let found = self.find(&configuration, claim).await?;
+        if !self.lock_accounts(claim, subject, locks, &found).await? {
+            return Ok(StageEnd::Again { after: Duration::from_secs(2), why: "another worker holds an account of this person".to_owned() });
+        }
+        let plan = self.plan(&configuration, &known, claim, found).await?;
+        count_replan(claim, &plan);
+        if let Some(end) = self.moved(claim, &plan).await? {
+            return Ok(end);
+        }
+        match self.guard(&configuration, &known, claim, &plan).await? {
+            Guarded::Go => {}
+            Guarded::ObserveOnly => return self.observe_only(claim, &plan).await,
+            Guarded::Hold(until) => return Ok(StageEnd::Held(until)),
+        }
+
+        let hash = plan.hash()?;
+        let stage = stage_name(claim);
+        self.decided(claim, &format!("{stage} planned {hash}"), json!({"plan": plan, "attempt": claim.run.attempts + 1})).await?;
+        claim.run.stage_hashes.insert(stage, hash);
+        claim.run.stage_plan = Some(plan.clone());
+        self.settle(claim, Settle::Keep).await?;
+
+        let asked = self.apply(claim, subject, locks, &plan, &open).await?;
+        self.judge(claim, subject, locks, &plan, asked).await
+    }
+
+    /// What the try came to: on to the next stage, again later, or the end.
+    async fn judge(
+        &self,
+        claim: &mut RunClaim,
+        subject: &mut Lock,
+        locks: &mut Vec<Lock>,
+        plan: &StagePlan,
+        asked: Option<Duration>,
+    ) -> Result<StageEnd, EngineError> {
+        let now = self.now();
+        self.mark_cut(claim, plan);
+        let open: Vec<String> = claim
+            .run
+            .changes
+            .iter()
+            .filter(|record| record.change.stage == plan.stage && !record.outcome.is_final())
+            .map(|record| {
+                let reason = record.outcome.reason().unwrap_or("the vendor is still at it");
+                format!("{} {}: {reason}", record.change.connection, record.change.action)
+            })
+            .collect();
+        if let Some(first) = open.first() {
+            claim.run.attempts += 1;
+            let why = first.clone();
+            claim.run.note(now, format!("{} not complete: {why}", plan.stage));
+            self.alert("RC0402", &format!("{}/{}/incomplete", claim.run.id, plan.stage), &why).await?;
+            if claim.run.attempts >= self.settings.tries {
+                return Ok(StageEnd::Ended(RunState::Incomplete { why }));
+            }
+            // Somebody should know while there is still something to mend.
+            self.plan_tell(claim, TellMoment::Failed, &plan.stage).await?;
+            self.tell(claim, subject, locks).await?;
+            let after = self.settings.pause(claim.run.attempts, asked);
+            return Ok(StageEnd::Again { after, why });
+        }
+        let failed = claim
+            .run
+            .changes
+            .iter()
+            .find(|record| record.change.stage == plan.stage && !record.outcome.is_green())
+            .map(|record| {
+                let reason = record.outcome.reason().unwrap_or_default();
+                format!("{} {}: {} ({reason})", record.change.connection, record.change.action, record.outcome.name())
+            });
+        if let Some(why) = failed {
+            self.alert("RC0403", &format!("{}/{}/failed", claim.run.id, plan.stage), &why).await?;
+            return Ok(StageEnd::Ended(RunState::Incomplete { why }));
+        }
+        if plan.stage == "cut" {
+            self.plan_tell(claim, TellMoment::Cut, "").await?;
+        }
+        claim.run.stage += 1;
+        claim.run.attempts = 0;
+        claim.run.replans = 0;
+        claim.run.stage_plan = None;
+        claim.run.state = RunState::Open;
+        let after = claim.run.plan.stages.get(claim.run.stage).map_or(0, |next| next.after_ms);
+        claim.run.stage_due_at = plus(now, Duration::from_millis(u64::try_from(after).unwrap_or(0)));
+        self.settle(claim, Settle::Keep).await?;
+        self.tell(claim, subject, locks).await?;
+        Ok(StageEnd::Next)
+    }
+
+    /// The moment at which each connection's cut was green.
+    fn mark_cut(&self, claim: &mut RunClaim, plan: &StagePlan) {
+        if plan.stage != "cut" {
+            return;
+        }
+        let mut ends: BTreeMap<_, Option<Timestamp>> = BTreeMap::new();
+        for record in claim.run.changes.iter().filter(|record| record.change.stage == plan.stage) {
+            let end = ends.entry(record.change.connection.clone()).or_insert(Some(record.ended_at));
+            *end = match (*end, record.outcome.is_green()) {
+                (Some(at), true) => Some(at.max(record.ended_at)),
+                _ => None,
+            };
+        }
+        for (connection, at) in ends {
+            if let Some(at) = at {
+                claim.run.cut_at.entry(connection).or_insert(at);
+            }
+        }
+    }
+
+    /// Reads the source again: at every resume, before anything is done.
+    async fn read_again(&self, claim: &mut RunClaim) -> Result<Option<StageEnd>, EngineError> {
+        let account = claim.run.plan.subject.clone();
+        let call = self.call(&claim.holder, rollcall_model::Lane::Urgent);
+        let Some(connector) = self.connector(&account.connection) else {
+            let why = format!("connection {} is no longer configured", account.connection);
+            return Ok(Some(StageEnd::Ended(RunState::Incomplete { why })));
+        };
+        let (why, asked) = match connector.read_subject(&call, &account).await {
+            Ok(rollcall_model::SubjectRead::Present(person)) => {
+                claim.run.person = *person;
+                return Ok(None);
+            }
+            Ok(rollcall_model::SubjectRead::Gone) => {
+                claim.run.person.state = SourceState::Deleted;
+                return Ok(None);
+            }
+            Ok(rollcall_model::SubjectRead::Unproven(why)) => (why, None),
+            Err(failure) => {
+                let asked = match &failure.class {
+                    rollcall_model::FailureClass::Retry { after } => *after,
+                    _ => None,
+                };
+                (failure.reason, asked)
+            }
+        };
+        let why = format!("the source cannot be read: {why}");
+        self.not_yet(claim, "RC0401", why, asked).await.map(Some)
+    }
+
+    /// Something that must be known cannot be: try again later, and say so once.
+    async fn not_yet(&self, claim: &mut RunClaim, code: &'static str, why: String, asked: Option<Duration>) -> Result<StageEnd, EngineError> {
+        claim.run.attempts += 1;
+        claim.run.note(self.now(), why.clone());
+        self.alert(code, &format!("{}/{code}", claim.run.id), &why).await?;
+        if claim.run.attempts >= self.settings.tries {
+            return Ok(StageEnd::Ended(RunState::Incomplete { why }));
+        }
+        let after = self.settings.pause(claim.run.attempts, asked);
+        Ok(StageEnd::Again { after, why })
+    }
+
+    /// How long calls of earlier tries may still be under way.
+    fn unfinished(&self, open: &BTreeMap<rollcall_model::ChangeKey, crate::journal::OpenIntent>) -> Option<Duration> {
+        let latest = open.values().map(|intent| intent.deadline).max()?;
+        let wait = between(self.now(), plus(latest, self.settings.margin));
+        (wait > Duration::ZERO).then_some(wait)
+    }
+
+    /// A plan that a person named is refused when the world moved; an automatic one is made again, three times at most.
+    async fn moved(&self, claim: &mut RunClaim, plan: &StagePlan) -> Result<Option<StageEnd>, EngineError> {
+        if let Some(bound) = claim.run.bound.clone().filter(|bound| bound.stage == plan.stage) {
+            let moved = bound.moved(plan);
+            if !moved.is_empty() {
+                let why = format!("the plan that was named has moved: {}", moved.join("; "));
+                self.decided(claim, "refused: moved", json!({"moved": moved})).await?;
+                return Ok(Some(StageEnd::Ended(RunState::Refused { why })));
+            }
+        } else if claim.run.replans > 3 {
+            let why = "the accounts keep changing while the plan is carried out".to_owned();
+            return Ok(Some(StageEnd::Ended(RunState::Incomplete { why })));
+        }
+        Ok(None)
+    }
+
+    /// Mode `observe`: the plan is kept, nothing is done.
+    async fn observe_only(&self, claim: &mut RunClaim, plan: &StagePlan) -> Result<StageEnd, EngineError> {
+        let now = self.now();
+        let hash = plan.hash()?;
+        self.decided(claim, &format!("{} planned {hash}, observe only", plan.stage), json!({"plan": plan})).await?;
+        claim.run.stage_hashes.insert(plan.stage.clone(), hash);
+        for item in &plan.items {
+            let outcome = match &item.verdict {
+                Verdict::AlreadySo => Outcome::AlreadySo,
+                _ => Outcome::Skipped("observe mode: planned, not done".to_owned()),
+            };
+            claim.run.put_record(rollcall_model::ChangeRecord {
+                change: item.change.clone(),
+                outcome,
+                started_at: now,
+                ended_at: now,
+                request_id: None,
+            });
+        }
+        claim.run.note(now, format!("{}: observe mode, {} changes planned and none made", plan.stage, plan.items.len()));
+        claim.run.stage += 1;
+        claim.run.stage_plan = None;
+        let after = claim.run.plan.stages.get(claim.run.stage).map_or(0, |next| next.after_ms);
+        claim.run.stage_due_at = plus(now, Duration::from_millis(u64::try_from(after).unwrap_or(0)));
+        Ok(StageEnd::Next)
+    }
+}
+
+/// Counts an automatic plan that differs from the one before it.
+fn count_replan(claim: &mut RunClaim, plan: &StagePlan) {
+    if claim.run.stage_plan.as_ref().is_some_and(|before| before.stage == plan.stage && !before.moved(plan).is_empty()) {
+        claim.run.replans += 1;
+    }
+}
+
+/// What conditions may know, owned, so that facts can borrow from it.
+pub(crate) struct Known {
+    event: EventFacts,
+    memberships: Memberships,
+}
+
+impl Known {
+    pub(crate) fn of(configuration: &Configuration, run: &Run) -> Self {
+        let cause = &run.cause;
+        let event = EventFacts { kind: cause.kind.clone(), source: cause.source.clone(), vendor_type: cause.vendor_type.clone() };
+        Self { event, memberships: decide::memberships(configuration, &run.person) }
+    }
+
+    pub(crate) fn facts<'a>(&'a self, run: &'a Run) -> Facts<'a> {
+        Facts { plan: &run.plan, plan_hash: &run.plan_hash, person: &run.person, event: &self.event, memberships: &self.memberships }
+    }
+}
+
+pub(crate) fn stage_name(claim: &RunClaim) -> String {
+    claim.run.plan.stages.get(claim.run.stage).map_or_else(String::new, |stage| stage.name.clone())
+}
+
+/// Why the source's present word no longer asks for the run's goal.
+fn superseded(claim: &RunClaim) -> Option<String> {
+    let state = claim.run.person.state;
+    let agrees = match claim.run.plan.goal {
+        Goal::Leave => state.has_left(),
+        Goal::Join | Goal::Move => state == SourceState::Active,
+    };
+    (!agrees).then(|| format!("{} now says {}", claim.run.plan.subject.connection, state.as_str()))
+}

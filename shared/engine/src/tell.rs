@@ -1,0 +1,119 @@
+//! Telling people: messages are changes too, and they can fail without failing the run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rollcall_model::ledger::{Lock, RunClaim};
+use rollcall_model::plan::{PlanItem, TellMoment, Verdict};
+use rollcall_model::{ChangeRecord, ConnectionId, Lane, Outcome, RunState};
+use rollcall_policy::decide::{self, TextFacts};
+
+use crate::journal::open_intents;
+use crate::stage::Known;
+use crate::{Engine, EngineError};
+
+const TELL: &str = "tell";
+
+impl Engine {
+    /// Plans the messages of a moment, once per run and occasion: text and addressee are fixed now, whatever happens later.
+    pub(crate) async fn plan_tell(&self, claim: &mut RunClaim, moment: TellMoment, occasion: &str) -> Result<(), EngineError> {
+        let configuration = self.pinned(&claim.run.plan.config).await?;
+        let known = Known::of(&configuration, &claim.run);
+        let texts = texts(claim);
+        let items = decide::tell_changes(&configuration, &self.parts.actions, &known.facts(&claim.run), moment, &texts);
+        let now = self.now();
+        let nothing_new = matches!(moment, TellMoment::Cut | TellMoment::Done) && self.nothing_new(claim).await?;
+        for mut item in items {
+            if !occasion.is_empty() {
+                item.change.step = format!("{}-{occasion}", item.change.step);
+            }
+            if claim.run.record(&item.change.key()).is_some() {
+                continue;
+            }
+            let outcome = match item.verdict {
+                _ if nothing_new => Outcome::Skipped("nothing changed since an earlier run told it".to_owned()),
+                Verdict::Run => Outcome::Pending,
+                Verdict::AlreadySo => Outcome::AlreadySo,
+                Verdict::Skip(why) => Outcome::Skipped(why),
+                Verdict::Refuse(why) => Outcome::Refused(why),
+                Verdict::Unknown(why) => Outcome::Failed(why),
+            };
+            claim.run.put_record(ChangeRecord { change: item.change, outcome, started_at: now, ended_at: now, request_id: None });
+        }
+        Ok(())
+    }
+
+    /// Sends what is planned and not sent. Answers how long to wait before another try, when there is to be one.
+    pub(crate) async fn tell(&self, claim: &mut RunClaim, subject: &Lock, locks: &[Lock]) -> Result<Option<Duration>, EngineError> {
+        let items: Vec<PlanItem> = waiting(claim).map(|record| PlanItem { change: record.change.clone(), verdict: Verdict::Run }).collect();
+        if items.is_empty() {
+            return Ok(None);
+        }
+        let open = open_intents(&self.parts.ledger.journal(&claim.run.id).await?);
+        if let Some(latest) = open.iter().filter(|(key, _)| key.as_str().starts_with(TELL)).map(|(_, intent)| intent.deadline).max() {
+            let wait = rollcall_runtime::clock::between(self.now(), rollcall_runtime::clock::plus(latest, self.settings.margin));
+            if !wait.is_zero() {
+                // A message of an earlier try may still be on its way; a search now could miss it.
+                return Ok(Some(wait));
+            }
+        }
+        // What is planned must be written down before it is sent, or a later try would not know its text.
+        self.settle(claim, rollcall_model::ledger::Settle::Keep).await?;
+        let mut by_connection: BTreeMap<ConnectionId, Vec<&PlanItem>> = BTreeMap::new();
+        for item in &items {
+            by_connection.entry(item.change.connection.clone()).or_default().push(item);
+        }
+        let pass = self.pass(claim, subject, locks, &open, Lane::Work);
+        let asked = self.side_by_side(claim, &pass, by_connection).await?;
+        if waiting(claim).next().is_none() {
+            claim.run.tell_tries = 0;
+            return Ok(None);
+        }
+        claim.run.tell_tries += 1;
+        if claim.run.tell_tries >= self.settings.tries {
+            for record in claim.run.changes.iter_mut().filter(|record| record.change.stage == TELL && !record.outcome.is_final()) {
+                let why = record.outcome.reason().unwrap_or("no answer").to_owned();
+                record.outcome = Outcome::Failed(format!("given up: {why}"));
+            }
+            return Ok(None);
+        }
+        Ok(Some(self.settings.pause(claim.run.tell_tries, asked)))
+    }
+
+    /// True when every change found its end reached and an earlier run of the same goal had brought it there and told it.
+    async fn nothing_new(&self, claim: &RunClaim) -> Result<bool, EngineError> {
+        let changed = claim.run.changes.iter().any(|record| record.change.stage != TELL && record.outcome == Outcome::Changed);
+        if changed {
+            return Ok(false);
+        }
+        let earlier = self.parts.ledger.runs(Some(&claim.run.plan.person), 20).await?;
+        Ok(earlier.iter().any(|run| run.id != claim.run.id && run.plan.goal == claim.run.plan.goal && run.state == RunState::Done))
+    }
+}
+
+fn waiting(claim: &RunClaim) -> impl Iterator<Item = &ChangeRecord> {
+    claim.run.changes.iter().filter(|record| record.change.stage == TELL && !record.outcome.is_final())
+}
+
+fn texts(claim: &RunClaim) -> TextFacts {
+    let run = &claim.run;
+    let cut: Vec<String> =
+        run.time_to_cut_ms().iter().map(|(connection, ms)| format!("{connection} {ms} ms")).collect();
+    let summary: Vec<String> = run
+        .changes
+        .iter()
+        .filter(|record| record.change.stage != TELL)
+        .map(|record| {
+            let reason = record.outcome.reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("{} {}: {}{reason}", record.change.connection, record.change.action, record.outcome.name())
+        })
+        .collect();
+    let why = run
+        .ending
+        .as_ref()
+        .and_then(RunState::why)
+        .map(str::to_owned)
+        .or_else(|| run.notes.last().map(|note| note.text.clone()))
+        .unwrap_or_default();
+    TextFacts { id: run.id.to_string(), cut: cut.join(", "), summary: summary.join("\n"), why, handover: String::new() }
+}

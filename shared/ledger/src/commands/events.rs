@@ -1,0 +1,159 @@
+//! Taking events in, and reading inboxes.
+
+use jiff::Timestamp;
+use rollcall_model::ledger::{Disposition, Inbox, InboxRow, StoredEvent};
+use rollcall_model::{AccountRef, Answer, Event, LedgerError, Signal, SignalKey};
+
+use super::TableLedger;
+use super::items::{EventItem, InboxItem};
+use super::keys;
+use super::writing::{Done, TRIES, as_read, exhausted, put, put_due};
+use crate::table::{Item, When};
+
+/// How many rows are asked for in one read (DynamoDB reads up to 100 items at once).
+const ROWS_A_READ: u64 = 100;
+
+impl TableLedger {
+    pub(super) async fn accept_event(
+        &self,
+        event: &Event,
+        signal: &Signal,
+        due_at: Timestamp,
+        nonce: &str,
+    ) -> Result<Answer<()>, LedgerError> {
+        for _ in 0..TRIES {
+            let (stored, inbox) = match &event.account {
+                None => (self.read(keys::event(&event.key)).await?, None),
+                Some(account) => {
+                    let [stored, inbox] = self
+                        .read_all([keys::event(&event.key), keys::inbox(account)])
+                        .await?;
+                    (stored, inbox)
+                }
+            };
+            if let Some(stored) = stored {
+                let stored: EventItem = self.decode(&stored).await?;
+                return Ok(if stored.nonce == nonce {
+                    Answer::AlreadyMine(())
+                } else {
+                    Answer::Lost("this event was accepted before".to_owned())
+                });
+            }
+            let mut parts = Vec::with_capacity(3);
+            let mut seq = None;
+            if let Some(account) = &event.account {
+                let mut head = match &inbox {
+                    Some(item) => self.decode::<InboxItem>(item).await?,
+                    None => InboxItem {
+                        account: account.clone(),
+                        seq: 0,
+                        drained: 0,
+                        attempts: 0,
+                    },
+                };
+                head.seq += 1;
+                seq = Some(head.seq);
+                let due_at = due_at.as_millisecond();
+                let due_at = inbox
+                    .as_ref()
+                    .and_then(|item| item.due_at)
+                    .map_or(due_at, |earlier| earlier.min(due_at));
+                parts.push(put_due(
+                    keys::inbox(account),
+                    self.encode("inbox", &head).await?,
+                    Some(due_at),
+                    as_read(inbox.as_ref()),
+                ));
+                let row = InboxRow {
+                    seq: head.seq,
+                    event: event.clone(),
+                };
+                parts.push(put(
+                    keys::inbox_row(account, head.seq),
+                    self.encode("inbox row", &row).await?,
+                    When::Absent,
+                ));
+            }
+            let item = EventItem {
+                event: event.clone(),
+                signal: signal.clone(),
+                seq,
+                nonce: nonce.to_owned(),
+            };
+            let body = self.encode("event", &item).await?;
+            parts.insert(0, put(keys::event(&event.key), body, When::Absent));
+            match self.write(&parts, nonce).await? {
+                Done::Now => return Ok(Answer::Won(())),
+                Done::Before => return Ok(Answer::AlreadyMine(())),
+                Done::No => {}
+            }
+        }
+        exhausted()
+    }
+
+    pub(super) async fn stored_event(
+        &self,
+        key: &SignalKey,
+    ) -> Result<Option<StoredEvent>, LedgerError> {
+        let [event, made] = self
+            .read_all([keys::event(key), keys::disposition(key)])
+            .await?;
+        let Some(event) = event else { return Ok(None) };
+        let event: EventItem = self.decode(&event).await?;
+        let disposition = match made {
+            Some(item) => Some(self.decode::<Disposition>(&item).await?),
+            None => None,
+        };
+        Ok(Some(StoredEvent {
+            event: event.event,
+            signal: event.signal,
+            seq: event.seq,
+            disposition,
+        }))
+    }
+
+    pub(super) async fn read_inbox(&self, account: &AccountRef) -> Result<Inbox, LedgerError> {
+        let item = self.read(keys::inbox(account)).await?;
+        self.inbox_from(account, item.as_ref()).await
+    }
+
+    /// The inbox whose head was read as `item`. Rows are never removed, so what the head names is there.
+    pub(super) async fn inbox_from(
+        &self,
+        account: &AccountRef,
+        item: Option<&Item>,
+    ) -> Result<Inbox, LedgerError> {
+        let mut inbox = Inbox {
+            account: account.clone(),
+            version: 0,
+            seq: 0,
+            drained: 0,
+            attempts: 0,
+            rows: Vec::new(),
+        };
+        let Some(item) = item else { return Ok(inbox) };
+        let head: InboxItem = self.decode(item).await?;
+        inbox.version = item.version;
+        inbox.seq = head.seq;
+        inbox.drained = head.drained;
+        inbox.attempts = head.attempts;
+        let mut next = head.drained + 1;
+        while next <= head.seq {
+            let last = head.seq.min(next + ROWS_A_READ - 1);
+            let wanted: Vec<_> = (next..=last)
+                .map(|seq| keys::inbox_row(account, seq))
+                .collect();
+            for (key, row) in wanted.iter().zip(self.table.get(&wanted).await?) {
+                let Some(row) = row else {
+                    return Err(LedgerError::Corrupt {
+                        item: format!("{}/{}", key.pk, key.sk),
+                        why: "the inbox names a row that is not there".to_owned(),
+                    });
+                };
+                inbox.rows.push(self.decode(&row).await?);
+            }
+            next = last + 1;
+        }
+        Ok(inbox)
+    }
+}

@@ -1,0 +1,132 @@
+//! Journal sequences.
+
+use jiff::Timestamp;
+use rollcall_model::journal::{Draft, Entry};
+use rollcall_model::ledger::{Head, Lock};
+use rollcall_model::{Answer, LedgerError, RunId};
+
+use super::items::HeadItem;
+use super::keys;
+use super::locks::under;
+use super::open::head_at;
+use super::writing::{Done, put};
+use super::{EVERYTHING, TableLedger};
+use crate::table::When;
+
+impl TableLedger {
+    pub(super) async fn append_entries(
+        &self,
+        head: &mut Head,
+        lock: Option<&Lock>,
+        drafts: Vec<Draft>,
+        at: Timestamp,
+        salt: &[u8],
+        nonce: &str,
+    ) -> Result<Answer<Vec<Entry>>, LedgerError> {
+        if drafts.is_empty() {
+            return Ok(Answer::Won(Vec::new()));
+        }
+        let run = head.chain.run.clone();
+        let connection = head.chain.connection.clone();
+        let place = keys::head(&run, &connection);
+        // A claim brings the newest nonce along, so that a repetition after claiming again is seen without another read.
+        if head.nonce == nonce {
+            return self.appended(head, nonce).await;
+        }
+        let mut chain = head.chain.clone();
+        let first = chain.length + 1;
+        let mut parts = Vec::with_capacity(drafts.len() + 2);
+        let mut entries = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let (entry, longer) =
+                chain
+                    .next(draft, at, salt)
+                    .map_err(|error| LedgerError::Unfit {
+                        item: format!("journal entry of run {run}"),
+                        why: error.to_string(),
+                    })?;
+            chain = longer;
+            parts.push(put(
+                keys::entry(&run, &connection, entry.public.seq),
+                self.encode("journal entry", &entry).await?,
+                When::Absent,
+            ));
+            entries.push(entry);
+        }
+        let item = HeadItem {
+            chain,
+            nonce: nonce.to_owned(),
+            first,
+        };
+        let body = self.encode("sequence", &item).await?;
+        parts.insert(0, put(place.clone(), body, When::Version(head.version)));
+        parts.extend(lock.map(under));
+        match self.write(&parts, nonce).await? {
+            Done::Now => {
+                *head = head_at(item, head.version + 1);
+                return Ok(Answer::Won(entries));
+            }
+            Done::Before => {
+                *head = head_at(item, head.version + 1);
+                return Ok(Answer::AlreadyMine(entries));
+            }
+            Done::No => {}
+        }
+        let now = self.read(place).await?;
+        let Some(now) = now.filter(|now| now.version != head.version) else {
+            // The end is as we knew it, so it was the lock.
+            return match lock {
+                Some(lock) => {
+                    let held = self.read(keys::lock(&lock.key)).await?;
+                    self.lost_to(held.as_ref()).await
+                }
+                None => Ok(Answer::Stale),
+            };
+        };
+        // Only the very next version can be ours: a later one means that somebody has claimed the run since.
+        if now.version == head.version + 1 && self.decode::<HeadItem>(&now).await?.nonce == nonce {
+            return self.appended(head, nonce).await;
+        }
+        Ok(Answer::Stale)
+    }
+
+    /// What an earlier call with this nonce wrote.
+    async fn appended(
+        &self,
+        head: &mut Head,
+        nonce: &str,
+    ) -> Result<Answer<Vec<Entry>>, LedgerError> {
+        let (run, connection) = (&head.chain.run, &head.chain.connection);
+        let Some(now) = self.read(keys::head(run, connection)).await? else {
+            return Ok(Answer::Stale);
+        };
+        let item: HeadItem = self.decode(&now).await?;
+        if item.nonce != nonce || now.version > head.version + 1 {
+            return Ok(Answer::Stale);
+        }
+        let places: Vec<_> = (item.first..=item.chain.length)
+            .map(|seq| keys::entry(run, connection, seq))
+            .collect();
+        let mut entries = Vec::with_capacity(places.len());
+        for entry in self.table.get(&places).await?.into_iter().flatten() {
+            entries.push(self.decode(&entry).await?);
+        }
+        *head = head_at(item, now.version);
+        Ok(Answer::AlreadyMine(entries))
+    }
+
+    pub(super) async fn read_journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
+        let items = self
+            .table
+            .query(&keys::run_partition(run), keys::ENTRIES, false, EVERYTHING)
+            .await?;
+        let mut entries: Vec<Entry> = Vec::with_capacity(items.len());
+        for item in &items {
+            entries.push(self.decode(item).await?);
+        }
+        entries.sort_by(|one, other| {
+            (&one.connection, one.public.seq).cmp(&(&other.connection, other.public.seq))
+        });
+        Ok(entries)
+    }
+}

@@ -1,0 +1,388 @@
+//! The plan of one stage from what was just read.
+
+use std::collections::BTreeMap;
+
+use rollcall_model::action::{Action, ActionCatalogue, Planned};
+use rollcall_model::connector::{ActionUse, Completeness, Observation, State};
+use rollcall_model::ids::ConnectionId;
+use rollcall_model::person::{Account, AccountClass};
+use rollcall_model::plan::{Change, PlanItem, StagePlan, StageSpec, StepSpec, Verdict};
+use rollcall_model::{AccountSearch, EffectClass};
+use serde_json::{Value, json};
+
+use super::accounts::account_query;
+use super::{Facts, Observations, StageInputs, Stop, ToObserve, Wanted};
+use crate::configuration::Configuration;
+use crate::expression::{Condition, EvaluationError, Names, Scope, evaluate_parameters};
+use crate::facts;
+
+/// Whether a stage may start: its `unless` over the person as just re-read.
+pub fn stage_stop(configuration: &Configuration, facts: &Facts<'_>, stage: usize) -> Stop {
+    let Some(spec) = facts.plan.stages.get(stage) else {
+        return Stop::Unknown(format!("the run plan has no stage {stage}"));
+    };
+    let Some(unless) = &spec.unless else {
+        return Stop::Go;
+    };
+    let scope = Scope::new(facts::of_run(facts, &spec.name), facts.memberships);
+    match holds(configuration, unless, false, &scope) {
+        Ok(false) => Stop::Go,
+        Ok(true) => Stop::Stopped(format!("{} is stopped: `{unless}` holds", spec.name)),
+        Err(error) => Stop::Unknown(format!("`{unless}` cannot be told: {error}")),
+    }
+}
+
+/// Which states a stage needs, by account: accounts that would be planned, and on each the actions of steps whose `if`
+/// does not rule them out.
+pub fn to_observe(
+    configuration: &Configuration,
+    catalogue: &ActionCatalogue,
+    facts: &Facts<'_>,
+    stage: usize,
+    accounts: &BTreeMap<ConnectionId, AccountSearch>,
+) -> Vec<ToObserve> {
+    let Some(spec) = facts.plan.stages.get(stage) else {
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for (connection, search) in accounts {
+        for account in search.accounts.iter().filter(|account| standing(account) == Standing::Plan)
+        {
+            let mut wanted = Vec::new();
+            for step in spec.steps.iter().filter(|step| step.connections.contains(connection)) {
+                let scope = account_scope(facts, &spec.name, account);
+                if !matches!(step_holds(configuration, step, true, &scope), Ok(None)) {
+                    continue;
+                }
+                for name in &step.actions {
+                    if let Some(Ok(with)) = catalogue
+                        .get(name)
+                        .map(|action| parameters(configuration, action.as_ref(), step, &scope))
+                    {
+                        wanted.push(Wanted {
+                            step: step.id.clone(),
+                            action: ActionUse { action: name.clone(), with },
+                        });
+                    }
+                }
+            }
+            if !wanted.is_empty() {
+                all.push(ToObserve { account: account.account.clone(), wanted });
+            }
+        }
+    }
+    all
+}
+
+/// Plans a stage. Every action of every step in every connection gets at least one line, so that nothing is passed over in
+/// silence; what could not be read is `Unknown` for that account or connection only.
+pub fn stage_plan(
+    configuration: &Configuration,
+    catalogue: &ActionCatalogue,
+    facts: &Facts<'_>,
+    stage: usize,
+    inputs: &StageInputs,
+) -> StagePlan {
+    let name = facts
+        .plan
+        .stages
+        .get(stage)
+        .map_or_else(|| stage.to_string(), |spec| spec.name.clone());
+    let mut plan = StagePlan {
+        run_plan: facts.plan_hash.clone(),
+        stage: name,
+        items: Vec::new(),
+    };
+    let Some(spec) = facts.plan.stages.get(stage) else {
+        return plan;
+    };
+    let planner = Planner { configuration, catalogue, facts, spec, states: &inputs.observations };
+    for step in &spec.steps {
+        for connection in &step.connections {
+            planner.connection(step, connection, inputs, &mut plan.items);
+        }
+    }
+    plan
+}
+
+/// What an account's class and match allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    Plan,
+    Skip(&'static str),
+    Ambiguous,
+}
+
+fn standing(account: &Account) -> Standing {
+    match account.class {
+        AccountClass::Service => Standing::Skip("service account: rotate and give it a new owner"),
+        AccountClass::Portal => {
+            Standing::Skip("portal account: customers and partners are not part of this playbook")
+        }
+        AccountClass::Human | AccountClass::Admin if account.sure => Standing::Plan,
+        AccountClass::Human | AccountClass::Admin => Standing::Ambiguous,
+    }
+}
+
+struct Planner<'a> {
+    configuration: &'a Configuration,
+    catalogue: &'a ActionCatalogue,
+    facts: &'a Facts<'a>,
+    spec: &'a StageSpec,
+    states: &'a Observations,
+}
+
+impl Planner<'_> {
+    fn connection(
+        &self,
+        step: &StepSpec,
+        connection: &ConnectionId,
+        inputs: &StageInputs,
+        items: &mut Vec<PlanItem>,
+    ) {
+        let verdict = match (inputs.unreadable.get(connection), inputs.accounts.get(connection)) {
+            (Some(why), _) => Verdict::Unknown(why.clone()),
+            (None, None) => Verdict::Unknown(format!("{connection} was not searched")),
+            (None, Some(search)) if search.accounts.is_empty() => {
+                self.no_account(step, connection, search, inputs)
+            }
+            (None, Some(search)) => {
+                for account in &search.accounts {
+                    self.account(step, connection, account, items);
+                }
+                return;
+            }
+        };
+        let (state, evidence) = match &verdict {
+            Verdict::AlreadySo => (
+                json!({"account": "none"}),
+                json!({"account": "none", "search": "proven"}),
+            ),
+            _ => (Value::Null, Value::Null),
+        };
+        for action in &step.actions {
+            items.push(PlanItem {
+                change: Change {
+                    before: state.clone(),
+                    after: state.clone(),
+                    evidence: evidence.clone(),
+                    ..self.change(step, connection, None, action)
+                },
+                verdict: verdict.clone(),
+            });
+        }
+    }
+
+    /// "No account" is believed only when the search could have seen one and nothing says that there is one.
+    fn no_account(
+        &self,
+        step: &StepSpec,
+        connection: &ConnectionId,
+        search: &AccountSearch,
+        inputs: &StageInputs,
+    ) -> Verdict {
+        if let Completeness::Unproven(why) = &search.completeness {
+            return Verdict::Unknown(why.clone());
+        }
+        if let Some(id) = inputs.linked.get(connection).and_then(|linked| linked.first()) {
+            return Verdict::Unknown(format!(
+                "the ledger links {connection}/{id} to this person and the search did not return it: read it by id, or \
+                 unlink it"
+            ));
+        }
+        let query = account_query(self.configuration, self.facts.person, connection, &[]);
+        if !query.keys.iter().any(|key| key.sure) {
+            return Verdict::Unknown(format!(
+                "the person has no value in any field that `match` declares sure for {connection}: fill one in, or link \
+                 the account"
+            ));
+        }
+        let scope = Scope::new(facts::of_run(self.facts, &self.spec.name), self.facts.memberships);
+        match step_holds(self.configuration, step, false, &scope) {
+            Ok(Some(reason)) => Verdict::Skip(reason),
+            // A condition on the account has nothing to ask about; there being none is the answer.
+            Ok(None) | Err(_) => Verdict::AlreadySo,
+        }
+    }
+
+    fn account(
+        &self,
+        step: &StepSpec,
+        connection: &ConnectionId,
+        account: &Account,
+        items: &mut Vec<PlanItem>,
+    ) {
+        let evidence = json!({
+            "username": account.username,
+            "class": account.class,
+            "active": account.active,
+            "matched_by": account.matched_by,
+        });
+        let scope = account_scope(self.facts, &self.spec.name, account);
+        let early = match standing(account) {
+            Standing::Skip(why) => Some(Verdict::Skip(why.to_owned())),
+            Standing::Ambiguous => Some(Verdict::Unknown(format!(
+                "ambiguous: {} matched only by {}, which is not declared sure; link the account to the person, or give \
+                 them a sure value in common",
+                account.username,
+                account.matched_by.join(", "),
+            ))),
+            Standing::Plan => match step_holds(self.configuration, step, true, &scope) {
+                Ok(None) => None,
+                Ok(Some(reason)) => Some(Verdict::Skip(reason)),
+                Err(error) => Some(Verdict::Unknown(format!(
+                    "`{}` cannot be told: {error}",
+                    step.condition.as_deref().unwrap_or_default()
+                ))),
+            },
+        };
+        for name in &step.actions {
+            let mut item = PlanItem {
+                change: self.change(step, connection, Some(account), name),
+                verdict: Verdict::Run,
+            };
+            item.change.evidence = evidence.clone();
+            match &early {
+                Some(verdict) => item.verdict = verdict.clone(),
+                None => self.decide(step, account, name, &scope, &mut item),
+            }
+            items.push(item);
+        }
+    }
+
+    fn decide(
+        &self,
+        step: &StepSpec,
+        account: &Account,
+        name: &str,
+        scope: &Scope<'_>,
+        item: &mut PlanItem,
+    ) {
+        let Some(action) = self.catalogue.get(name) else {
+            item.verdict = Verdict::Unknown(format!("this version has no action {name}"));
+            return;
+        };
+        match parameters(self.configuration, action.as_ref(), step, scope) {
+            Ok(with) => item.change.with = with,
+            Err(error) => {
+                item.verdict = Verdict::Unknown(format!("a parameter cannot be told: {error}"));
+                return;
+            }
+        }
+        let key = (account.account.clone(), step.id.clone(), name.to_owned());
+        let state: &State = match self.states.get(&key) {
+            Some(Observation::Known(state)) => state,
+            Some(Observation::Unknown(why)) => {
+                item.verdict = Verdict::Unknown(why.clone());
+                return;
+            }
+            None => {
+                item.verdict = Verdict::Unknown("its state was not read".to_owned());
+                return;
+            }
+        };
+        item.change.before = state.value.clone();
+        item.change.after = state.value.clone();
+        item.change.evidence = merged(&item.change.evidence, &state.evidence);
+        item.verdict = match action.plan(state, &item.change.with) {
+            Planned::AlreadySo => Verdict::AlreadySo,
+            Planned::Change { after } => {
+                item.change.after = after;
+                Verdict::Run
+            }
+            Planned::Skip(why) => Verdict::Skip(why),
+            Planned::Refuse(why) => Verdict::Refuse(why),
+        };
+    }
+
+    fn change(
+        &self,
+        step: &StepSpec,
+        connection: &ConnectionId,
+        account: Option<&Account>,
+        name: &str,
+    ) -> Change {
+        let action = self.catalogue.get(name);
+        Change {
+            stage: self.spec.name.clone(),
+            step: step.id.clone(),
+            connection: connection.clone(),
+            account: account.map(|account| account.account.clone()),
+            action: name.to_owned(),
+            effect: action.map_or(EffectClass::Blind, |action| action.effect()),
+            settle_ms: action.map_or(0, |action| settle_ms(action.as_ref())),
+            with: Value::Null,
+            before: Value::Null,
+            after: Value::Null,
+            evidence: Value::Null,
+        }
+    }
+}
+
+pub(super) fn settle_ms(action: &dyn Action) -> i64 {
+    i64::try_from(action.settle().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What the connector counted goes beside what the search found; the connector's word wins.
+fn merged(found: &Value, counted: &Value) -> Value {
+    match (found, counted) {
+        (Value::Object(found), Value::Object(counted)) => {
+            let mut both = found.clone();
+            both.extend(counted.clone());
+            Value::Object(both)
+        }
+        (found, Value::Null) => found.clone(),
+        (_, counted) => counted.clone(),
+    }
+}
+
+fn account_scope<'a>(facts: &Facts<'a>, stage: &str, account: &Account) -> Scope<'a> {
+    Scope::new(facts::with_account(facts::of_run(facts, stage), account), facts.memberships)
+}
+
+fn holds(
+    configuration: &Configuration,
+    text: &str,
+    account: bool,
+    scope: &Scope<'_>,
+) -> Result<bool, EvaluationError> {
+    Condition::compile(text, &Names::new(&configuration.lists, account))
+        .map_err(|error| EvaluationError::new(error.what))?
+        .holds(scope)
+}
+
+/// `None` when the step applies, its reason when it does not.
+fn step_holds(
+    configuration: &Configuration,
+    step: &StepSpec,
+    account: bool,
+    scope: &Scope<'_>,
+) -> Result<Option<String>, EvaluationError> {
+    match &step.condition {
+        None => Ok(None),
+        Some(text) => Ok((!holds(configuration, text, account, scope)?)
+            .then(|| format!("`if: {text}` is false"))),
+    }
+}
+
+/// The step's parameters that this action takes, evaluated.
+fn parameters(
+    configuration: &Configuration,
+    action: &dyn Action,
+    step: &StepSpec,
+    scope: &Scope<'_>,
+) -> Result<Value, EvaluationError> {
+    let Value::Object(all) = &step.with else {
+        return Ok(Value::Null);
+    };
+    let own: serde_json::Map<String, Value> = all
+        .iter()
+        .filter(|(name, _)| action.parameters().iter().any(|(known, _, _)| known == name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    if own.is_empty() {
+        return Ok(Value::Null);
+    }
+    let names = Names::new(&configuration.lists, true);
+    evaluate_parameters(&Value::Object(own), &names, scope)
+}

@@ -1,0 +1,201 @@
+//! Message texts: MiniJinja, strict, every interpolated value escaped for Slack.
+//!
+//! Slack reads `<…>` as links and mentions and `&…;` as entities; a display name like `<!channel>` must stay a name
+//! (Slack API, "Formatting text for app surfaces", section "Escaping text").
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+use serde_json::{Value, json};
+
+use crate::decide::{Facts, TextFacts};
+use crate::facts;
+use crate::suggest::nearest;
+
+/// The longest template, in bytes.
+const LONGEST: usize = 8_000;
+/// Steps that rendering may take; a text of a few lines takes some hundreds.
+const FUEL: u64 = 20_000;
+
+/// Why a text was refused at load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TextError {
+    /// Line within the text, from 0.
+    pub line: usize,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub next: String,
+}
+
+const RUN: &[&str] = &["cut", "goal", "handover", "id", "playbook", "summary", "why"];
+const PERSON: &[&str] = &["department", "display", "email", "login", "manager", "state", "title"];
+const MANAGER: &[&str] = &["display", "email", "login"];
+
+fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_fuel(Some(FUEL));
+        environment.set_formatter(|out, state, value| {
+            if value.kind() == ValueKind::Undefined {
+                return minijinja::escape_formatter(out, state, value);
+            }
+            out.write_str(&escape(&value.to_string()))
+                .map_err(|_| minijinja::Error::new(ErrorKind::WriteFailure, "no room for the text"))
+        });
+        environment
+    })
+}
+
+/// Escapes the three characters that Slack gives a meaning.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// Checks a text against a sample in which everything is filled.
+pub(crate) fn check(text: &str) -> Result<(), TextError> {
+    if text.len() > LONGEST {
+        return Err(TextError {
+            line: 0,
+            what: format!("the text is longer than {LONGEST} bytes"),
+            next: "shorten it".to_owned(),
+        });
+    }
+    let wrong = |error: &minijinja::Error| TextError {
+        line: error.line().unwrap_or(1).saturating_sub(1),
+        what: format!(
+            "the text is not a valid template: {}",
+            error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+        ),
+        next: "write `{{ person.display }}` and the like; the fields are in the reference".to_owned(),
+    };
+    let template = environment().template_from_str(text).map_err(|error| wrong(&error))?;
+    let mut named: Vec<String> = template.undeclared_variables(true).into_iter().collect();
+    named.sort();
+    for name in named {
+        if let Some(next) = unknown(&name) {
+            return Err(TextError {
+                line: text.lines().position(|line| line.contains(&name)).unwrap_or(0),
+                what: format!("a text cannot show `{name}`"),
+                next,
+            });
+        }
+    }
+    template.render(Serde(sample())).map_err(|error| wrong(&error))?;
+    Ok(())
+}
+
+/// What to do about a name that no text can show; `None` when it can.
+fn unknown(name: &str) -> Option<String> {
+    let mut parts = name.split('.');
+    let (first, second, third) = (parts.next().unwrap_or(""), parts.next(), parts.next());
+    let (known, asked): (&[&str], &str) = match (first, second, third) {
+        ("person", Some("manager"), Some(field)) => (MANAGER, field),
+        ("person", Some(field), _) => (PERSON, field),
+        ("run", Some(field), _) => (RUN, field),
+        ("person" | "run", None, _) => return None,
+        (other, ..) => (&["person", "run"], other),
+    };
+    if known.contains(&asked) {
+        return None;
+    }
+    Some(nearest(asked, known).map_or_else(
+        || format!("it can show {}", known.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    ))
+}
+
+fn sample() -> Value {
+    json!({
+        "person": {
+            "display": "Amara Okafor", "login": "amara@example.com", "email": "amara@example.com", "state": "deactivated",
+            "department": "Sales", "title": "Account Executive",
+            "manager": {"display": "Jun Sato", "login": "jun@example.com", "email": "jun@example.com"},
+        },
+        "run": {
+            "id": "run-1", "goal": "leave", "playbook": "leaver", "cut": "sf-us 412 ms", "summary": "3 changes",
+            "why": "the mode is review", "handover": "12 records to Jun Sato",
+        },
+    })
+}
+
+/// The text of a message.
+pub(crate) fn render(text: &str, facts: &Facts<'_>, texts: &TextFacts) -> Result<String, String> {
+    let all = facts::person(facts.person);
+    let shown: BTreeSet<&str> = PERSON.iter().copied().collect();
+    let person: serde_json::Map<String, Value> = all
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| shown.contains(name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let context = json!({
+        "person": person,
+        "run": {
+            "id": texts.id,
+            "goal": facts.plan.goal.as_str(),
+            "playbook": facts.plan.playbook,
+            "cut": texts.cut,
+            "summary": texts.summary,
+            "why": texts.why,
+            "handover": texts.handover,
+        },
+    });
+    environment()
+        .template_from_str(text)
+        .and_then(|template| template.render(Serde(context)))
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_field_is_refused_even_in_a_branch_not_taken() {
+        let error = check("hello\n{% if run.why == '' %}{{ person.dispaly }}{% endif %}").unwrap_err();
+        assert_eq!(error.line, 1);
+        assert_eq!(error.what, "a text cannot show `person.dispaly`");
+        assert_eq!(error.next, "did you mean `display`?");
+        assert!(check("{{ secrets.okta }}").is_err());
+        assert!(check("{{ person.manager.phone }}").is_err());
+    }
+
+    #[test]
+    fn syntax_and_endless_loops_are_refused() {
+        assert_eq!(check("a\n{{ person.display").unwrap_err().line, 1);
+        assert!(check("{% for x in range(9999) %}{% for y in range(9999) %}{{ y }}{% endfor %}{% endfor %}").is_err());
+        assert!(check(&"x".repeat(LONGEST + 1)).is_err());
+    }
+
+    #[test]
+    fn the_usual_texts_pass() {
+        for text in [
+            "{{ person.display }} is out: {{ run.cut }}",
+            "{{ person.manager.display }}: {{ run.handover }}",
+            "{% if run.why %}{{ run.why | upper }}{% endif %}",
+            "no fields",
+        ] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_stay_names() {
+        assert_eq!(escape("<!channel> & co"), "&lt;!channel&gt; &amp; co");
+    }
+}

@@ -1,0 +1,107 @@
+//! Where faults strike.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+use crate::ids::Dice;
+
+/// What goes wrong at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// The worker dies before the use.
+    CrashBefore,
+    /// The worker dies after the use.
+    CrashAfter,
+    /// The use fails and nothing happened.
+    Fails,
+    /// The use happens and its answer is lost.
+    AnswerLost,
+}
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Self; 4] = [Self::CrashBefore, Self::CrashAfter, Self::Fails, Self::AnswerLost];
+}
+
+/// A fault at a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// The point's number, from 1, counted over all workers.
+    pub point: u64,
+    /// What goes wrong.
+    pub fault: Fault,
+}
+
+/// Counts points and strikes at some of them.
+pub struct Injector {
+    count: AtomicU64,
+    strikes: Mutex<Vec<Strike>>,
+    struck: Mutex<Vec<(u64, String, Fault)>>,
+    log: Mutex<Vec<String>>,
+    crash: Notify,
+    /// How many times a worker gives way at a point at the most: the schedule of several workers follows from the dice.
+    yields: u64,
+    dice: Dice,
+}
+
+impl Injector {
+    /// Strikes as listed; with several workers, `yields` over 0 mixes them by `seed`.
+    pub fn new(strikes: Vec<Strike>, yields: u64, seed: u64) -> Self {
+        Self {
+            count: AtomicU64::new(0),
+            strikes: Mutex::new(strikes),
+            struck: Mutex::new(Vec::new()),
+            log: Mutex::new(Vec::new()),
+            crash: Notify::new(),
+            yields,
+            dice: Dice::new(seed),
+        }
+    }
+
+    /// How many points there were.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// What was struck.
+    pub fn struck(&self) -> Vec<(u64, String, Fault)> {
+        self.struck.lock().expect("no panic holds it").clone()
+    }
+
+    /// What every point was, in order.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().expect("no panic holds it").clone()
+    }
+
+    /// Resolves when a worker has died.
+    pub async fn crashed(&self) {
+        self.crash.notified().await;
+    }
+
+    /// A point is reached. Answers the fault to act out; `CrashBefore` never returns.
+    pub async fn reach(&self, what: &str) -> Option<Fault> {
+        for _ in 0..self.dice.roll(self.yields + 1) {
+            tokio::task::yield_now().await;
+        }
+        let point = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        self.log.lock().expect("no panic holds it").push(what.to_owned());
+        let fault = {
+            let mut strikes = self.strikes.lock().expect("no panic holds it");
+            let at = strikes.iter().position(|strike| strike.point == point)?;
+            strikes.swap_remove(at).fault
+        };
+        self.struck.lock().expect("no panic holds it").push((point, what.to_owned(), fault));
+        if fault == Fault::CrashBefore {
+            self.die().await;
+        }
+        Some(fault)
+    }
+
+    /// The worker dies here: it is told to whoever runs it, and this future never goes on.
+    pub async fn die(&self) {
+        self.crash.notify_one();
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,147 @@
+//! Starts the simulators with a small world in them, for the demo and for the vendors' official clients.
+//!
+//! `simulators [--okta PORT]` serves on loopback (port 0, the default, picks a free one), prints one line of JSON with the
+//! URLs and the credentials that a client needs, and stops when its standard input closes.
+
+use std::error::Error;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use aws_lc_rs::encoding::AsDer as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use rollcall_simulators::okta::{GroupKind, Okta, ServiceApp, Status, UserSeed};
+use rollcall_simulators::{Served, Simulator, serve};
+use serde_json::{Map, Value, json};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failure> {
+    let ports = Ports::from_arguments(std::env::args().skip(1))?;
+    let mut world = Map::new();
+    let mut running = Vec::new();
+
+    let (served, okta) = start_okta(ports.okta).await?;
+    running.push(served);
+    world.insert("okta".to_owned(), okta);
+
+    writeln!(std::io::stdout(), "{}", Value::Object(world))?;
+    until_input_closes().await;
+    for served in running {
+        served.shutdown().await;
+    }
+    Ok(())
+}
+
+/// The ports asked for; 0 for any.
+#[derive(Default)]
+struct Ports {
+    okta: u16,
+}
+
+impl Ports {
+    fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let mut ports = Self::default();
+        while let Some(name) = arguments.next() {
+            let port = arguments.next().ok_or_else(|| format!("{name} needs a port"))?;
+            let port: u16 = port.parse().map_err(|_| format!("{name}: {port} is not a port"))?;
+            match name.as_str() {
+                "--okta" => ports.okta = port,
+                _ => return Err(format!("unknown option {name}").into()),
+            }
+        }
+        Ok(ports)
+    }
+}
+
+async fn until_input_closes() {
+    let (closed, wait) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut rest = Vec::new();
+        // Whatever ends the reading, an error too, means that nobody holds the other end any more.
+        let _ended = std::io::stdin().read_to_end(&mut rest);
+        let _nobody_waits = closed.send(());
+    });
+    let _closed = wait.await;
+}
+
+/// An org with a few people, an SSWS token of an administrator, and two service apps that share one key.
+async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
+    let okta = Arc::new(Okta::new("00oSimulatedOrg00001", Timestamp::now()));
+    let admin = okta.add_user(UserSeed::active("ada.admin@example.com", "Ada", "Admin"))?;
+    okta.add_role(&admin, "SUPER_ADMIN")?;
+    for (login, first, last) in [
+        ("bo.lindqvist@example.com", "Bo", "Lindqvist"),
+        ("chidi.okafor@example.com", "Chidi", "Okafor"),
+        ("hana.yamada@example.com", "Hana", "Yamada"),
+    ] {
+        okta.add_user(UserSeed::active(login, first, last).with("department", "Sales"))?;
+    }
+    let left = UserSeed { status: Status::Deprovisioned, ..UserSeed::active("gone.already@example.com", "Gone", "Already") };
+    okta.add_user(left)?;
+    let directory_group = okta.add_group("Imported from directory", GroupKind::App);
+    let token = "00simulatedSswsToken0000000000000000000000";
+    okta.add_ssws_token(token, &admin)?;
+
+    let key = service_key()?;
+    let scopes = ["okta.users.manage", "okta.users.read", "okta.groups.manage", "okta.groups.read", "okta.roles.read", "okta.logs.read"];
+    for (client_id, dpop) in [("0oaServiceBearer0001", false), ("0oaServiceDpop000001", true)] {
+        okta.add_service_app(ServiceApp {
+            client_id: client_id.to_owned(),
+            jwks: key.public.clone(),
+            scopes: scopes.iter().map(ToString::to_string).collect(),
+            admin_roles: vec!["SUPER_ADMIN".to_owned()],
+            dpop,
+        })?;
+    }
+    okta.add_service_app(ServiceApp {
+        client_id: "0oaServiceNoRole0001".to_owned(),
+        jwks: key.public,
+        scopes: scopes.iter().map(ToString::to_string).collect(),
+        admin_roles: Vec::new(),
+        dpop: false,
+    })?;
+
+    let simulator: Arc<dyn Simulator> = Arc::<Okta>::clone(&okta);
+    let served = serve(simulator, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    okta.set_base_url(&served.url);
+    let description = json!({
+        "url": served.url,
+        "token": token,
+        "admin_id": admin,
+        "directory_group_id": directory_group,
+        "client_id": "0oaServiceBearer0001",
+        "dpop_client_id": "0oaServiceDpop000001",
+        "client_id_without_role": "0oaServiceNoRole0001",
+        "scopes": scopes,
+        "private_key_pem": key.private_pem,
+        "key_id": key.id,
+    });
+    Ok((served, description))
+}
+
+/// A key pair of a service app, made anew in every run.
+struct ServiceKey {
+    id: &'static str,
+    private_pem: String,
+    public: Value,
+}
+
+fn service_key() -> Result<ServiceKey, Failure> {
+    let id = "simulated-key-1";
+    let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;
+    let private: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der()?;
+    let body: Vec<u8> = STANDARD.encode(private.as_ref()).into_bytes();
+    let lines: Vec<&str> = body.chunks(64).map(std::str::from_utf8).collect::<Result<_, _>>()?;
+    let public = aws_lc_rs::signature::KeyPair::public_key(&pair);
+    let public = json!({
+        "kty": "RSA", "use": "sig", "alg": "RS256", "kid": id,
+        "n": URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
+        "e": URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
+    });
+    let private_pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
+    Ok(ServiceKey { id, private_pem, public })
+}

@@ -1,0 +1,253 @@
+//! From a request to an answer: faults, tokens, scopes, methods.
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::args::Args;
+use super::state::State;
+use super::{Slack, chat};
+use crate::faults::Fault;
+use crate::wire::{Reply, Request, Response, Simulator};
+
+/// Why a call is not done.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// `ok:false` with this code.
+    Code(&'static str),
+    /// The token lacks this scope.
+    Scope(&'static str),
+    /// 429: wait this many seconds.
+    Wait(u64),
+    /// The bot is not in this public channel, which only a wider scope makes good.
+    NeedsMembership(String),
+}
+
+impl From<&'static str> for Trouble {
+    fn from(code: &'static str) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl Simulator for Slack {
+    fn answer(&self, request: &Request, now: Timestamp) -> Reply {
+        let mut state = self.lock();
+        state.now = state.now.max(now);
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("", http::uri::PathAndQuery::as_str)
+            .to_owned();
+        state.calls.push((request.method().clone(), target));
+        let fault = self.faults.strike(request);
+        match fault {
+            Some(Fault::Timeout) => return Reply::Silence,
+            Some(Fault::Reset) => return Reply::Reset,
+            Some(Fault::RateLimited(wait)) => {
+                return Reply::Answer(rate_limited(wait.as_secs().max(1)));
+            }
+            Some(Fault::ServerError) => return Reply::Answer(failed(500, "internal_error")),
+            Some(Fault::Unavailable) => return Reply::Answer(failed(503, "service_unavailable")),
+            Some(Fault::TokenExpired) => return Reply::Answer(failed(200, "token_expired")),
+            Some(Fault::Html) => {
+                return Reply::Answer(response(
+                    200,
+                    Bytes::from_static(b"<html><body>Slack is having trouble.</body></html>"),
+                    "text/html",
+                ));
+            }
+            _ => {}
+        }
+        let mut answer = state.respond(request);
+        for effect in std::mem::take(&mut state.effects) {
+            self.counters.add(effect);
+        }
+        drop(state);
+        if fault == Some(Fault::EmptyList)
+            && let Ok(body) = &mut answer
+            && body.get("messages").is_some()
+        {
+            *body = json!({ "ok": true, "messages": [], "has_more": false });
+        }
+        let answer = answer.map_or_else(
+            |whole| *whole,
+            |body| {
+                response(
+                    200,
+                    Bytes::from(body.to_string()),
+                    "application/json; charset=utf-8",
+                )
+            },
+        );
+        match fault {
+            Some(Fault::AnswerLost) => Reply::Silence,
+            Some(Fault::ServerErrorAfterExecution) => Reply::Answer(failed(500, "internal_error")),
+            Some(Fault::TruncatedPage) => {
+                let half = answer.body().len() / 2;
+                Reply::Truncated(answer, half)
+            }
+            _ => Reply::Answer(answer),
+        }
+    }
+}
+
+impl State {
+    /// The body of a call that was answered, or the response of one that never reached its method.
+    fn respond(&mut self, request: &Request) -> Result<Value, Box<Response>> {
+        let Some(method) = request
+            .uri()
+            .path()
+            .strip_prefix("/api/")
+            .map(str::to_owned)
+        else {
+            let page = Bytes::from_static(b"<html><body>Not found</body></html>");
+            return Err(Box::new(response(404, page, "text/html")));
+        };
+        let args = match Args::read(request) {
+            Ok(args) => args,
+            Err(code) => return Ok(json!({ "ok": false, "error": code })),
+        };
+        let header = request
+            .headers()
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "));
+        let token = header
+            .or_else(|| args.text("token"))
+            .unwrap_or_default()
+            .to_owned();
+        match self.call(&method, &token, &args, request) {
+            Ok(mut body) => {
+                if let Some(map) = body.as_object_mut() {
+                    map.insert("ok".to_owned(), json!(true));
+                    if args.missing_charset {
+                        map.insert("warning".to_owned(), json!("missing_charset"));
+                    }
+                }
+                Ok(body)
+            }
+            Err(Trouble::Code("unknown_method")) => {
+                Ok(json!({ "ok": false, "error": "unknown_method", "req_method": method }))
+            }
+            Err(Trouble::Code(code)) => Ok(json!({ "ok": false, "error": code })),
+            Err(Trouble::NeedsMembership(_)) => {
+                Ok(json!({ "ok": false, "error": "not_in_channel" }))
+            }
+            Err(Trouble::Scope(needed)) => {
+                let provided: Vec<&str> = self
+                    .tokens
+                    .get(&token)
+                    .into_iter()
+                    .flat_map(|token| &token.scopes)
+                    .map(String::as_str)
+                    .collect();
+                Ok(
+                    json!({ "ok": false, "error": "missing_scope", "needed": needed, "provided": provided.join(",") }),
+                )
+            }
+            Err(Trouble::Wait(seconds)) => Err(Box::new(rate_limited(seconds))),
+        }
+    }
+
+    fn call(
+        &mut self,
+        method: &str,
+        token: &str,
+        args: &Args,
+        request: &Request,
+    ) -> Result<Value, Trouble> {
+        if token.is_empty() {
+            return Err("not_authed".into());
+        }
+        let held = self.tokens.get(token).ok_or("invalid_auth")?;
+        if held.revoked {
+            return Err("token_revoked".into());
+        }
+        let scopes = held.scopes.clone();
+        let need = |scope: &'static str| {
+            if scopes.contains(scope) {
+                Ok(())
+            } else {
+                Err(Trouble::Scope(scope))
+            }
+        };
+        match method {
+            "auth.test" => Ok(chat::identity(self)),
+            "chat.postMessage" => {
+                need("chat:write")?;
+                match self.post_message(args) {
+                    Err(Trouble::NeedsMembership(channel))
+                        if scopes.contains("chat:write.public") =>
+                    {
+                        self.as_member(&channel, |state| state.post_message(args))
+                    }
+                    other => other,
+                }
+            }
+            "chat.update" => {
+                need("chat:write")?;
+                self.update_message(args)
+            }
+            "users.lookupByEmail" => {
+                need("users:read.email")?;
+                // This read takes no JSON; what a JSON body says is not seen.
+                let json = request
+                    .headers()
+                    .get(header::CONTENT_TYPE)
+                    .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+                if json && request.uri().query().is_none() {
+                    return Err("invalid_arguments".into());
+                }
+                self.lookup_by_email(args)
+            }
+            "conversations.open" => self.open_conversation(args, &need),
+            "conversations.history" => self.history(args, &need),
+            "conversations.replies" => self.thread(args, &need),
+            _ => Err("unknown_method".into()),
+        }
+    }
+
+    /// Does something as if the bot were in a channel that it may write to from outside.
+    fn as_member(
+        &mut self,
+        channel: &str,
+        act: impl FnOnce(&mut Self) -> Result<Value, Trouble>,
+    ) -> Result<Value, Trouble> {
+        let set = |state: &mut Self, member: bool| {
+            if let Some(channel) = state.channels.get_mut(channel) {
+                channel.member = member;
+            }
+        };
+        set(self, true);
+        let done = act(self);
+        set(self, false);
+        done
+    }
+}
+
+fn response(status: u16, body: Bytes, kind: &'static str) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+fn failed(status: u16, code: &str) -> Response {
+    response(
+        status,
+        Bytes::from(json!({ "ok": false, "error": code }).to_string()),
+        "application/json; charset=utf-8",
+    )
+}
+
+fn rate_limited(seconds: u64) -> Response {
+    let mut limited = failed(429, "ratelimited");
+    limited
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    limited
+}
