@@ -1,1 +1,47 @@
-fn main() {}
+//! The operator's command.
+
+mod cli;
+mod commands;
+#[cfg(feature = "demo")]
+mod demo;
+mod local;
+mod out;
+mod server;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, ReceiptCommand};
+use out::Out;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    rollcall_runtime::telemetry::init(cli.telemetry());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return out::fail(&anyhow::Error::new(error).context("the runtime did not start")),
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(code) => code,
+        Err(error) => out::fail(&error),
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let out = Out::new(cli.json);
+    match cli.command {
+        #[cfg(feature = "demo")]
+        Command::Demo(options) => demo::run(&options, &out).await,
+        Command::Serve(options) => server::serve(&options, &out).await,
+        Command::Check(options) => commands::check::run(&options, &out),
+        Command::Plan(options) => commands::plan::plan(&options, &out).await,
+        Command::Apply(options) => commands::plan::apply(&options, &out).await,
+        Command::Replay(options) => commands::replay::run(&options, &out).await,
+        Command::Explain(options) => commands::explain::run(&options, &out).await,
+        Command::Receipt(ReceiptCommand::Verify(options)) => commands::receipt::verify(&options, &out),
+        Command::Redrive(options) => commands::redrive::run(&options, &out).await,
+        Command::Pause(options) => commands::pause::pause(&options, &out).await,
+        Command::Resume(options) => commands::pause::resume(&options, &out).await,
+    }
+}

@@ -75,11 +75,15 @@ impl FileSigner {
         match file.take(LARGEST).read_to_string(&mut text) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(KeyError::Content { path: path.to_owned() });
+                return Err(KeyError::Content {
+                    path: path.to_owned(),
+                });
             }
             Err(error) => return Err(file_error(path, "cannot be read", error)),
         }
-        let pair = parse(&text).ok_or_else(|| KeyError::Content { path: path.to_owned() })?;
+        let pair = parse(&text).ok_or_else(|| KeyError::Content {
+            path: path.to_owned(),
+        })?;
         Self::of(path, pair)
     }
 
@@ -88,7 +92,10 @@ impl FileSigner {
     pub fn create(path: &Path) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::generate().map_err(|_| KeyError::Generate)?;
         let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeyError::Generate)?;
-        let signer = Self::of(path, Ed25519KeyPair::from_pkcs8(der.as_ref()).map_err(|_| KeyError::Generate)?)?;
+        let signer = Self::of(
+            path,
+            Ed25519KeyPair::from_pkcs8(der.as_ref()).map_err(|_| KeyError::Generate)?,
+        )?;
         // Written whole under another name and then linked: nobody ever reads half a key, and of two that create it at the
         // same time one wins and the other fails.
         let draft = draft(path);
@@ -120,8 +127,10 @@ impl FileSigner {
     }
 
     fn of(path: &Path, pair: Ed25519KeyPair) -> Result<Self, KeyError> {
-        let raw = <[u8; 32]>::try_from(pair.public_key().as_ref())
-            .map_err(|_| KeyError::Content { path: path.to_owned() })?;
+        let raw =
+            <[u8; 32]>::try_from(pair.public_key().as_ref()).map_err(|_| KeyError::Content {
+                path: path.to_owned(),
+            })?;
         let public = PublicKey::from_raw(raw);
         Ok(Self {
             pair,
@@ -174,7 +183,9 @@ pub fn public_path(key: &Path) -> PathBuf {
 fn parse(text: &str) -> Option<Ed25519KeyPair> {
     if text.contains("-----BEGIN ") {
         let blocks = pem_blocks(text, LABEL)?;
-        let [der] = blocks.as_slice() else { return None };
+        let [der] = blocks.as_slice() else {
+            return None;
+        };
         Ed25519KeyPair::from_pkcs8(der).ok()
     } else {
         let seed = STANDARD.decode(text.trim()).ok()?;
@@ -191,7 +202,8 @@ fn guard(path: &Path, file: &File) -> Result<(), KeyError> {
         .permissions()
         .mode()
         & 0o7777;
-    if mode & 0o077 == 0 {
+    let for_others = mode & 0o077;
+    if for_others == 0 {
         Ok(())
     } else {
         Err(KeyError::Exposed {
@@ -223,7 +235,11 @@ fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 fn draft(path: &Path) -> PathBuf {
     static DRAFTS: AtomicU64 = AtomicU64::new(0);
     let mut name = OsString::from(path);
-    name.push(format!(".{}.{}.new", std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed)));
+    name.push(format!(
+        ".{}.{}.new",
+        std::process::id(),
+        DRAFTS.fetch_add(1, Ordering::Relaxed)
+    ));
     PathBuf::from(name)
 }
 

@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use rollcall_model::digest;
 
 /// What stands before the 32 bytes in a `SubjectPublicKeyInfo` of Ed25519 (RFC 8410, section 4).
-const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 
 const LABEL: &str = "PUBLIC KEY";
 
@@ -46,7 +48,10 @@ impl PublicKey {
 
     /// The first key in a PEM text.
     pub fn from_pem(text: &str) -> Result<Self, PublicKeyError> {
-        Self::all_from_pem(text)?.first().copied().ok_or(PublicKeyError::NoBlock)
+        Self::all_from_pem(text)?
+            .first()
+            .copied()
+            .ok_or(PublicKeyError::NoBlock)
     }
 
     /// Every key in a PEM text, such as the old and the new one after a rotation. At least one.
@@ -106,8 +111,7 @@ pub(crate) fn to_pem(label: &str, der: &[u8]) -> String {
         }
         text.push(letter);
     }
-    text.push_str(&format!("\n-----END {label}-----\n"));
-    text
+    text + &format!("\n-----END {label}-----\n")
 }
 
 #[cfg(test)]
@@ -152,7 +156,10 @@ mod tests {
     fn a_signature_of_rfc_8032_verifies_and_no_other() {
         // RFC 8032, section 7.1, test 2.
         let hex = |text: &str| -> Vec<u8> {
-            (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+            (0..text.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+                .collect()
         };
         let raw = hex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
         let key = PublicKey::from_raw(raw.try_into().unwrap());

@@ -50,7 +50,12 @@ pub struct DoorRequest {
 
 impl fmt::Debug for DoorRequest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "DoorRequest({} …, {} bytes)", self.method, self.body.len())
+        write!(
+            out,
+            "DoorRequest({} …, {} bytes)",
+            self.method,
+            self.body.len()
+        )
     }
 }
 
@@ -126,7 +131,11 @@ struct Refusal {
 
 impl Refusal {
     const fn new(status: StatusCode, code: Code) -> Self {
-        Self { status, code, allow: None }
+        Self {
+            status,
+            code,
+            allow: None,
+        }
     }
 }
 
@@ -139,18 +148,27 @@ impl Door {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, DoorSettingsError> {
         let name = settings.connection.as_str();
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
+        if name.is_empty()
+            || !name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        {
             return Err(DoorSettingsError::Connection);
         }
         let path = settings.path.as_str();
-        if !path.starts_with('/') || path.contains(['?', '#']) || path.contains(char::is_whitespace) {
+        if !path.starts_with('/') || path.contains(['?', '#']) || path.contains(char::is_whitespace)
+        {
             return Err(DoorSettingsError::Path);
         }
         Ok(Self {
             source: settings.source,
             connection: settings.connection.clone(),
             path: path.trim_end_matches('/').to_owned(),
-            secret: HeaderSecret::new(settings.header.clone(), &settings.current, settings.previous.as_ref())?,
+            secret: HeaderSecret::new(
+                settings.header.clone(),
+                &settings.current,
+                settings.previous.as_ref(),
+            )?,
             queue,
             files,
             clock,
@@ -165,8 +183,14 @@ impl Door {
                 Ok(Ok(reply)) => reply,
                 Ok(Err(refusal)) => self.refuse(&refusal),
                 Err(_) => {
-                    error!(code = codes::DOOR_PANIC.id, "The request made the door panic.");
-                    self.refuse(&Refusal::new(StatusCode::SERVICE_UNAVAILABLE, codes::DOOR_PANIC))
+                    error!(
+                        code = codes::DOOR_PANIC.id,
+                        "The request made the door panic."
+                    );
+                    self.refuse(&Refusal::new(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        codes::DOOR_PANIC,
+                    ))
                 }
             }
         }
@@ -177,7 +201,10 @@ impl Door {
     async fn answer(&self, request: DoorRequest) -> Result<DoorReply, Refusal> {
         self.check_address(&request)?;
         if !self.secret.accepts(&request.headers) {
-            warn!(code = codes::DOOR_SECRET.id, "A request without the right secret was refused.");
+            warn!(
+                code = codes::DOOR_SECRET.id,
+                "A request without the right secret was refused."
+            );
             return Err(Refusal::new(StatusCode::UNAUTHORIZED, codes::DOOR_SECRET));
         }
         if request.method == Method::GET {
@@ -185,8 +212,14 @@ impl Door {
         }
         if request.body.len() > BODY_LIMIT {
             let bytes = request.body.len();
-            warn!(code = codes::DOOR_TOO_LARGE.id, bytes, "A body over the limit was refused.");
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, codes::DOOR_TOO_LARGE));
+            warn!(
+                code = codes::DOOR_TOO_LARGE.id,
+                bytes, "A body over the limit was refused."
+            );
+            return Err(Refusal::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                codes::DOOR_TOO_LARGE,
+            ));
         }
         self.take(request.body).await
     }
@@ -199,12 +232,19 @@ impl Door {
             Source::Onelogin => (Some(onelogin::BULK_SUFFIX), "POST"),
         };
         if behind.is_none() || (behind != Some("") && behind != suffix) {
-            debug!(code = codes::DOOR_ADDRESS.id, "A request to another path was refused.");
+            debug!(
+                code = codes::DOOR_ADDRESS.id,
+                "A request to another path was refused."
+            );
             return Err(Refusal::new(StatusCode::NOT_FOUND, codes::DOOR_ADDRESS));
         }
-        let served = request.method == Method::POST || (self.source == Source::Okta && request.method == Method::GET);
+        let served = request.method == Method::POST
+            || (self.source == Source::Okta && request.method == Method::GET);
         if !served {
-            debug!(code = codes::DOOR_ADDRESS.id, "A request with another method was refused.");
+            debug!(
+                code = codes::DOOR_ADDRESS.id,
+                "A request with another method was refused."
+            );
             return Err(Refusal {
                 allow: Some(allow),
                 ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, codes::DOOR_ADDRESS)
@@ -217,11 +257,15 @@ impl Door {
     async fn take(&self, body: Bytes) -> Result<DoorReply, Refusal> {
         let sealed = self.seal(&body).map_err(|_| {
             // Only a failure of the serialiser leads here; its text could quote the body.
-            error!(code = codes::DOOR_NOT_TAKEN.id, "A signal could not be written as a message.");
+            error!(
+                code = codes::DOOR_NOT_TAKEN.id,
+                "A signal could not be written as a message."
+            );
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, codes::DOOR_NOT_TAKEN)
         })?;
         let count = sealed.len();
-        let (large, small): (Vec<_>, Vec<_>) = sealed.into_iter().partition(|sealed| sealed.file.is_some());
+        let (large, small): (Vec<_>, Vec<_>) =
+            sealed.into_iter().partition(|sealed| sealed.file.is_some());
         // What fits into messages never waits for the file store.
         let (small, large) = join(self.send(small), async {
             let (stored, all_stored) = self.store(large).await;
@@ -229,7 +273,10 @@ impl Door {
         })
         .await;
         if !(small && large) {
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, codes::DOOR_NOT_TAKEN));
+            return Err(Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                codes::DOOR_NOT_TAKEN,
+            ));
         }
         info!(signals = count, bytes = body.len(), "A hook was taken.");
         Ok(reply(StatusCode::OK, None, Bytes::new()))
@@ -289,9 +336,8 @@ impl Door {
         let mut lanes = Lane::ALL.map(|lane| (lane, Vec::new()));
         for sealed in sealed {
             debug!(key = %sealed.key, lane = %sealed.lane, "A signal goes to its queue.");
-            for (_, bodies) in lanes.iter_mut().filter(|(lane, _)| *lane == sealed.lane) {
+            if let Some((_, bodies)) = lanes.iter_mut().find(|(lane, _)| *lane == sealed.lane) {
                 bodies.push(sealed.text);
-                break;
             }
         }
         let sends = lanes.map(|(lane, bodies)| self.send_lane(lane, bodies));
@@ -306,7 +352,12 @@ impl Door {
         match self.queue.send(lane, &bodies, Duration::ZERO).await {
             Ok(()) => {
                 let connection = self.connection.as_str();
-                SignalsTaken { connection, lane: lane.as_str(), signals }.emit(self.clock.now());
+                SignalsTaken {
+                    connection,
+                    lane: lane.as_str(),
+                    signals,
+                }
+                .emit(self.clock.now());
                 true
             }
             Err(why) => {
@@ -317,7 +368,11 @@ impl Door {
     }
 
     fn trouble(&self, code: Code) {
-        DoorTrouble { connection: self.connection.as_str(), code: code.id }.emit(self.clock.now());
+        DoorTrouble {
+            connection: self.connection.as_str(),
+            code: code.id,
+        }
+        .emit(self.clock.now());
     }
 
     fn refuse(&self, refusal: &Refusal) -> DoorReply {
@@ -339,7 +394,10 @@ fn challenge(headers: &HeaderMap) -> Result<DoorReply, Refusal> {
         _ => None,
     };
     let Some(text) = text else {
-        warn!(code = codes::DOOR_CHALLENGE.id, "A verification carried no challenge.");
+        warn!(
+            code = codes::DOOR_CHALLENGE.id,
+            "A verification carried no challenge."
+        );
         return Err(Refusal::new(StatusCode::BAD_REQUEST, codes::DOOR_CHALLENGE));
     };
     info!("The hook was verified.");
@@ -352,8 +410,9 @@ fn reply(status: StatusCode, content_type: Option<&'static str>, body: Bytes) ->
     if let Some(content_type) = content_type {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
-    DoorReply { status, headers, body }
+    DoorReply {
+        status,
+        headers,
+        body,
+    }
 }
-
-#[cfg(test)]
-mod tests;

@@ -52,24 +52,44 @@ pub fn file_name(digest: &Digest) -> String {
 
 impl Origin {
     /// Seals an element: as text in the message when it is text and fits, else as a file.
-    pub fn seal(&self, key: SignalKey, lane: Lane, raw: &[u8]) -> Result<Sealed, serde_json::Error> {
+    pub fn seal(
+        &self,
+        key: SignalKey,
+        lane: Lane,
+        raw: &[u8],
+    ) -> Result<Sealed, serde_json::Error> {
         if raw.len() < MESSAGE_LIMIT
             && let Ok(body) = std::str::from_utf8(raw)
         {
             let text = self.message(&key, SignalBody::Inline(body.to_owned()))?;
             if text.len() <= MESSAGE_LIMIT {
-                return Ok(Sealed { key, lane, text, file: None });
+                return Ok(Sealed {
+                    key,
+                    lane,
+                    text,
+                    file: None,
+                });
             }
         }
         self.seal_as_file(key, lane, Bytes::copy_from_slice(raw))
     }
 
     /// Seals a body as a file, whatever its size.
-    pub fn seal_as_file(&self, key: SignalKey, lane: Lane, body: Bytes) -> Result<Sealed, serde_json::Error> {
+    pub fn seal_as_file(
+        &self,
+        key: SignalKey,
+        lane: Lane,
+        body: Bytes,
+    ) -> Result<Sealed, serde_json::Error> {
         let digest = sha256(&body);
         let name = file_name(&digest);
         let text = self.message(&key, SignalBody::File(digest))?;
-        Ok(Sealed { key, lane, text, file: Some(File { name, body }) })
+        Ok(Sealed {
+            key,
+            lane,
+            text,
+            file: Some(File { name, body }),
+        })
     }
 
     fn message(&self, key: &SignalKey, body: SignalBody) -> Result<String, serde_json::Error> {
@@ -96,7 +116,9 @@ mod tests {
     }
 
     fn seal(raw: &[u8]) -> (Sealed, Signal) {
-        let sealed = origin().seal("okta-main:k".into(), Lane::Work, raw).unwrap();
+        let sealed = origin()
+            .seal("okta-main:k".into(), Lane::Work, raw)
+            .unwrap();
         let Message::Signal(signal) = serde_json::from_str(&sealed.text).unwrap() else {
             panic!("not a signal")
         };
@@ -117,12 +139,19 @@ mod tests {
         let room = MESSAGE_LIMIT - seal(b"").0.text.len();
         let (fits, _) = seal(&vec![b'a'; room]);
         assert_eq!((fits.text.len(), fits.file), (MESSAGE_LIMIT, None));
-        for raw in [vec![b'a'; room + 1], vec![b'"'; room / 2 + 1], vec![b'a'; MESSAGE_LIMIT]] {
+        for raw in [
+            vec![b'a'; room + 1],
+            vec![b'"'; room / 2 + 1],
+            vec![b'a'; MESSAGE_LIMIT],
+        ] {
             let (sealed, signal) = seal(&raw);
             let digest = sha256(&raw);
             assert_eq!(signal.body, SignalBody::File(digest.clone()));
             let file = sealed.file.unwrap();
-            assert_eq!((file.name, &file.body[..]), (format!("signals/{digest}"), &raw[..]));
+            assert_eq!(
+                (file.name, &file.body[..]),
+                (format!("signals/{digest}"), &raw[..])
+            );
             assert!(sealed.text.len() < 1000);
         }
     }

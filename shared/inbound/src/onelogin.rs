@@ -102,7 +102,10 @@ const WORK: &[(u64, u64)] = &[
 pub fn lane(event_type_id: u64) -> Lane {
     if URGENT.contains(&event_type_id) {
         Lane::Urgent
-    } else if WORK.iter().any(|(first, last)| (*first..=*last).contains(&event_type_id)) {
+    } else if WORK
+        .iter()
+        .any(|(first, last)| (*first..=*last).contains(&event_type_id))
+    {
         Lane::Work
     } else {
         Lane::Bulk

@@ -21,7 +21,11 @@ pub(crate) struct Elements<'a> {
 impl<'a> Scan<'a> {
     /// At the beginning of a body; a byte order mark is passed over.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let at = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let at = if bytes.starts_with(b"\xef\xbb\xbf") {
+            3
+        } else {
+            0
+        };
         Self { bytes, at }
     }
 
@@ -76,7 +80,10 @@ impl<'a> Scan<'a> {
                 continue;
             }
             if self.take(b']') {
-                return Elements { found, closed: true };
+                return Elements {
+                    found,
+                    closed: true,
+                };
             }
             if let Some(value) = self.value() {
                 found.push(value);
@@ -87,7 +94,10 @@ impl<'a> Scan<'a> {
                 found.push(rest);
                 self.at = self.bytes.len();
             }
-            return Elements { found, closed: false };
+            return Elements {
+                found,
+                closed: false,
+            };
         }
     }
 
@@ -164,7 +174,13 @@ mod tests {
         assert_eq!(
             elements(r#" [ {"a":"]}\"[{"} ,[1,[2]] , "x,\\" ,-1.5e3,null] rest"#),
             (
-                vec![r#"{"a":"]}\"[{"}"#, "[1,[2]]", r#""x,\\""#, "-1.5e3", "null"],
+                vec![
+                    r#"{"a":"]}\"[{"}"#,
+                    "[1,[2]]",
+                    r#""x,\\""#,
+                    "-1.5e3",
+                    "null"
+                ],
                 true
             )
         );

@@ -57,7 +57,11 @@ pub struct Element<'a> {
 impl<'a> Element<'a> {
     /// An element that could not be understood: kept, by its fingerprint, where noise goes.
     pub(crate) fn bad(raw: &'a [u8]) -> Self {
-        Self { raw, id: None, lane: Lane::Bulk }
+        Self {
+            raw,
+            id: None,
+            lane: Lane::Bulk,
+        }
     }
 
     /// Its identity over all deliveries: the vendor's id, else the SHA-256 of its bytes.

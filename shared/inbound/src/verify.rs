@@ -30,7 +30,11 @@ pub struct HeaderSecret {
 
 impl HeaderSecret {
     /// The whole value of `header` must equal one of the secrets.
-    pub fn new(header: HeaderName, current: &Secret, previous: Option<&Secret>) -> Result<Self, UnusableSecret> {
+    pub fn new(
+        header: HeaderName,
+        current: &Secret,
+        previous: Option<&Secret>,
+    ) -> Result<Self, UnusableSecret> {
         check(current)?;
         previous.map_or(Ok(()), check)?;
         Ok(Self {
@@ -79,7 +83,12 @@ mod tests {
     use super::*;
 
     fn secrets(previous: Option<&str>) -> HeaderSecret {
-        HeaderSecret::new(AUTHORIZATION, &Secret::new("Bearer new"), previous.map(Secret::new).as_ref()).unwrap()
+        HeaderSecret::new(
+            AUTHORIZATION,
+            &Secret::new("Bearer new"),
+            previous.map(Secret::new).as_ref(),
+        )
+        .unwrap()
     }
 
     fn headers(values: &[&[u8]]) -> HeaderMap {
@@ -95,7 +104,15 @@ mod tests {
         let both = secrets(Some("old"));
         assert!(both.accepts(&headers(&[b"Bearer new"])));
         assert!(both.accepts(&headers(&[b"old"])));
-        for wrong in ["", "new", "Bearer ne", "Bearer new ", "bearer new", "Bearer newold", "Bearer n\u{e9}w"] {
+        for wrong in [
+            "",
+            "new",
+            "Bearer ne",
+            "Bearer new ",
+            "bearer new",
+            "Bearer newold",
+            "Bearer n\u{e9}w",
+        ] {
             assert!(!both.accepts(&headers(&[wrong.as_bytes()])), "{wrong:?}");
         }
         assert!(!both.accepts(&headers(&[])));
@@ -113,7 +130,12 @@ mod tests {
     #[test]
     fn secrets_that_no_header_can_carry_are_refused() {
         let made = |current: &str, previous: Option<&str>| {
-            HeaderSecret::new(AUTHORIZATION, &Secret::new(current), previous.map(Secret::new).as_ref()).err()
+            HeaderSecret::new(
+                AUTHORIZATION,
+                &Secret::new(current),
+                previous.map(Secret::new).as_ref(),
+            )
+            .err()
         };
         assert_eq!(made("", None), Some(UnusableSecret::Empty));
         assert_eq!(made("  ", None), Some(UnusableSecret::Empty));

@@ -59,7 +59,11 @@ pub(crate) fn expand(
         return None;
     };
     let declared = members.iter().find(|(key, _)| key.name == "parameters").map(|(_, value)| value);
+    let before = reader.problems.len();
     let values = parameters(reader, declared, uses, with, reference, source);
+    if reader.problems.len() > before {
+        return None;
+    }
     let body = members.iter().filter(|(key, _)| key.name != "parameters").cloned().collect();
     fill(Node { at: tree.at, data: Data::Map(body) }, &values)
 }

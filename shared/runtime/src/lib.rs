@@ -1,5 +1,7 @@
 //! What every binary needs before it does anything: the clock, ids, secrets by reference, telemetry, coded errors.
 
+#[cfg(feature = "aws")]
+pub mod aws_secrets;
 pub mod clock;
 pub mod codes;
 pub mod ids;

@@ -11,6 +11,7 @@ pub mod faults;
 pub mod okta;
 pub mod salesforce;
 pub mod slack;
+pub mod world;
 
 mod serve;
 mod wire;

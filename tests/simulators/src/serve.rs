@@ -27,7 +27,7 @@ use crate::wire::{Reply, Response, Simulator};
 /// The largest request body taken, in bytes; Salesforce's bulk upload (150 MB) is the largest that any vendor allows.
 const BODY_LIMIT: usize = 160 * 1024 * 1024;
 /// How long a silent reply holds its connection open before closing it.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 /// How long a truncated body's first part may take to leave the socket before the connection is cut.
 const CUT_AFTER: Duration = Duration::from_millis(20);
 
@@ -66,17 +66,29 @@ impl Drop for Served {
 /// Fails when the address cannot be bound, and refuses any address that is not loopback.
 pub async fn serve(simulator: Arc<dyn Simulator>, address: SocketAddr) -> io::Result<Served> {
     if !address.ip().is_loopback() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a simulator listens on loopback only"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a simulator listens on loopback only",
+        ));
     }
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(accept(listener, simulator, stopped));
-    Ok(Served { url: format!("http://{address}"), address, stop: Some(stop), task: Some(task) })
+    Ok(Served {
+        url: format!("http://{address}"),
+        address,
+        stop: Some(stop),
+        task: Some(task),
+    })
 }
 
 /// Takes connections until told to stop; dropping the set of connection tasks ends every open connection.
-async fn accept(listener: TcpListener, simulator: Arc<dyn Simulator>, mut stopped: oneshot::Receiver<()>) {
+async fn accept(
+    listener: TcpListener,
+    simulator: Arc<dyn Simulator>,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -97,7 +109,10 @@ async fn accept(listener: TcpListener, simulator: Arc<dyn Simulator>, mut stoppe
 async fn connection(socket: TcpStream, simulator: Arc<dyn Simulator>) {
     let _delay_is_best_effort = socket.set_nodelay(true);
     let service = service_fn(move |request| exchange(request, Arc::clone(&simulator)));
-    let served = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service).await;
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(socket), service)
+        .await;
     if let Err(error) = served {
         tracing::debug!(%error, "simulated connection closed");
     }
@@ -113,9 +128,14 @@ enum Cut {
 }
 
 /// Hands one request to the simulator. An error makes hyper close the connection without writing a response.
-async fn exchange(request: http::Request<Incoming>, simulator: Arc<dyn Simulator>) -> Result<http::Response<Body>, Cut> {
+async fn exchange(
+    request: http::Request<Incoming>,
+    simulator: Arc<dyn Simulator>,
+) -> Result<http::Response<Body>, Cut> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(Body::new(body), BODY_LIMIT).await.map_err(Cut::Request)?;
+    let body = to_bytes(Body::new(body), BODY_LIMIT)
+        .await
+        .map_err(Cut::Request)?;
     match simulator.answer(&http::Request::from_parts(parts, body), Timestamp::now()) {
         Reply::Answer(response) => Ok(response.map(Body::from)),
         Reply::Late(delay, response) => {
@@ -134,7 +154,9 @@ async fn exchange(request: http::Request<Incoming>, simulator: Arc<dyn Simulator
 /// A response whose head announces the whole body, while the connection dies after `kept` bytes of it.
 fn truncated(response: Response, kept: usize) -> http::Response<Body> {
     let (mut parts, whole) = response.into_parts();
-    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    parts
+        .headers
+        .insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
     let part = whole.slice(..kept.min(whole.len().saturating_sub(1)));
     let chunks = stream::unfold(Some(part), |state| async {
         if let Some(part) = state {
@@ -142,7 +164,13 @@ fn truncated(response: Response, kept: usize) -> http::Response<Body> {
         }
         // The pause lets the first part reach the client before the error drops what is still buffered.
         tokio::time::sleep(CUT_AFTER).await;
-        Some((Err(io::Error::new(io::ErrorKind::ConnectionReset, "body cut in the middle")), None))
+        Some((
+            Err(io::Error::new(
+                io::ErrorKind::ConnectionReset,
+                "body cut in the middle",
+            )),
+            None,
+        ))
     });
     http::Response::from_parts(parts, Body::from_stream(chunks))
 }

@@ -22,7 +22,11 @@ fn both_forms_of_one_key_are_the_same_key() {
     for (name, text) in [("pem", PEM), ("seed", SEED)] {
         let path = dir.path().join(name);
         write(&path, text, 0o600);
-        assert_eq!(FileSigner::open(&path).unwrap().public_key().to_pem(), PUBLIC, "{name}");
+        assert_eq!(
+            FileSigner::open(&path).unwrap().public_key().to_pem(),
+            PUBLIC,
+            "{name}"
+        );
     }
 }
 
@@ -31,14 +35,26 @@ async fn a_created_key_is_private_and_opens_as_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("receipts.key");
     let created = FileSigner::create(&path).unwrap();
-    assert_eq!((mode(&path), mode(&public_path(&path)) & 0o600), (0o600, 0o600));
-    let public = PublicKey::from_pem(&fs::read_to_string(dir.path().join("receipts.key.pub")).unwrap()).unwrap();
+    assert_eq!(
+        (mode(&path), mode(&public_path(&path)) & 0o600),
+        (0o600, 0o600)
+    );
+    let public =
+        PublicKey::from_pem(&fs::read_to_string(dir.path().join("receipts.key.pub")).unwrap())
+            .unwrap();
     let opened = FileSigner::open(&path).unwrap();
-    assert_eq!((&public, public.key_id().as_str()), (created.public_key(), opened.key_id()));
+    assert_eq!(
+        (&public, public.key_id().as_str()),
+        (created.public_key(), opened.key_id())
+    );
     let signature = opened.sign(b"said").await.unwrap();
     assert_eq!(signature.key_id, public.key_id());
     assert!(public.verifies(b"said", &STANDARD.decode(signature.value).unwrap()));
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "no draft is left");
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        2,
+        "no draft is left"
+    );
 }
 
 #[test]
@@ -52,7 +68,10 @@ fn a_key_is_never_written_over() {
     ));
     assert_eq!(fs::read_to_string(&path).unwrap(), PEM);
     let opened = FileSigner::open_or_create(&path).unwrap();
-    assert_eq!(fs::read_to_string(public_path(&path)).unwrap(), opened.public_key().to_pem());
+    assert_eq!(
+        fs::read_to_string(public_path(&path)).unwrap(),
+        opened.public_key().to_pem()
+    );
 }
 
 #[test]
@@ -61,9 +80,19 @@ fn of_many_that_create_at_once_all_get_one_key() {
     let path = dir.path().join("key");
     let ids: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| FileSigner::open_or_create(&path).unwrap().key_id().to_owned()))
+            .map(|_| {
+                scope.spawn(|| {
+                    FileSigner::open_or_create(&path)
+                        .unwrap()
+                        .key_id()
+                        .to_owned()
+                })
+            })
             .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }
@@ -75,7 +104,10 @@ fn a_key_that_others_may_read_is_refused() {
     for exposed in [0o640, 0o604, 0o660, 0o644, 0o601] {
         write(&path, PEM, exposed);
         let fault = FileSigner::open(&path).unwrap_err();
-        assert!(matches!(fault, KeyError::Exposed { mode, .. } if mode == exposed), "{exposed:o}");
+        assert!(
+            matches!(fault, KeyError::Exposed { mode, .. } if mode == exposed),
+            "{exposed:o}"
+        );
         assert!(fault.to_string().contains("chmod 600"));
     }
     write(&path, PEM, 0o400);
@@ -86,15 +118,34 @@ fn a_key_that_others_may_read_is_refused() {
 fn other_content_is_refused_and_never_printed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("key");
-    for text in ["", "c2hvcnQ=", PUBLIC, &PEM.replace("MC4C", "MC4D"), &SEED.replace("1O5y", "1O5"), &[PEM, PEM].concat()] {
+    for text in [
+        "",
+        "c2hvcnQ=",
+        PUBLIC,
+        &PEM.replace("MC4C", "MC4D"),
+        &SEED.replace("1O5y", "1O5"),
+        &[PEM, PEM].concat(),
+    ] {
         write(&path, text, 0o600);
         let fault = FileSigner::open(&path).unwrap_err();
-        assert!(matches!(fault, KeyError::Content { .. }), "{text}: {fault:?}");
+        assert!(
+            matches!(fault, KeyError::Content { .. }),
+            "{text}: {fault:?}"
+        );
     }
     fs::write(&path, [0xff, 0xfe]).unwrap();
-    assert!(matches!(FileSigner::open(&path), Err(KeyError::Content { .. })));
-    assert!(matches!(FileSigner::open(&dir.path().join("none")), Err(KeyError::File { .. })));
+    assert!(matches!(
+        FileSigner::open(&path),
+        Err(KeyError::Content { .. })
+    ));
+    assert!(matches!(
+        FileSigner::open(&dir.path().join("none")),
+        Err(KeyError::File { .. })
+    ));
     write(&path, PEM, 0o600);
     let shown = format!("{:?}", FileSigner::open(&path).unwrap());
-    assert!(shown.starts_with("FileSigner(") && shown.len() == "FileSigner()".len() + 16, "{shown}");
+    assert!(
+        shown.starts_with("FileSigner(") && shown.len() == "FileSigner()".len() + 16,
+        "{shown}"
+    );
 }

@@ -31,8 +31,10 @@ impl TableLedger {
         let place = keys::head(&run, &connection);
         // A claim brings the newest nonce along, so that a repetition after claiming again is seen without another read.
         if head.nonce == nonce {
-            return self.appended(head, nonce).await;
+            let expected = head.version;
+            return self.appended(head, expected, &drafts, nonce).await;
         }
+        let asked = drafts.clone();
         let mut chain = head.chain.clone();
         let first = chain.length + 1;
         let mut parts = Vec::with_capacity(drafts.len() + 2);
@@ -73,7 +75,7 @@ impl TableLedger {
             Done::No => {}
         }
         let now = self.read(place).await?;
-        let Some(now) = now.filter(|now| now.version != head.version) else {
+        if now.is_none_or(|now| now.version == head.version) {
             // The end is as we knew it, so it was the lock.
             return match lock {
                 Some(lock) => {
@@ -82,18 +84,18 @@ impl TableLedger {
                 }
                 None => Ok(Answer::Stale),
             };
-        };
-        // Only the very next version can be ours: a later one means that somebody has claimed the run since.
-        if now.version == head.version + 1 && self.decode::<HeadItem>(&now).await?.nonce == nonce {
-            return self.appended(head, nonce).await;
         }
-        Ok(Answer::Stale)
+        // Only the very next version can be ours: a later one means that somebody has claimed the run since.
+        let expected = head.version + 1;
+        self.appended(head, expected, &asked, nonce).await
     }
 
-    /// What an earlier call with this nonce wrote.
+    /// What an earlier call with this nonce wrote, if that is the newest write under our claim.
     async fn appended(
         &self,
         head: &mut Head,
+        expected: u64,
+        asked: &[Draft],
         nonce: &str,
     ) -> Result<Answer<Vec<Entry>>, LedgerError> {
         let (run, connection) = (&head.chain.run, &head.chain.connection);
@@ -101,15 +103,26 @@ impl TableLedger {
             return Ok(Answer::Stale);
         };
         let item: HeadItem = self.decode(&now).await?;
-        if item.nonce != nonce || now.version > head.version + 1 {
+        if item.nonce != nonce || now.version != expected {
             return Ok(Answer::Stale);
         }
         let places: Vec<_> = (item.first..=item.chain.length)
             .map(|seq| keys::entry(run, connection, seq))
             .collect();
-        let mut entries = Vec::with_capacity(places.len());
+        let mut entries: Vec<Entry> = Vec::with_capacity(places.len());
         for entry in self.table.get(&places).await?.into_iter().flatten() {
             entries.push(self.decode(&entry).await?);
+        }
+        // A nonce used for something else must not pass for a repetition: the entry would be lost without a word.
+        let same = entries.len() == asked.len()
+            && entries.iter().zip(asked).all(|(entry, draft)| {
+                entry.public.kind == draft.kind && entry.public.what == draft.what
+            });
+        if !same {
+            return Err(LedgerError::Unfit {
+                item: format!("journal entry of run {run}"),
+                why: "its nonce belongs to another entry".to_owned(),
+            });
         }
         *head = head_at(item, now.version);
         Ok(Answer::AlreadyMine(entries))

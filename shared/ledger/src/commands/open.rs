@@ -144,8 +144,8 @@ impl TableLedger {
             return Ok(Before::Free);
         };
         let old: RunItem = self.decode(&item).await?;
-        let ours = open.is_some() && old.lease.is_some_and(|lease| lease.name == holder.name);
-        if !ours {
+        // Finishing clears the lease, so a lease of ours says that the run is still ours to work on.
+        if old.lease.is_none_or(|lease| lease.name != holder.name) {
             return Ok(Before::Taken(run.id.as_str().to_owned()));
         }
         let claim = RunClaim {

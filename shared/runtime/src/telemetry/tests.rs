@@ -140,7 +140,7 @@ fn metrics_go_to_the_sink_and_into_the_sums() {
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let taking = lines.clone();
     emf::send_to(emf::Sink::Lines(Box::new(move |line| {
-        taking.lock().unwrap().push(line.to_owned())
+        taking.lock().unwrap().push(line.to_owned());
     })));
     for signals in [2, 3] {
         metrics::SignalsTaken {

@@ -1,6 +1,6 @@
 //! Starts the simulators with a small world in them, for the demo and for the vendors' official clients.
 //!
-//! `simulators [--okta PORT]` serves on loopback (port 0, the default, picks a free one), prints one line of JSON with the
+//! `simulators [--okta PORT] [--salesforce PORT] [--slack PORT]` serves on loopback (port 0, the default, picks a free one), prints one line of JSON with the
 //! URLs and the credentials that a client needs, and stops when its standard input closes.
 
 use std::error::Error;
@@ -13,6 +13,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use rollcall_simulators::okta::{GroupKind, Okta, ServiceApp, Status, UserSeed};
+use rollcall_simulators::salesforce::{self, AppKey, ConnectedApp, Org, SessionKind};
+use rollcall_simulators::slack::Slack;
 use rollcall_simulators::{Served, Simulator, serve};
 use serde_json::{Map, Value, json};
 
@@ -27,6 +29,12 @@ async fn main() -> Result<(), Failure> {
     let (served, okta) = start_okta(ports.okta).await?;
     running.push(served);
     world.insert("okta".to_owned(), okta);
+    let (served, salesforce) = start_salesforce(ports.salesforce).await?;
+    running.push(served);
+    world.insert("salesforce".to_owned(), salesforce);
+    let (served, slack) = start_slack(ports.slack).await?;
+    running.push(served);
+    world.insert("slack".to_owned(), slack);
 
     writeln!(std::io::stdout(), "{}", Value::Object(world))?;
     until_input_closes().await;
@@ -40,16 +48,24 @@ async fn main() -> Result<(), Failure> {
 #[derive(Default)]
 struct Ports {
     okta: u16,
+    salesforce: u16,
+    slack: u16,
 }
 
 impl Ports {
     fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut ports = Self::default();
         while let Some(name) = arguments.next() {
-            let port = arguments.next().ok_or_else(|| format!("{name} needs a port"))?;
-            let port: u16 = port.parse().map_err(|_| format!("{name}: {port} is not a port"))?;
+            let port = arguments
+                .next()
+                .ok_or_else(|| format!("{name} needs a port"))?;
+            let port: u16 = port
+                .parse()
+                .map_err(|_| format!("{name}: {port} is not a port"))?;
             match name.as_str() {
                 "--okta" => ports.okta = port,
+                "--salesforce" => ports.salesforce = port,
+                "--slack" => ports.slack = port,
                 _ => return Err(format!("unknown option {name}").into()),
             }
         }
@@ -80,15 +96,28 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
     ] {
         okta.add_user(UserSeed::active(login, first, last).with("department", "Sales"))?;
     }
-    let left = UserSeed { status: Status::Deprovisioned, ..UserSeed::active("gone.already@example.com", "Gone", "Already") };
+    let left = UserSeed {
+        status: Status::Deprovisioned,
+        ..UserSeed::active("gone.already@example.com", "Gone", "Already")
+    };
     okta.add_user(left)?;
     let directory_group = okta.add_group("Imported from directory", GroupKind::App);
     let token = "00simulatedSswsToken0000000000000000000000";
     okta.add_ssws_token(token, &admin)?;
 
     let key = service_key()?;
-    let scopes = ["okta.users.manage", "okta.users.read", "okta.groups.manage", "okta.groups.read", "okta.roles.read", "okta.logs.read"];
-    for (client_id, dpop) in [("0oaServiceBearer0001", false), ("0oaServiceDpop000001", true)] {
+    let scopes = [
+        "okta.users.manage",
+        "okta.users.read",
+        "okta.groups.manage",
+        "okta.groups.read",
+        "okta.roles.read",
+        "okta.logs.read",
+    ];
+    for (client_id, dpop) in [
+        ("0oaServiceBearer0001", false),
+        ("0oaServiceDpop000001", true),
+    ] {
         okta.add_service_app(ServiceApp {
             client_id: client_id.to_owned(),
             jwks: key.public.clone(),
@@ -123,6 +152,101 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
     Ok((served, description))
 }
 
+/// An org with an integration user and its app, an administrator, a leaver with sessions and a token, and enough users for
+/// several short pages.
+async fn start_salesforce(port: u16) -> Result<(Served, Value), Failure> {
+    let org = Arc::new(Org::new("00D5f000000aaaa", false, Timestamp::now()));
+    let integration = "rollcall@corp.example";
+    org.add_user(salesforce::UserSeed::new(integration).integration());
+    let manager = org.add_user(salesforce::UserSeed::new("sam.okafor@corp.example").admin());
+    let leaver = org.add_user(salesforce::UserSeed {
+        first_name: Some("Jordan".to_owned()),
+        last_name: "Rivera".to_owned(),
+        federation_identifier: Some("jordan.rivera@corp.example".to_owned()),
+        manager_id: Some(manager.clone()),
+        ..salesforce::UserSeed::new("jordan.rivera@corp.example")
+    });
+    let browser = org.add_session(&leaver, SessionKind::Ui);
+    org.add_child_session(&leaver, SessionKind::Visualforce, Some(&browser));
+    org.add_token(&leaver, "Data Loader");
+    for number in 0..25 {
+        org.add_user(salesforce::UserSeed::new(&format!(
+            "person{number:02}@corp.example"
+        )));
+    }
+    // What hostile text looks like in a name that nobody escaped by hand.
+    let awkward = org.add_user(salesforce::UserSeed {
+        last_name: "O'Neil \\ \"50%_off\"".to_owned(),
+        ..salesforce::UserSeed::new("awkward@corp.example")
+    });
+    org.set_page_size(10);
+    org.set_short_pages(true);
+    let key = service_key()?;
+    org.add_app(ConnectedApp {
+        consumer_key: "3MVG9simulated".to_owned(),
+        name: "Rollcall".to_owned(),
+        public_key: Some(AppKey::Jwk(key.public)),
+        client_secret: Some("simulated-secret".to_owned()),
+        run_as: Some(integration.to_owned()),
+        pre_authorised: vec![integration.to_owned()],
+    });
+
+    let simulator: Arc<dyn Simulator> = Arc::<Org>::clone(&org);
+    let served = serve(simulator, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    org.set_base_url(&served.url);
+    let description = json!({
+        "url": served.url,
+        "org_id": org.id(),
+        "consumer_key": "3MVG9simulated",
+        "client_secret": "simulated-secret",
+        "username": integration,
+        "private_key_pem": key.private_pem,
+        "leaver_id": leaver,
+        "leaver_username": "jordan.rivera@corp.example",
+        "manager_id": manager,
+        "awkward_id": awkward,
+        "awkward_last_name": "O'Neil \\ \"50%_off\"",
+        "users": 29,
+    });
+    Ok((served, description))
+}
+
+/// A workspace with a channel the bot is in, one it is not in, and two people.
+async fn start_slack(port: u16) -> Result<(Served, Value), Failure> {
+    let slack = Arc::new(Slack::new("T0EXAMPLE01"));
+    let scopes = [
+        "channels:history",
+        "chat:write",
+        "im:history",
+        "im:write",
+        "mpim:write",
+        "users:read.email",
+    ];
+    slack.add_token("xoxb-simulated", &scopes);
+    slack.add_token("xoxb-simulated-few-scopes", &["chat:write", "im:write"]);
+    slack.add_channel("C0EXAMPLE01", "identity-ops", true);
+    slack.add_channel("C0EXAMPLE02", "elsewhere", false);
+    slack.add_channel("C0EXAMPLE03", "busy", true);
+    slack.add_user("U0EXAMPLE02", "jordan.rivera@corp.example", "Jordan Rivera");
+    slack.add_user("U0EXAMPLE03", "sam.okafor@corp.example", "Sam Okafor");
+
+    let simulator: Arc<dyn Simulator> = Arc::<Slack>::clone(&slack);
+    let served = serve(simulator, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    slack.set_base_url(&served.url);
+    let description = json!({
+        "url": served.url,
+        "token": "xoxb-simulated",
+        "token_with_few_scopes": "xoxb-simulated-few-scopes",
+        "team_id": "T0EXAMPLE01",
+        "channel": "C0EXAMPLE01",
+        "channel_without_bot": "C0EXAMPLE02",
+        "busy_channel": "C0EXAMPLE03",
+        "user_id": "U0EXAMPLE02",
+        "user_email": "jordan.rivera@corp.example",
+    });
+    Ok((served, description))
+}
+
 /// A key pair of a service app, made anew in every run.
 struct ServiceKey {
     id: &'static str,
@@ -135,13 +259,23 @@ fn service_key() -> Result<ServiceKey, Failure> {
     let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;
     let private: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der()?;
     let body: Vec<u8> = STANDARD.encode(private.as_ref()).into_bytes();
-    let lines: Vec<&str> = body.chunks(64).map(std::str::from_utf8).collect::<Result<_, _>>()?;
+    let lines: Vec<&str> = body
+        .chunks(64)
+        .map(std::str::from_utf8)
+        .collect::<Result<_, _>>()?;
     let public = aws_lc_rs::signature::KeyPair::public_key(&pair);
     let public = json!({
         "kty": "RSA", "use": "sig", "alg": "RS256", "kid": id,
         "n": URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
         "e": URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
     });
-    let private_pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
-    Ok(ServiceKey { id, private_pem, public })
+    let private_pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        lines.join("\n")
+    );
+    Ok(ServiceKey {
+        id,
+        private_pem,
+        public,
+    })
 }

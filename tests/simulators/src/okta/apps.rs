@@ -48,22 +48,33 @@ impl Org {
 
     /// Everything below `/apps`.
     pub(super) fn apps(&mut self, call: &Call<'_>, rest: &[&str]) -> Outcome {
-        let reach = if *call.method == http::Method::GET { Reach::Read } else { Reach::Write };
+        let reach = if *call.method == http::Method::GET {
+            Reach::Read
+        } else {
+            Reach::Write
+        };
         if !call.principal.allowed(Area::Apps, reach) {
             return Err(problem::forbidden());
         }
         match (call.method.as_str(), rest) {
             ("GET", []) => self.list_apps(call),
             ("GET", [id]) => {
-                let app = self.app(id).ok_or_else(|| problem::not_found(id, "AppInstance"))?;
+                let app = self
+                    .app(id)
+                    .ok_or_else(|| problem::not_found(id, "AppInstance"))?;
                 Ok(Answer::ok(self.app_json(app)))
             }
             ("GET", [id, "users"]) => self.app_users(call, id),
             ("GET", [id, "users", user]) => {
-                let (app, user) = (self.app(id), self.by_id.get(*user).and_then(|at| self.user(*at)));
+                let (app, user) = (
+                    self.app(id),
+                    self.by_id.get(*user).and_then(|at| self.user(*at)),
+                );
                 let app = app.ok_or_else(|| problem::not_found(id, "AppInstance"))?;
-                let found = user.and_then(|user| user.apps.get(&app.id).map(|assignment| (user, assignment)));
-                let (user, assignment) = found.ok_or_else(|| problem::not_found(rest.last().unwrap_or(&""), "AppUser"))?;
+                let found = user
+                    .and_then(|user| user.apps.get(&app.id).map(|assignment| (user, assignment)));
+                let (user, assignment) = found
+                    .ok_or_else(|| problem::not_found(rest.last().unwrap_or(&""), "AppUser"))?;
                 Ok(Answer::ok(self.app_user_json(app, user, assignment)))
             }
             ("DELETE", [id, "users", user]) => self.remove_app_user(call, id, user),
@@ -78,7 +89,9 @@ impl Org {
 
     fn list_apps(&self, call: &Call<'_>) -> Outcome {
         let limit = call.limit(20, 1, 200)?;
-        let start = call.param("after").map_or(Some(0), |after| usize::from_str_radix(after.strip_prefix("0oa")?, 16).ok());
+        let start = call.param("after").map_or(Some(0), |after| {
+            usize::from_str_radix(after.strip_prefix("0oa")?, 16).ok()
+        });
         let start = start.ok_or_else(|| Problem::new(400, "E0000029", "Invalid cursor."))?;
         let prefix = call.param("q").unwrap_or_default().to_lowercase();
         let expression = call.param("filter").map(app_filter).transpose()?;
@@ -86,55 +99,96 @@ impl Org {
             match name {
                 "user.id" => {
                     let users = self.users.iter().flatten();
-                    users.filter(|user| user.apps.contains_key(&app.id)).map(|user| json!(user.id)).collect()
+                    users
+                        .filter(|user| user.apps.contains_key(&app.id))
+                        .map(|user| json!(user.id))
+                        .collect()
                 }
                 other => filter::values_at(&self.app_json(app), other),
             }
         };
         let wanted = |app: &&App| {
             app.label.to_lowercase().starts_with(&prefix)
-                && expression.as_ref().is_none_or(|expression| expression.fits(false, &|name| held(app, name)))
+                && expression
+                    .as_ref()
+                    .is_none_or(|expression| expression.fits(false, &|name| held(app, name)))
         };
         let found: Vec<&App> = self.apps.iter().filter(wanted).collect();
-        let next = (found.len() > start + limit).then(|| continued(&self.base, call, &format!("0oa{:012x}", start + limit)));
-        let expanded = call.param("expand").and_then(|expand| expand.strip_prefix("user/"));
-        let expanded = expanded.and_then(|id| self.by_id.get(id)).and_then(|at| self.user(*at));
+        let next = (found.len() > start + limit)
+            .then(|| continued(&self.base, call, &format!("0oa{:012x}", start + limit)));
+        let expanded = call
+            .param("expand")
+            .and_then(|expand| expand.strip_prefix("user/"));
+        let expanded = expanded
+            .and_then(|id| self.by_id.get(id))
+            .and_then(|at| self.user(*at));
         let page = found.into_iter().skip(start).take(limit).map(|app| {
             let mut object = self.app_json(app);
-            let embedded = expanded.and_then(|user| user.apps.get(&app.id).map(|row| self.app_user_json(app, user, row)));
+            let embedded = expanded.and_then(|user| {
+                user.apps
+                    .get(&app.id)
+                    .map(|row| self.app_user_json(app, user, row))
+            });
             if let (Some(members), Some(embedded)) = (object.as_object_mut(), embedded) {
                 members.insert("_embedded".to_owned(), json!({ "user": embedded }));
             }
             object
         });
-        Ok(Answer::page(page.collect(), own_link(&self.base, call), next))
+        Ok(Answer::page(
+            page.collect(),
+            own_link(&self.base, call),
+            next,
+        ))
     }
 
     fn app_users(&self, call: &Call<'_>, id: &str) -> Outcome {
-        let app = self.app(id).ok_or_else(|| problem::not_found(id, "AppInstance"))?;
+        let app = self
+            .app(id)
+            .ok_or_else(|| problem::not_found(id, "AppInstance"))?;
         let limit = call.limit(50, 1, 500)?;
-        let start = call.param("after").map_or(Some(0), |after| usize::from_str_radix(after.strip_prefix("00u")?, 16).ok());
-        let start = start.ok_or_else(|| Problem::new(400, "E0000029", "Invalid cursor."))?;
-        let assigned = self.users.iter().enumerate().skip(start).filter_map(|(at, user)| {
-            let user = user.as_ref()?;
-            user.apps.get(id).map(|assignment| (at, user, assignment))
+        let start = call.param("after").map_or(Some(0), |after| {
+            usize::from_str_radix(after.strip_prefix("00u")?, 16).ok()
         });
+        let start = start.ok_or_else(|| Problem::new(400, "E0000029", "Invalid cursor."))?;
+        let assigned = self
+            .users
+            .iter()
+            .enumerate()
+            .skip(start)
+            .filter_map(|(at, user)| {
+                let user = user.as_ref()?;
+                user.apps.get(id).map(|assignment| (at, user, assignment))
+            });
         let mut assigned = assigned;
-        let page: Vec<Value> =
-            assigned.by_ref().take(limit).map(|(_, user, assignment)| self.app_user_json(app, user, assignment)).collect();
-        let next = assigned.next().map(|(at, ..)| continued(&self.base, call, &format!("00u{at:012x}")));
+        let page: Vec<Value> = assigned
+            .by_ref()
+            .take(limit)
+            .map(|(_, user, assignment)| self.app_user_json(app, user, assignment))
+            .collect();
+        let next = assigned
+            .next()
+            .map(|(at, ..)| continued(&self.base, call, &format!("00u{at:012x}")));
         Ok(Answer::page(page, own_link(&self.base, call), next))
     }
 
     fn remove_app_user(&mut self, call: &Call<'_>, id: &str, user: &str) -> Outcome {
-        self.app(id).ok_or_else(|| problem::not_found(id, "AppInstance"))?;
-        let at = self.by_id.get(user).copied().ok_or_else(|| problem::not_found(user, "AppUser"))?;
+        self.app(id)
+            .ok_or_else(|| problem::not_found(id, "AppInstance"))?;
+        let at = self
+            .by_id
+            .get(user)
+            .copied()
+            .ok_or_else(|| problem::not_found(user, "AppUser"))?;
         let assignment = self.user(at).and_then(|user| user.apps.get(id));
         let assignment = assignment.ok_or_else(|| problem::not_found(user, "AppUser"))?;
         if assignment.through.is_some() {
-            let cause =
-                "The application cannot be unassigned from the user while their group memberships grant them access";
-            return Err(Problem::new(403, "E0000046", "Deactivate application for user forbidden.").because(cause));
+            let cause = "The application cannot be unassigned from the user while their group memberships grant them access";
+            return Err(Problem::new(
+                403,
+                "E0000046",
+                "Deactivate application for user forbidden.",
+            )
+            .because(cause));
         }
         if self.unassign(at, id, &Origin::of(call), call.now) {
             self.counters.add("unassign-app");
@@ -143,11 +197,29 @@ impl Org {
     }
 
     /// Assigns an app, with its event; nothing happens when it is assigned already.
-    pub(super) fn assign(&mut self, at: usize, app_id: &str, through: Option<String>, origin: &Origin, now: Timestamp) {
+    pub(super) fn assign(
+        &mut self,
+        at: usize,
+        app_id: &str,
+        through: Option<String>,
+        origin: &Origin,
+        now: Timestamp,
+    ) {
         let id = self.fresh("0ua");
-        let assignment = AppUser { id, through, created: now };
-        let Some(app) = self.app(app_id).cloned() else { return };
-        let Some(user) = self.user_mut(at).filter(|user| !user.apps.contains_key(app_id)) else { return };
+        let assignment = AppUser {
+            id,
+            through,
+            created: now,
+        };
+        let Some(app) = self.app(app_id).cloned() else {
+            return;
+        };
+        let Some(user) = self
+            .user_mut(at)
+            .filter(|user| !user.apps.contains_key(app_id))
+        else {
+            return;
+        };
         user.apps.insert(app_id.to_owned(), assignment.clone());
         let targets = assignment_targets(user, &app, &assignment);
         self.emit("application.user_membership.add", targets, &[], origin, now);
@@ -156,7 +228,8 @@ impl Org {
     /// Assignments of a user as (app id, through a group), for tests.
     pub(super) fn assignments(&self, at: usize) -> BTreeMap<String, bool> {
         let apps = self.user(at).map(|user| &user.apps).into_iter().flatten();
-        apps.map(|(id, assignment)| (id.clone(), assignment.through.is_some())).collect()
+        apps.map(|(id, assignment)| (id.clone(), assignment.through.is_some()))
+            .collect()
     }
 }
 
@@ -164,7 +237,12 @@ fn app_filter(text: &str) -> Result<Expression, Problem> {
     let bad = || Problem::new(400, "E0000031", "Invalid search criteria.");
     let parsed = filter::parse(text).ok_or_else(bad)?;
     let known = |(attribute, operator): (&str, Operator)| {
-        matches!(attribute, "id" | "status" | "name" | "user.id" | "group.id") && operator == Operator::Eq
+        matches!(attribute, "id" | "status" | "name" | "user.id" | "group.id")
+            && operator == Operator::Eq
     };
-    if parsed.comparisons().into_iter().all(known) { Ok(parsed) } else { Err(bad()) }
+    if parsed.comparisons().into_iter().all(known) {
+        Ok(parsed)
+    } else {
+        Err(bad())
+    }
 }

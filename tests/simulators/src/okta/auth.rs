@@ -64,8 +64,16 @@ pub(super) enum Reach {
 
 impl Principal {
     /// Refuses a call whose token lacks the scope: 403 without a body and with `insufficient_scope`.
-    pub(super) fn scoped(&self, area: Area, reach: Reach, base: &str, path: &str) -> Result<(), Problem> {
-        let Some(scopes) = &self.scopes else { return Ok(()) };
+    pub(super) fn scoped(
+        &self,
+        area: Area,
+        reach: Reach,
+        base: &str,
+        path: &str,
+    ) -> Result<(), Problem> {
+        let Some(scopes) = &self.scopes else {
+            return Ok(());
+        };
         let manage = format!("{}.manage", area.scope());
         let read = format!("{}.read", area.scope());
         let enough = scopes.contains(&manage) || (reach == Reach::Read && scopes.contains(&read));
@@ -101,7 +109,9 @@ fn role_allows(role: &str, area: Area, reach: Reach) -> bool {
         "READ_ONLY_ADMIN" => read,
         "REPORT_ADMIN" => read && matches!(area, Area::Logs | Area::Users),
         "APP_ADMIN" => area == Area::Apps || (read && matches!(area, Area::Users | Area::Groups)),
-        "USER_ADMIN" | "CUSTOM" => matches!(area, Area::Users | Area::Groups) || (read && area == Area::Apps),
+        "USER_ADMIN" | "CUSTOM" => {
+            matches!(area, Area::Users | Area::Groups) || (read && area == Area::Apps)
+        }
         "GROUP_MEMBERSHIP_ADMIN" => area == Area::Groups || (read && area == Area::Users),
         "HELP_DESK_ADMIN" => area == Area::Users && matches!(reach, Reach::Read | Reach::Assist),
         _ => false,
@@ -110,10 +120,21 @@ fn role_allows(role: &str, area: Area, reach: Reach) -> bool {
 
 impl Org {
     /// Finds out who calls.
-    pub(super) fn authenticate(&mut self, request: &Request, now: Timestamp) -> Result<Principal, Problem> {
-        let header = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    pub(super) fn authenticate(
+        &mut self,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Principal, Problem> {
+        let header = request
+            .headers()
+            .get("authorization")
+            .and_then(|value| value.to_str().ok());
         // Okta's Python SDK writes the scheme and an SSWS token without a space, and Okta takes it.
-        let parts = header.and_then(|header| header.split_once(' ').or_else(|| header.split_at_checked("SSWS".len())));
+        let parts = header.and_then(|header| {
+            header
+                .split_once(' ')
+                .or_else(|| header.split_at_checked("SSWS".len()))
+        });
         let Some((scheme, credential)) = parts else {
             return Err(Problem::new(403, "E0000005", "Invalid session"));
         };
@@ -122,9 +143,13 @@ impl Org {
             "bearer" => self.access_token(credential.trim(), None, now),
             "dpop" => {
                 let url = format!("{}{}", self.base, request.uri().path());
-                let proof = request.headers().get("dpop").and_then(|value| value.to_str().ok());
+                let proof = request
+                    .headers()
+                    .get("dpop")
+                    .and_then(|value| value.to_str().ok());
                 let checked = jwt::proof(proof, request.method().as_str(), &url, now);
-                let proof = checked.map_err(|description| jwt::proof_refused(&self.base, description))?;
+                let proof =
+                    checked.map_err(|description| jwt::proof_refused(&self.base, description))?;
                 self.access_token(credential.trim(), Some(proof), now)
             }
             _ => Err(Problem::new(403, "E0000005", "Invalid session")),
@@ -132,41 +157,83 @@ impl Org {
     }
 
     fn ssws(&mut self, secret: &str, now: Timestamp) -> Result<Principal, Problem> {
-        let token = self.api_tokens.iter_mut().find(|token| token.secret == secret).ok_or_else(problem::invalid_token)?;
+        let token = self
+            .api_tokens
+            .iter_mut()
+            .find(|token| token.secret == secret)
+            .ok_or_else(problem::invalid_token)?;
         if now.duration_since(token.used) > TOKEN_IDLE {
             return Err(problem::invalid_token());
         }
         token.used = token.used.max(now);
         let (id, owner) = (token.id.clone(), token.owner.clone());
         let user = self.by_id.get(&owner).and_then(|at| self.user(*at));
-        let user = user.filter(|user| user.status != Status::Deprovisioned).ok_or_else(problem::invalid_token)?;
+        let user = user
+            .filter(|user| user.status != Status::Deprovisioned)
+            .ok_or_else(problem::invalid_token)?;
         let roles = self.role_kinds(user);
-        Ok(Principal { key: id.clone(), actor: Actor::Token { id, owner }, scopes: None, roles })
+        Ok(Principal {
+            key: id.clone(),
+            actor: Actor::Token { id, owner },
+            scopes: None,
+            roles,
+        })
     }
 
-    fn access_token(&mut self, token: &str, proof: Option<jwt::Proof>, now: Timestamp) -> Result<Principal, Problem> {
-        let known = self.access_tokens.get(token).filter(|known| known.expires > now).cloned();
+    fn access_token(
+        &mut self,
+        token: &str,
+        proof: Option<jwt::Proof>,
+        now: Timestamp,
+    ) -> Result<Principal, Problem> {
+        let known = self
+            .access_tokens
+            .get(token)
+            .filter(|known| known.expires > now)
+            .cloned();
         let known = known.ok_or_else(|| self.token_refused("The access token is invalid."))?;
         match (&known.bound_to, proof) {
             (None, None) => {}
-            (None, Some(_)) => return Err(self.token_refused("The access token is not bound to a key.")),
-            (Some(_), None) => return Err(jwt::proof_refused(&self.base, "The DPoP proof JWT header is missing.")),
+            (None, Some(_)) => {
+                return Err(self.token_refused("The access token is not bound to a key."));
+            }
+            (Some(_), None) => {
+                return Err(jwt::proof_refused(
+                    &self.base,
+                    "The DPoP proof JWT header is missing.",
+                ));
+            }
             (Some(thumbprint), Some(proof)) => {
                 if *thumbprint != proof.thumbprint {
                     let description = "The DPoP proof JWT is signed by another key than the access token is bound to.";
                     return Err(jwt::proof_refused(&self.base, description));
                 }
                 if proof.token_hash.as_deref() != Some(&jwt::token_hash(token)) {
-                    return Err(jwt::proof_refused(&self.base, "'ath' claim in the DPoP proof JWT is invalid."));
+                    return Err(jwt::proof_refused(
+                        &self.base,
+                        "'ath' claim in the DPoP proof JWT is invalid.",
+                    ));
                 }
                 if !self.first_use(&format!("proof {}", proof.jti), now) {
-                    return Err(jwt::proof_refused(&self.base, "The DPoP proof JWT has already been used."));
+                    return Err(jwt::proof_refused(
+                        &self.base,
+                        "The DPoP proof JWT has already been used.",
+                    ));
                 }
             }
         }
-        let roles = self.clients.get(&known.client).map(|client| client.roles.clone()).unwrap_or_default();
+        let roles = self
+            .clients
+            .get(&known.client)
+            .map(|client| client.roles.clone())
+            .unwrap_or_default();
         let actor = Actor::Client(known.client.clone());
-        Ok(Principal { actor, key: known.client, scopes: Some(known.scopes), roles })
+        Ok(Principal {
+            actor,
+            key: known.client,
+            scopes: Some(known.scopes),
+            roles,
+        })
     }
 
     /// 401 in the shape of an expired or unknown access token.
@@ -183,7 +250,9 @@ impl Org {
     pub(super) fn first_use(&mut self, jti: &str, now: Timestamp) -> bool {
         // Assertions live for an hour and proofs for minutes: two hours outlast both, and keep the memory bounded.
         if self.seen_jti.len() > 10_000 {
-            let oldest = now.saturating_sub(SignedDuration::from_hours(2)).unwrap_or(Timestamp::MIN);
+            let oldest = now
+                .saturating_sub(SignedDuration::from_hours(2))
+                .unwrap_or(Timestamp::MIN);
             self.seen_jti.retain(|_, at| *at > oldest);
         }
         self.seen_jti.insert(jti.to_owned(), now).is_none()

@@ -34,16 +34,25 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// The first value of a query parameter.
     pub(super) fn param(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// A boolean query parameter.
     pub(super) fn flag(&self, name: &str, default: bool) -> bool {
-        self.param(name).map_or(default, |value| value.eq_ignore_ascii_case("true"))
+        self.param(name)
+            .map_or(default, |value| value.eq_ignore_ascii_case("true"))
     }
 
     /// The `limit` parameter; values above `most` are cut down to it.
-    pub(super) fn limit(&self, default: usize, least: usize, most: usize) -> Result<usize, Problem> {
+    pub(super) fn limit(
+        &self,
+        default: usize,
+        least: usize,
+        most: usize,
+    ) -> Result<usize, Problem> {
         match self.param("limit") {
             None => Ok(default),
             Some(text) => match text.parse::<usize>() {
@@ -55,22 +64,33 @@ impl Call<'_> {
 
     /// A header's value.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.request.headers().get(name).and_then(|value| value.to_str().ok())
+        self.request
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
     }
 
     /// The JSON object in the body.
     pub(super) fn object(&self) -> Result<Map<String, Value>, Problem> {
         let json = self.header("content-type").is_some_and(|kind| {
             let essence = kind.split(';').next().unwrap_or_default().trim();
-            essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
+            essence.eq_ignore_ascii_case("application/json")
+                || essence.to_ascii_lowercase().ends_with("+json")
         });
         if !json {
-            return Err(Problem::new(400, "E0000021", "Bad request. Accept and/or Content-Type headers are likely not set."));
+            return Err(Problem::new(
+                400,
+                "E0000021",
+                "Bad request. Accept and/or Content-Type headers are likely not set.",
+            ));
         }
         let text = std::str::from_utf8(self.body()).map_err(|_| problem::malformed())?;
         if text.chars().any(|character| u32::from(character) > 0xFFFF) {
             // Okta stores code points of at most three UTF-8 bytes ("Core Okta API", character sets).
-            return Err(problem::invalid("body", "body: Characters outside the basic multilingual plane are not supported."));
+            return Err(problem::invalid(
+                "body",
+                "body: Characters outside the basic multilingual plane are not supported.",
+            ));
         }
         match serde_json::from_str(text) {
             Ok(Value::Object(object)) => Ok(object),
@@ -100,7 +120,11 @@ pub(super) struct Answer {
 impl Answer {
     /// 200 with a body.
     pub(super) fn ok(body: Value) -> Self {
-        Self { status: 200, body: Some(body), ..Self::default() }
+        Self {
+            status: 200,
+            body: Some(body),
+            ..Self::default()
+        }
     }
 
     /// 200 with `{}`.
@@ -110,14 +134,22 @@ impl Answer {
 
     /// 204.
     pub(super) fn nothing() -> Self {
-        Self { status: 204, ..Self::default() }
+        Self {
+            status: 204,
+            ..Self::default()
+        }
     }
 
     /// A page of a list: `self` always, `next` while there is more.
     pub(super) fn page(items: Vec<Value>, own: String, next: Option<String>) -> Self {
         let mut links = vec![("self", own)];
         links.extend(next.map(|next| ("next", next)));
-        Self { status: 200, body: Some(Value::Array(items)), links, headers: Vec::new() }
+        Self {
+            status: 200,
+            body: Some(Value::Array(items)),
+            links,
+            headers: Vec::new(),
+        }
     }
 }
 
@@ -128,9 +160,15 @@ pub(super) type Outcome = Result<Answer, Problem>;
 pub(super) fn segments(path: &str) -> Vec<String> {
     let decode = |part: &str| {
         let query = format!("p={}", part.replace('+', "%2B").replace('&', "%26"));
-        url::form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+        url::form_urlencoded::parse(query.as_bytes())
+            .next()
+            .map(|(_, value)| value.into_owned())
+            .unwrap_or_default()
     };
-    path.trim_start_matches('/').split('/').map(decode).collect()
+    path.trim_start_matches('/')
+        .split('/')
+        .map(decode)
+        .collect()
 }
 
 /// The link that continues a list: the same path and query with another `after`.

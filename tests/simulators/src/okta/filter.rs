@@ -29,7 +29,11 @@ pub(super) enum Expression {
     And(Box<Self>, Box<Self>),
     Or(Box<Self>, Box<Self>),
     Not(Box<Self>),
-    Compare { attribute: String, operator: Operator, value: Value },
+    Compare {
+        attribute: String,
+        operator: Operator,
+        value: Value,
+    },
 }
 
 impl Expression {
@@ -42,7 +46,11 @@ impl Expression {
                 all
             }
             Self::Not(inner) => inner.comparisons(),
-            Self::Compare { attribute, operator, .. } => vec![(attribute, *operator)],
+            Self::Compare {
+                attribute,
+                operator,
+                ..
+            } => vec![(attribute, *operator)],
         }
     }
 
@@ -52,7 +60,11 @@ impl Expression {
             Self::And(left, right) => left.fits(fold, values) && right.fits(fold, values),
             Self::Or(left, right) => left.fits(fold, values) || right.fits(fold, values),
             Self::Not(inner) => !inner.fits(fold, values),
-            Self::Compare { attribute, operator, value } => {
+            Self::Compare {
+                attribute,
+                operator,
+                value,
+            } => {
                 let held = values(attribute);
                 match operator {
                     Operator::Pr => held.iter().any(|one| !one.is_null() && *one != ""),
@@ -73,7 +85,13 @@ fn holds(held: &Value, operator: Operator, wanted: &Value, fold: bool) -> bool {
         };
         return ordered(order, operator);
     };
-    let change = |text: &str| if fold { text.to_lowercase() } else { text.to_owned() };
+    let change = |text: &str| {
+        if fold {
+            text.to_lowercase()
+        } else {
+            text.to_owned()
+        }
+    };
     let (folded_left, folded_right) = (change(left), change(right));
     match operator {
         Operator::Sw => folded_left.starts_with(&folded_right),
@@ -135,7 +153,9 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
             }
             first => {
                 let mut word = String::from(first);
-                while let Some(next) = characters.next_if(|next| !matches!(next, ' ' | '\t' | '(' | ')' | '"')) {
+                while let Some(next) =
+                    characters.next_if(|next| !matches!(next, ' ' | '\t' | '(' | ')' | '"'))
+                {
                     word.push(next);
                 }
                 tokens.push(Token::Word(word));
@@ -179,7 +199,9 @@ fn one(rest: &mut &[Token]) -> Option<Expression> {
         [Token::Open, tail @ ..] => {
             *rest = tail;
             let inner = any_of(rest)?;
-            let [Token::Close, tail @ ..] = *rest else { return None };
+            let [Token::Close, tail @ ..] = *rest else {
+                return None;
+            };
             *rest = tail;
             Some(inner)
         }
@@ -188,7 +210,11 @@ fn one(rest: &mut &[Token]) -> Option<Expression> {
             let attribute = attribute.clone();
             *rest = tail;
             if operator == Operator::Pr {
-                return Some(Expression::Compare { attribute, operator, value: Value::Null });
+                return Some(Expression::Compare {
+                    attribute,
+                    operator,
+                    value: Value::Null,
+                });
             }
             let value = match *rest {
                 [Token::Text(text), tail @ ..] => {
@@ -205,7 +231,11 @@ fn one(rest: &mut &[Token]) -> Option<Expression> {
                 }
                 _ => return None,
             };
-            Some(Expression::Compare { attribute, operator, value })
+            Some(Expression::Compare {
+                attribute,
+                operator,
+                value,
+            })
         }
         _ => None,
     }

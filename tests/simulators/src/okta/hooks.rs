@@ -16,7 +16,8 @@ use super::events::{Actor, Origin, entity, for_hook};
 use super::state::{BodyStyle, Org, signed, stamp, whole_millis};
 
 /// Event types that a hook may subscribe to (Okta, "Event types", flag `event-hook-eligible`, release 2026.08.1).
-static ELIGIBLE: LazyLock<HashSet<&'static str>> = LazyLock::new(|| include_str!("hook_eligible.txt").lines().collect());
+static ELIGIBLE: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("hook_eligible.txt").lines().collect());
 
 /// The most event types of one hook.
 const MOST_TYPES: usize = 300;
@@ -51,6 +52,17 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// 1, or 2 for the retry.
     pub attempt: u8,
+}
+
+/// The one-time `GET` that proves a receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// Where to send it.
+    pub url: String,
+    /// All headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// What the receiver must repeat.
+    pub challenge: String,
 }
 
 /// How a delivery failed.
@@ -98,24 +110,39 @@ pub(super) struct HookState {
 impl Default for HookState {
     fn default() -> Self {
         let (delay, batch) = (SignedDuration::ZERO, 1);
-        Self { rows: Vec::new(), style: BodyStyle::default(), delay, batch, twice: false, scrambled: false }
+        Self {
+            rows: Vec::new(),
+            style: BodyStyle::default(),
+            delay,
+            batch,
+            twice: false,
+            scrambled: false,
+        }
     }
 }
 
 impl HookState {
     /// Ids of the hooks that receive this type.
     pub(super) fn subscribers(&self, kind: &str) -> Vec<String> {
-        self.receiving(kind).map(|row| row.hook.id.clone()).collect()
+        self.receiving(kind)
+            .map(|row| row.hook.id.clone())
+            .collect()
     }
 
     fn receiving(&self, kind: &str) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(move |row| row.active && row.types.contains(kind))
+        self.rows
+            .iter()
+            .filter(move |row| row.active && row.types.contains(kind))
     }
 
     /// Queues an event for every hook that receives its type.
     pub(super) fn queue(&mut self, kind: &str, event: &Value, now: Timestamp) {
         let due = now.saturating_add(self.delay).unwrap_or(now);
-        for row in self.rows.iter_mut().filter(|row| row.active && row.types.contains(kind)) {
+        for row in self
+            .rows
+            .iter_mut()
+            .filter(|row| row.active && row.types.contains(kind))
+        {
             row.waiting.push_back((due, event.clone()));
         }
     }
@@ -126,14 +153,23 @@ impl Org {
         if hook.events.len() > MOST_TYPES {
             return Err(HookRefused::TooManyTypes(hook.events.len()));
         }
-        if let Some(other) = hook.events.iter().find(|kind| !ELIGIBLE.contains(kind.as_str())) {
+        if let Some(other) = hook
+            .events
+            .iter()
+            .find(|kind| !ELIGIBLE.contains(kind.as_str()))
+        {
             return Err(HookRefused::NotEligible(other.clone()));
         }
         if self.hooks.rows.iter().any(|row| row.hook.id == hook.id) {
             return Err(HookRefused::Exists(hook.id));
         }
         let types = hook.events.iter().cloned().collect();
-        self.hooks.rows.push(Row { hook, types, active: true, waiting: VecDeque::new() });
+        self.hooks.rows.push(Row {
+            hook,
+            types,
+            active: true,
+            waiting: VecDeque::new(),
+        });
         Ok(())
     }
 
@@ -148,7 +184,10 @@ impl Org {
             if scrambled {
                 due.reverse();
             }
-            batches.extend(due.chunks(size).map(|events| (row.hook.clone(), events.to_vec())));
+            batches.extend(
+                due.chunks(size)
+                    .map(|events| (row.hook.clone(), events.to_vec())),
+            );
         }
         let mut deliveries = Vec::new();
         for (hook, events) in batches {
@@ -190,21 +229,43 @@ impl Org {
         }
     }
 
-    fn delivery_failed(&mut self, delivery: &Delivery, failure: DeliveryFailure, now: Timestamp) -> Option<Delivery> {
+    fn delivery_failed(
+        &mut self,
+        delivery: &Delivery,
+        failure: DeliveryFailure,
+        now: Timestamp,
+    ) -> Option<Delivery> {
         let again = match failure {
             DeliveryFailure::Timeout => true,
             DeliveryFailure::Status(status) => status >= 500,
         };
         if again && delivery.attempt == 1 {
-            return Some(Delivery { attempt: 2, ..delivery.clone() });
+            return Some(Delivery {
+                attempt: 2,
+                ..delivery.clone()
+            });
         }
-        let origin = Origin { actor: Actor::System("unknown".to_owned()), ..Origin::job("unknown".to_owned()) };
+        let origin = Origin {
+            actor: Actor::System("unknown".to_owned()),
+            ..Origin::job("unknown".to_owned())
+        };
         let reason = match failure {
             DeliveryFailure::Timeout => "timeout".to_owned(),
             DeliveryFailure::Status(status) => format!("status {status}"),
         };
-        let target = vec![entity(&delivery.hook_id, "EventHook", "unknown", &delivery.url)];
-        self.emit("event_hook.delivery", target, &[("deliveryFailure", reason)], &origin, now);
+        let target = vec![entity(
+            &delivery.hook_id,
+            "EventHook",
+            "unknown",
+            &delivery.url,
+        )];
+        self.emit(
+            "event_hook.delivery",
+            target,
+            &[("deliveryFailure", reason)],
+            &origin,
+            now,
+        );
         None
     }
 }
@@ -217,7 +278,13 @@ impl Okta {
 
     /// Switches a hook off or on. What happens while it is off is never delivered later.
     pub fn set_hook_active(&self, hook_id: &str, active: bool) {
-        for row in self.org().hooks.rows.iter_mut().filter(|row| row.hook.id == hook_id) {
+        for row in self
+            .org()
+            .hooks
+            .rows
+            .iter_mut()
+            .filter(|row| row.hook.id == hook_id)
+        {
             row.active = active;
         }
     }
@@ -255,26 +322,43 @@ impl Okta {
 
     /// When the next waiting event becomes due, if any waits.
     pub fn next_delivery_at(&self) -> Option<Timestamp> {
-        self.org().hooks.rows.iter().filter_map(|row| row.waiting.front().map(|(at, _)| *at)).min()
+        self.org()
+            .hooks
+            .rows
+            .iter()
+            .filter_map(|row| row.waiting.front().map(|(at, _)| *at))
+            .min()
     }
 
     /// Reports that posting a delivery failed. Gives the retry to post, once and only after a time-out or a 5xx; otherwise
     /// the events are gone for the hook and `event_hook.delivery` is in the System Log.
-    pub fn delivery_failed(&self, delivery: &Delivery, failure: DeliveryFailure, now: Timestamp) -> Option<Delivery> {
-        self.org().delivery_failed(delivery, failure, whole_millis(now))
+    pub fn delivery_failed(
+        &self,
+        delivery: &Delivery,
+        failure: DeliveryFailure,
+        now: Timestamp,
+    ) -> Option<Delivery> {
+        self.org()
+            .delivery_failed(delivery, failure, whole_millis(now))
     }
 
     /// The one-time verification request of a hook: a `GET` to its URL with the secret's header and a challenge, which the
-    /// receiver repeats as `{"verification": "<challenge>"}`. Gives the URL, the headers and the challenge.
-    pub fn verification(&self, hook_id: &str) -> Option<(String, Vec<(String, String)>, String)> {
+    /// receiver repeats as `{"verification": "<challenge>"}`.
+    pub fn verification(&self, hook_id: &str) -> Option<Verification> {
         let mut org = self.org();
         let challenge = org.secret("");
         let row = org.hooks.rows.iter().find(|row| row.hook.id == hook_id)?;
         let headers = vec![
-            ("x-okta-verification-challenge".to_owned(), challenge.clone()),
+            (
+                "x-okta-verification-challenge".to_owned(),
+                challenge.clone(),
+            ),
             (row.hook.header.to_lowercase(), row.hook.secret.clone()),
         ];
-        Some((row.hook.url.clone(), headers, challenge))
+        Some(Verification {
+            url: row.hook.url.clone(),
+            headers,
+            challenge,
+        })
     }
 }
-

@@ -24,7 +24,11 @@ pub(super) fn claims(token: &str, key: &Jwk) -> Option<Map<String, Value>> {
     let algorithm = decode_header(token).ok()?.alg;
     let asymmetric = matches!(
         algorithm,
-        Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 | Algorithm::ES256 | Algorithm::ES384
+        Algorithm::RS256
+            | Algorithm::RS384
+            | Algorithm::RS512
+            | Algorithm::ES256
+            | Algorithm::ES384
     );
     if !asymmetric {
         return None;
@@ -34,7 +38,9 @@ pub(super) fn claims(token: &str, key: &Jwk) -> Option<Map<String, Value>> {
     validation.validate_exp = false;
     validation.validate_aud = false;
     let key = DecodingKey::from_jwk(key).ok()?;
-    decode::<Map<String, Value>>(token, &key, &validation).ok().map(|data| data.claims)
+    decode::<Map<String, Value>>(token, &key, &validation)
+        .ok()
+        .map(|data| data.claims)
 }
 
 /// A numeric date claim.
@@ -42,7 +48,11 @@ pub(super) fn moment(claims: &Map<String, Value>, name: &str) -> Option<Timestam
     let value = claims.get(name)?;
     let seconds = value.as_i64().or_else(|| {
         // Some clients send fractional seconds; the part after the point does not matter here.
-        value.to_string().split('.').next().and_then(|whole| whole.parse().ok())
+        value
+            .to_string()
+            .split('.')
+            .next()
+            .and_then(|whole| whole.parse().ok())
     })?;
     Timestamp::from_second(seconds).ok()
 }
@@ -66,14 +76,28 @@ pub(super) struct Proof {
 }
 
 /// Checks everything about a proof that needs no memory. The error is the description for the client.
-pub(super) fn proof(header: Option<&str>, method: &str, url: &str, now: Timestamp) -> Result<Proof, &'static str> {
+pub(super) fn proof(
+    header: Option<&str>,
+    method: &str,
+    url: &str,
+    now: Timestamp,
+) -> Result<Proof, &'static str> {
     let token = header.ok_or("The DPoP proof JWT header is missing.")?;
     let head = decode_header(token).map_err(|_| "The DPoP proof JWT is not a valid JWT.")?;
-    if !head.typ.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("dpop+jwt")) {
+    if !head
+        .typ
+        .as_deref()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("dpop+jwt"))
+    {
         return Err("The 'typ' header of the DPoP proof JWT must be 'dpop+jwt'.");
     }
-    let key = head.jwk.ok_or("The 'jwk' header of the DPoP proof JWT is missing.")?;
-    if !matches!(key.algorithm, AlgorithmParameters::RSA(_) | AlgorithmParameters::EllipticCurve(_)) {
+    let key = head
+        .jwk
+        .ok_or("The 'jwk' header of the DPoP proof JWT is missing.")?;
+    if !matches!(
+        key.algorithm,
+        AlgorithmParameters::RSA(_) | AlgorithmParameters::EllipticCurve(_)
+    ) {
         return Err("The 'jwk' header of the DPoP proof JWT must be a public key.");
     }
     let claims = claims(token, &key).ok_or("The signature of the DPoP proof JWT is invalid.")?;
@@ -95,9 +119,15 @@ pub(super) fn proof(header: Option<&str>, method: &str, url: &str, now: Timestam
         return Err("'jti' claim in the DPoP proof JWT is missing.");
     }
     let optional = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-    let thumbprint =
-        key.thumbprint(ThumbprintHash::SHA256).map_err(|_| "The 'jwk' header of the DPoP proof JWT is not usable.")?;
-    Ok(Proof { thumbprint, jti, nonce: optional("nonce"), token_hash: optional("ath") })
+    let thumbprint = key
+        .thumbprint(ThumbprintHash::SHA256)
+        .map_err(|_| "The 'jwk' header of the DPoP proof JWT is not usable.")?;
+    Ok(Proof {
+        thumbprint,
+        jti,
+        nonce: optional("nonce"),
+        token_hash: optional("ath"),
+    })
 }
 
 /// The `ath` that belongs to an access token.

@@ -48,15 +48,27 @@ impl Limits {
     }
 
     /// Counts a call.
-    pub(super) fn count(&mut self, principal: &str, bucket: &'static str, now: Timestamp) -> Standing {
+    pub(super) fn count(
+        &mut self,
+        principal: &str,
+        bucket: &'static str,
+        now: Timestamp,
+    ) -> Standing {
         let limit = self.limits.get(bucket).copied().unwrap_or(DEFAULT_LIMIT);
-        let window = self.windows.entry((principal.to_owned(), bucket)).or_insert(Window {
-            started: now,
-            used: 0,
-            reported: false,
-        });
+        let window = self
+            .windows
+            .entry((principal.to_owned(), bucket))
+            .or_insert(Window {
+                started: now,
+                used: 0,
+                reported: false,
+            });
         if now.duration_since(window.started) >= WINDOW {
-            *window = Window { started: now, used: 0, reported: false };
+            *window = Window {
+                started: now,
+                used: 0,
+                reported: false,
+            };
         }
         let exceeded = window.used >= limit;
         if !exceeded {
@@ -67,7 +79,13 @@ impl Limits {
         let end = window.started.saturating_add(WINDOW).unwrap_or(now);
         // Whole seconds, rounded up: at the second shown the window is over.
         let reset = end.as_second() + i64::from(end.subsec_nanosecond() > 0);
-        Standing { limit, remaining: limit.saturating_sub(window.used), reset, exceeded, first }
+        Standing {
+            limit,
+            remaining: limit.saturating_sub(window.used),
+            reset,
+            exceeded,
+            first,
+        }
     }
 }
 

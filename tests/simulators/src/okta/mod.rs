@@ -50,7 +50,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 pub use self::console::Refused;
-pub use self::hooks::{Delivery, DeliveryFailure, Hook, HookRefused};
+pub use self::hooks::{Delivery, DeliveryFailure, Hook, HookRefused, Verification};
 pub use self::seed::{SeedError, ServiceApp, UserSeed};
 pub use self::state::{BodyStyle, GroupKind, Status};
 
@@ -102,7 +102,10 @@ impl Okta {
 
     /// Every call so far as (method, path and query), refused ones and those struck by a fault included.
     pub fn calls(&self) -> Vec<(Method, String)> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The fault switch.
@@ -118,16 +121,31 @@ impl Okta {
 impl Simulator for Okta {
     fn answer(&self, request: &Request, now: Timestamp) -> Reply {
         let now = whole_millis(now);
-        let target = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push((request.method().clone(), target));
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string);
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((request.method().clone(), target));
         let fault = self.faults.strike(request);
         let mut org = self.org();
         org.settle(now);
         match fault {
             None => Reply::Answer(org.serve(request, now)),
             Some(Fault::RateLimited(ahead)) => {
-                let reset = now.saturating_add(state::signed(ahead)).unwrap_or(now).as_second();
-                let standing = Standing { limit: 600, remaining: 0, reset, exceeded: true, first: false };
+                let reset = now
+                    .saturating_add(state::signed(ahead))
+                    .unwrap_or(now)
+                    .as_second();
+                let standing = Standing {
+                    limit: 600,
+                    remaining: 0,
+                    reset,
+                    exceeded: true,
+                    first: false,
+                };
                 Reply::Answer(org.refuse(&problem::too_many_requests(), standing, now))
             }
             Some(Fault::ServerError) => Reply::Answer(org.refuse_plainly(&internal_error(), now)),
@@ -135,7 +153,9 @@ impl Simulator for Okta {
                 org.serve(request, now);
                 Reply::Answer(org.refuse_plainly(&internal_error(), now))
             }
-            Some(Fault::Unavailable) => Reply::Answer(org.refuse_plainly(&unavailable(request.method()), now)),
+            Some(Fault::Unavailable) => {
+                Reply::Answer(org.refuse_plainly(&unavailable(request.method()), now))
+            }
             Some(Fault::Timeout) => Reply::Silence,
             Some(Fault::Reset) => Reply::Reset,
             Some(Fault::AnswerLost) => {
@@ -150,8 +170,15 @@ impl Simulator for Okta {
             Some(Fault::EmptyList) => Reply::Answer(emptied(org.serve(request, now))),
             Some(Fault::Html) => Reply::Answer(html()),
             Some(Fault::TokenExpired) => {
-                let ssws = request.headers().get("authorization").is_some_and(|value| value.as_bytes().starts_with(b"SSWS"));
-                let problem = if ssws { problem::invalid_token() } else { org.token_refused("The token has expired.") };
+                let ssws = request
+                    .headers()
+                    .get("authorization")
+                    .is_some_and(|value| value.as_bytes().starts_with(b"SSWS"));
+                let problem = if ssws {
+                    problem::invalid_token()
+                } else {
+                    org.token_refused("The token has expired.")
+                };
                 Reply::Answer(org.refuse_plainly(&problem, now))
             }
         }
@@ -164,8 +191,14 @@ impl Org {
         let path = segments(request.uri().path());
         let lane = bucket(request.method(), &path);
         let known = self.authenticate(request, now);
-        let open = matches!(path.first().map(String::as_str), Some(".well-known" | "oauth2"));
-        let whose = known.as_ref().map_or("anonymous", |principal| principal.key.as_str()).to_owned();
+        let open = matches!(
+            path.first().map(String::as_str),
+            Some(".well-known" | "oauth2")
+        );
+        let whose = known
+            .as_ref()
+            .map_or("anonymous", |principal| principal.key.as_str())
+            .to_owned();
         let standing = self.limits.count(&whose, lane, now);
         if standing.exceeded {
             if standing.first && known.is_ok() {
@@ -185,7 +218,9 @@ impl Org {
                     method: request.method(),
                     path,
                     raw_path: request.uri().path(),
-                    query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+                    query: url::form_urlencoded::parse(query.as_bytes())
+                        .into_owned()
+                        .collect(),
                     raw_query: query,
                     request,
                     principal,
@@ -211,29 +246,50 @@ impl Org {
                 "pipeline": "idx",
             }))),
             ("POST", ["oauth2", "v1", "token"]) => self.token(request, now),
-            (_, [".well-known", "okta-organization"] | ["oauth2", "v1", "token"]) => Err(problem::no_such_method()),
+            (_, [".well-known", "okta-organization"] | ["oauth2", "v1", "token"]) => {
+                Err(problem::no_such_method())
+            }
             _ => Err(problem::no_such_path()),
         }
     }
 
     fn report_violation(&mut self, lane: &str, standing: Standing, now: Timestamp) {
-        let target = vec![entity(lane, "URL Pattern", "unknown", lane), entity("bucket", "Bucket Uuid", "unknown", lane)];
+        let target = vec![
+            entity(lane, "URL Pattern", "unknown", lane),
+            entity("bucket", "Bucket Uuid", "unknown", lane),
+        ];
         let details = [
             ("urlPattern", lane.to_owned()),
             ("threshold", standing.limit.to_string()),
             ("timeSpan", "1".to_owned()),
             ("timeUnit", "MINUTES".to_owned()),
-            ("rateLimitSecondsToReset", (standing.reset - now.as_second()).to_string()),
+            (
+                "rateLimitSecondsToReset",
+                (standing.reset - now.as_second()).to_string(),
+            ),
         ];
-        let origin = Origin { actor: Actor::System("unknown".to_owned()), ..Origin::job("unknown".to_owned()) };
-        self.emit("system.org.rate_limit.violation", target, &details, &origin, now);
+        let origin = Origin {
+            actor: Actor::System("unknown".to_owned()),
+            ..Origin::job("unknown".to_owned())
+        };
+        self.emit(
+            "system.org.rate_limit.violation",
+            target,
+            &details,
+            &origin,
+            now,
+        );
     }
 
     fn respond(&mut self, answer: Answer, standing: Standing, now: Timestamp) -> Response {
         let body = answer.body.map(|body| body.to_string()).unwrap_or_default();
         let mut response = self.frame(answer.status, body, standing, now);
         if self.joined_links && !answer.links.is_empty() {
-            let joined: Vec<String> = answer.links.iter().map(|(rel, href)| format!("<{href}>; rel=\"{rel}\"")).collect();
+            let joined: Vec<String> = answer
+                .links
+                .iter()
+                .map(|(rel, href)| format!("<{href}>; rel=\"{rel}\""))
+                .collect();
             put(&mut response, "link", &joined.join(", "));
         } else {
             for (rel, href) in &answer.links {
@@ -248,7 +304,10 @@ impl Org {
 
     fn refuse(&mut self, problem: &Problem, standing: Standing, now: Timestamp) -> Response {
         let error_id = self.fresh("oae");
-        let body = problem.body(&error_id).map(|body: Value| body.to_string()).unwrap_or_default();
+        let body = problem
+            .body(&error_id)
+            .map(|body: Value| body.to_string())
+            .unwrap_or_default();
         let mut response = self.frame(problem.status, body, standing, now);
         for (name, value) in &problem.headers {
             put(&mut response, name, value);
@@ -258,8 +317,21 @@ impl Org {
 
     /// A refusal outside of any bucket.
     fn refuse_plainly(&mut self, problem: &Problem, now: Timestamp) -> Response {
-        let reset = now.saturating_add(SignedDuration::from_secs(60)).unwrap_or(now).as_second();
-        self.refuse(problem, Standing { limit: 600, remaining: 599, reset, exceeded: false, first: false }, now)
+        let reset = now
+            .saturating_add(SignedDuration::from_secs(60))
+            .unwrap_or(now)
+            .as_second();
+        self.refuse(
+            problem,
+            Standing {
+                limit: 600,
+                remaining: 599,
+                reset,
+                exceeded: false,
+                first: false,
+            },
+            now,
+        )
     }
 
     /// A response with the headers that all of Okta's have.
@@ -272,9 +344,21 @@ impl Org {
         }
         put(&mut response, "x-okta-request-id", &request_id);
         put(&mut response, "cache-control", "no-cache, no-store");
-        put(&mut response, "x-rate-limit-limit", &standing.limit.to_string());
-        put(&mut response, "x-rate-limit-remaining", &standing.remaining.to_string());
-        put(&mut response, "x-rate-limit-reset", &standing.reset.to_string());
+        put(
+            &mut response,
+            "x-rate-limit-limit",
+            &standing.limit.to_string(),
+        );
+        put(
+            &mut response,
+            "x-rate-limit-remaining",
+            &standing.remaining.to_string(),
+        );
+        put(
+            &mut response,
+            "x-rate-limit-reset",
+            &standing.reset.to_string(),
+        );
         // Clients measure the wait against the server's clock, so the date is the simulator's and not the wall's.
         let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
         if let Ok(date) = date {
@@ -294,7 +378,8 @@ fn put(response: &mut Response, name: &str, value: &str) {
 /// An empty `POST` or `PUT` must say `Content-Length: 0` (Okta, "Core Okta API").
 fn length_required(request: &Request) -> Option<Problem> {
     let writes = matches!(*request.method(), Method::POST | Method::PUT);
-    let stated = request.headers().contains_key("content-length") || request.headers().contains_key("transfer-encoding");
+    let stated = request.headers().contains_key("content-length")
+        || request.headers().contains_key("transfer-encoding");
     (writes && !stated && request.body().is_empty()).then(|| Problem::empty(411))
 }
 
@@ -322,7 +407,9 @@ fn emptied(mut response: Response) -> Response {
 
 /// What a proxy or a login page puts in the way.
 fn html() -> Response {
-    let mut response = Response::new(Bytes::from_static(b"<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>"));
+    let mut response = Response::new(Bytes::from_static(
+        b"<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>",
+    ));
     put(&mut response, "content-type", "text/html; charset=utf-8");
     response
 }

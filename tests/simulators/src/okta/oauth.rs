@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::call::{Answer, Outcome};
 use super::jwt;
 use super::problem::Problem;
-use super::state::{AccessToken, Org, ServiceClient};
+use super::state::{AccessToken, Org, ServiceClient, hexadecimal};
 use crate::wire::Request;
 
 /// How long an access token lives.
@@ -28,20 +28,50 @@ const NONCE_LIFE_SECONDS: i64 = 86_400;
 impl Org {
     /// `POST /oauth2/v1/token`.
     pub(super) fn token(&mut self, request: &Request, now: Timestamp) -> Outcome {
-        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| {
+            request
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         let form = header("content-type").is_some_and(|kind| {
-            kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+            kind.split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
         });
         if !form {
-            return Err(Problem::oauth(400, "invalid_request", "The Content-Type must be application/x-www-form-urlencoded."));
+            return Err(Problem::oauth(
+                400,
+                "invalid_request",
+                "The Content-Type must be application/x-www-form-urlencoded.",
+            ));
         }
-        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(request.body()).into_owned().collect();
-        let field = |name: &str| pairs.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(request.body())
+            .into_owned()
+            .collect();
+        let field = |name: &str| {
+            pairs
+                .iter()
+                .find(|(key, _)| key == name)
+                .map_or("", |(_, value)| value.as_str())
+        };
         if field("grant_type") != "client_credentials" {
-            return Err(Problem::oauth(400, "unsupported_grant_type", "The grant type is not supported for this client."));
+            return Err(Problem::oauth(
+                400,
+                "unsupported_grant_type",
+                "The grant type is not supported for this client.",
+            ));
         }
-        if field("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
-            return Err(Problem::oauth(401, "invalid_client", "The client authentication method is not supported."));
+        if field("client_assertion_type")
+            != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        {
+            return Err(Problem::oauth(
+                401,
+                "invalid_client",
+                "The client authentication method is not supported.",
+            ));
         }
         let url = format!("{}/oauth2/v1/token", self.base);
         let (id, client) = self.asserted(field("client_assertion"), &url, now)?;
@@ -49,12 +79,23 @@ impl Org {
             (false, None) => None,
             (_, proof) => Some(self.proven(proof, &url, now)?),
         };
-        let wanted: BTreeSet<String> = field("scope").split_whitespace().map(str::to_owned).collect();
+        let wanted: BTreeSet<String> = field("scope")
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
         if wanted.is_empty() {
-            return Err(Problem::oauth(400, "invalid_scope", "The scope parameter is required."));
+            return Err(Problem::oauth(
+                400,
+                "invalid_scope",
+                "The scope parameter is required.",
+            ));
         }
         if !wanted.is_subset(&client.scopes) {
-            return Err(Problem::oauth(400, "invalid_scope", "One or more scopes are not configured for the client application."));
+            return Err(Problem::oauth(
+                400,
+                "invalid_scope",
+                "One or more scopes are not configured for the client application.",
+            ));
         }
         let token = self.secret("eyJraWQi");
         let kind = if bound_to.is_some() { "DPoP" } else { "Bearer" };
@@ -70,18 +111,33 @@ impl Org {
         if bound_to.is_some() {
             answer.headers.push(("dpop-nonce", self.nonce(now, 0)));
         }
-        self.access_tokens.insert(token, AccessToken { client: id, scopes: wanted, expires, bound_to });
+        self.access_tokens.insert(
+            token,
+            AccessToken {
+                client: id,
+                scopes: wanted,
+                expires,
+                bound_to,
+            },
+        );
         Ok(answer)
     }
 
     /// Checks the client assertion and uses it up.
-    fn asserted(&mut self, assertion: &str, url: &str, now: Timestamp) -> Result<(String, ServiceClient), Problem> {
+    fn asserted(
+        &mut self,
+        assertion: &str,
+        url: &str,
+        now: Timestamp,
+    ) -> Result<(String, ServiceClient), Problem> {
         let refused = |description: &str| Problem::oauth(401, "invalid_client", description);
         let head = jsonwebtoken::decode_header(assertion)
             .map_err(|_| refused("The client_assertion token could not be decoded."))?;
-        let unverified = jsonwebtoken::dangerous::insecure_decode::<serde_json::Map<String, serde_json::Value>>(assertion)
-            .map_err(|_| refused("The client_assertion token could not be decoded."))?
-            .claims;
+        let unverified = jsonwebtoken::dangerous::insecure_decode::<
+            serde_json::Map<String, serde_json::Value>,
+        >(assertion)
+        .map_err(|_| refused("The client_assertion token could not be decoded."))?
+        .claims;
         let id = jwt::text(&unverified, "iss").to_owned();
         let client = self.clients.get(&id).cloned();
         let client = client.ok_or_else(|| refused("Invalid value for 'client_id' parameter."))?;
@@ -93,23 +149,38 @@ impl Org {
             .find_map(|key| jwt::claims(assertion, key))
             .ok_or_else(|| refused("The client_assertion signature is invalid."))?;
         if jwt::text(&claims, "sub") != id {
-            return Err(refused("The 'sub' claim of the client_assertion must be the client id."));
+            return Err(refused(
+                "The 'sub' claim of the client_assertion must be the client id.",
+            ));
         }
         let audience = claims.get("aud");
         let fits = audience.is_some_and(|aud| *aud == *url || *aud == json!([url]));
         if !fits {
-            return Err(refused(&format!("The audience claim for client_assertion must be the endpoint invoked: {url}.")));
+            return Err(refused(&format!(
+                "The audience claim for client_assertion must be the endpoint invoked: {url}."
+            )));
         }
         let expires = jwt::moment(&claims, "exp");
-        let expires = expires.ok_or_else(|| refused("The client_assertion token must have an expiration."))?;
+        let expires = expires
+            .ok_or_else(|| refused("The client_assertion token must have an expiration."))?;
         if expires <= now {
             return Err(refused("The client_assertion token is expired."));
         }
-        if expires > now.saturating_add(LONGEST_ASSERTION.saturating_add(SKEW)).unwrap_or(Timestamp::MAX) {
-            return Err(refused("The client_assertion token has an expiration too far into the future."));
+        if expires
+            > now
+                .saturating_add(LONGEST_ASSERTION.saturating_add(SKEW))
+                .unwrap_or(Timestamp::MAX)
+        {
+            return Err(refused(
+                "The client_assertion token has an expiration too far into the future.",
+            ));
         }
-        if jwt::moment(&claims, "iat").is_some_and(|at| at > now.saturating_add(SKEW).unwrap_or(Timestamp::MAX)) {
-            return Err(refused("The client_assertion token was issued in the future."));
+        if jwt::moment(&claims, "iat")
+            .is_some_and(|at| at > now.saturating_add(SKEW).unwrap_or(Timestamp::MAX))
+        {
+            return Err(refused(
+                "The client_assertion token was issued in the future.",
+            ));
         }
         let jti = jwt::text(&claims, "jti");
         if !jti.is_empty() && !self.first_use(&format!("assertion {id} {jti}"), now) {
@@ -119,16 +190,23 @@ impl Org {
     }
 
     /// Checks the proof of a token call; the result is the thumbprint of its key.
-    fn proven(&mut self, proof: Option<&str>, url: &str, now: Timestamp) -> Result<String, Problem> {
+    fn proven(
+        &mut self,
+        proof: Option<&str>,
+        url: &str,
+        now: Timestamp,
+    ) -> Result<String, Problem> {
         let refused = |description: &str| Problem::oauth(400, "invalid_dpop_proof", description);
         let proof = jwt::proof(proof, "POST", url, now).map_err(refused)?;
         let Some(nonce) = proof.nonce else {
             let description = "Authorization server requires nonce in DPoP proof.";
-            return Err(Problem::oauth(400, "use_dpop_nonce", description).header("dpop-nonce", self.nonce(now, 0)));
+            return Err(Problem::oauth(400, "use_dpop_nonce", description)
+                .header("dpop-nonce", self.nonce(now, 0)));
         };
         if !(0..=3).any(|age| self.nonce(now, age) == nonce) {
             let description = "Authorization server requires nonce in DPoP proof.";
-            return Err(Problem::oauth(400, "use_dpop_nonce", description).header("dpop-nonce", self.nonce(now, 0)));
+            return Err(Problem::oauth(400, "use_dpop_nonce", description)
+                .header("dpop-nonce", self.nonce(now, 0)));
         }
         if !self.first_use(&format!("proof {}", proof.jti), now) {
             return Err(refused("The DPoP proof JWT has already been used."));
@@ -139,7 +217,6 @@ impl Org {
     /// The nonce of today, or of `age` days ago.
     fn nonce(&self, now: Timestamp, age: i64) -> String {
         let day = now.as_second().div_euclid(NONCE_LIFE_SECONDS) - age;
-        let digest = Sha256::digest(format!("{}|nonce|{day}", self.id));
-        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&Sha256::digest(format!("{}|nonce|{day}", self.id)))
     }
 }

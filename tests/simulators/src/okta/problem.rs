@@ -9,9 +9,16 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug)]
 enum Shape {
     /// The management API's error object.
-    Api { code: &'static str, summary: String, causes: Vec<String> },
+    Api {
+        code: &'static str,
+        summary: String,
+        causes: Vec<String>,
+    },
     /// The authorization server's error object.
-    OAuth { error: &'static str, description: String },
+    OAuth {
+        error: &'static str,
+        description: String,
+    },
     /// No body at all, as some of Okta's 401 and 403 answers.
     Empty,
 }
@@ -29,17 +36,36 @@ pub(super) struct Problem {
 impl Problem {
     /// An error object with this code and summary.
     pub(super) fn new(status: u16, code: &'static str, summary: impl Into<String>) -> Self {
-        Self { status, headers: Vec::new(), shape: Shape::Api { code, summary: summary.into(), causes: Vec::new() } }
+        Self {
+            status,
+            headers: Vec::new(),
+            shape: Shape::Api {
+                code,
+                summary: summary.into(),
+                causes: Vec::new(),
+            },
+        }
     }
 
     /// An error of the authorization server.
     pub(super) fn oauth(status: u16, error: &'static str, description: impl Into<String>) -> Self {
-        Self { status, headers: Vec::new(), shape: Shape::OAuth { error, description: description.into() } }
+        Self {
+            status,
+            headers: Vec::new(),
+            shape: Shape::OAuth {
+                error,
+                description: description.into(),
+            },
+        }
     }
 
     /// A status without a body.
     pub(super) fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), shape: Shape::Empty }
+        Self {
+            status,
+            headers: Vec::new(),
+            shape: Shape::Empty,
+        }
     }
 
     /// Adds a cause.
@@ -59,7 +85,11 @@ impl Problem {
     /// The error code or OAuth error, and its text.
     pub(super) fn code_and_text(&self) -> (&'static str, String) {
         match &self.shape {
-            Shape::Api { code, summary, causes } => match causes.first() {
+            Shape::Api {
+                code,
+                summary,
+                causes,
+            } => match causes.first() {
                 Some(cause) => (code, format!("{summary} ({cause})")),
                 None => (code, summary.clone()),
             },
@@ -71,13 +101,22 @@ impl Problem {
     /// The body; `error_id` must be unique.
     pub(super) fn body(&self, error_id: &str) -> Option<Value> {
         match &self.shape {
-            Shape::Api { code, summary, causes } => {
-                let causes: Vec<Value> = causes.iter().map(|cause| json!({ "errorSummary": cause })).collect();
+            Shape::Api {
+                code,
+                summary,
+                causes,
+            } => {
+                let causes: Vec<Value> = causes
+                    .iter()
+                    .map(|cause| json!({ "errorSummary": cause }))
+                    .collect();
                 Some(json!({
                     "errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": error_id, "errorCauses": causes,
                 }))
             }
-            Shape::OAuth { error, description } => Some(json!({ "error": error, "error_description": description })),
+            Shape::OAuth { error, description } => {
+                Some(json!({ "error": error, "error_description": description }))
+            }
             Shape::Empty => None,
         }
     }
@@ -90,17 +129,29 @@ pub(super) fn invalid(field: &str, cause: impl Into<String>) -> Problem {
 
 /// 404 `E0000007` with the kind of resource in parentheses.
 pub(super) fn not_found(id: &str, kind: &str) -> Problem {
-    Problem::new(404, "E0000007", format!("Not found: Resource not found: {id} ({kind})"))
+    Problem::new(
+        404,
+        "E0000007",
+        format!("Not found: Resource not found: {id} ({kind})"),
+    )
 }
 
 /// 403 `E0000006`.
 pub(super) fn forbidden() -> Problem {
-    Problem::new(403, "E0000006", "You do not have permission to perform the requested action")
+    Problem::new(
+        403,
+        "E0000006",
+        "You do not have permission to perform the requested action",
+    )
 }
 
 /// 403 `E0000038`: not in the user's present status.
 pub(super) fn wrong_status() -> Problem {
-    Problem::new(403, "E0000038", "This operation is not allowed in the user's current status.")
+    Problem::new(
+        403,
+        "E0000038",
+        "This operation is not allowed in the user's current status.",
+    )
 }
 
 /// 404 `E0000008`: no such path.
@@ -110,7 +161,11 @@ pub(super) fn no_such_path() -> Problem {
 
 /// 405 `E0000022`.
 pub(super) fn no_such_method() -> Problem {
-    Problem::new(405, "E0000022", "The endpoint does not support the provided HTTP method")
+    Problem::new(
+        405,
+        "E0000022",
+        "The endpoint does not support the provided HTTP method",
+    )
 }
 
 /// 401 `E0000011`.
@@ -125,5 +180,9 @@ pub(super) fn malformed() -> Problem {
 
 /// 429 `E0000047`.
 pub(super) fn too_many_requests() -> Problem {
-    Problem::new(429, "E0000047", "API call exceeded rate limit due to too many requests.")
+    Problem::new(
+        429,
+        "E0000047",
+        "API call exceeded rate limit due to too many requests.",
+    )
 }

@@ -14,9 +14,15 @@ use super::state::{Org, RoleAssignment, User, stamp};
 
 /// Assignable role types and their labels (Okta, "Role assignment", `type`).
 const LABELS: [(&str, &str); 12] = [
-    ("ACCESS_CERTIFICATIONS_ADMIN", "Access Certifications administrator"),
+    (
+        "ACCESS_CERTIFICATIONS_ADMIN",
+        "Access Certifications administrator",
+    ),
     ("ACCESS_REQUESTS_ADMIN", "Access Requests administrator"),
-    ("API_ACCESS_MANAGEMENT_ADMIN", "API Access Management administrator"),
+    (
+        "API_ACCESS_MANAGEMENT_ADMIN",
+        "API Access Management administrator",
+    ),
     ("APP_ADMIN", "Application administrator"),
     ("GROUP_MEMBERSHIP_ADMIN", "Group Membership administrator"),
     ("HELP_DESK_ADMIN", "Help Desk administrator"),
@@ -30,7 +36,10 @@ const LABELS: [(&str, &str); 12] = [
 
 /// The label of a role type, if it can be assigned.
 pub(super) fn label(kind: &str) -> Option<&'static str> {
-    LABELS.iter().find(|(name, _)| *name == kind).map(|(_, label)| *label)
+    LABELS
+        .iter()
+        .find(|(name, _)| *name == kind)
+        .map(|(_, label)| *label)
 }
 
 /// Unpadded base32 (RFC 4648) of a role type.
@@ -70,16 +79,32 @@ impl Org {
     /// `GET`, `POST` on `/users/{id}/roles` and `DELETE` on `/users/{id}/roles/{roleAssignmentId}`.
     pub(super) fn roles(&mut self, call: &Call<'_>, key: &str, role: Option<&str>) -> Outcome {
         let read = *call.method == http::Method::GET;
-        if !call.principal.allowed(Area::Roles, if read { Reach::Read } else { Reach::Write }) {
+        if !call
+            .principal
+            .allowed(Area::Roles, if read { Reach::Read } else { Reach::Write })
+        {
             return Err(problem::forbidden());
         }
         let at = self.resolve(call, key)?;
-        let user = self.user(at).ok_or_else(|| problem::not_found(key, "User"))?;
+        let user = self
+            .user(at)
+            .ok_or_else(|| problem::not_found(key, "User"))?;
         match (call.method.as_str(), role) {
             ("GET", None) => {
-                let mut all: Vec<Value> = user.roles.iter().map(|role| self.role_json(role, user, "USER")).collect();
-                let groups = self.groups.iter().filter(|group| user.groups.contains(&group.id));
-                all.extend(groups.flat_map(|group| &group.roles).map(|role| self.role_json(role, user, "GROUP")));
+                let mut all: Vec<Value> = user
+                    .roles
+                    .iter()
+                    .map(|role| self.role_json(role, user, "USER"))
+                    .collect();
+                let groups = self
+                    .groups
+                    .iter()
+                    .filter(|group| user.groups.contains(&group.id));
+                all.extend(
+                    groups
+                        .flat_map(|group| &group.roles)
+                        .map(|role| self.role_json(role, user, "GROUP")),
+                );
                 Ok(Answer::page(all, own_link(&self.base, call), None))
             }
             ("GET", Some(id)) => {
@@ -89,17 +114,37 @@ impl Org {
             }
             ("POST", None) => {
                 let body = call.object()?;
-                let kind = body.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-                let bad = || Problem::new(400, "E0000091", "The provided role type was not the same as required role type.");
+                let kind = body
+                    .get("type")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
+                let bad = || {
+                    Problem::new(
+                        400,
+                        "E0000091",
+                        "The provided role type was not the same as required role type.",
+                    )
+                };
                 label(&kind).ok_or_else(bad)?;
                 if user.roles.iter().any(|role| role.kind == kind) {
-                    return Err(Problem::new(409, "E0000090", "The role specified is already assigned to the user."));
+                    return Err(Problem::new(
+                        409,
+                        "E0000090",
+                        "The role specified is already assigned to the user.",
+                    ));
                 }
                 let role = self.grant_role(at, &kind, call.now);
                 self.counters.add("add-role");
                 self.privilege_event(at, &[], &Origin::of(call), call.now);
-                let user = self.user(at).ok_or_else(|| problem::not_found(key, "User"))?;
-                Ok(Answer { status: 201, body: Some(self.role_json(&role, user, "USER")), ..Answer::default() })
+                let user = self
+                    .user(at)
+                    .ok_or_else(|| problem::not_found(key, "User"))?;
+                Ok(Answer {
+                    status: 201,
+                    body: Some(self.role_json(&role, user, "USER")),
+                    ..Answer::default()
+                })
             }
             ("DELETE", Some(id)) => {
                 let found = user.roles.iter().find(|role| role.id == id).cloned();
@@ -121,7 +166,11 @@ impl Org {
 
     /// Adds a role without an event.
     pub(super) fn grant_role(&mut self, at: usize, kind: &str, now: Timestamp) -> RoleAssignment {
-        let role = RoleAssignment { id: assignment_id(kind), kind: kind.to_owned(), created: now };
+        let role = RoleAssignment {
+            id: assignment_id(kind),
+            kind: kind.to_owned(),
+            created: now,
+        };
         if let Some(user) = self.user_mut(at) {
             user.roles.push(role.clone());
         }
@@ -136,13 +185,29 @@ impl Org {
     fn privilege_event(&mut self, at: usize, gone: &[String], origin: &Origin, now: Timestamp) {
         let Some(user) = self.user(at) else { return };
         let target = vec![user_target(user)];
-        let labels: Vec<&str> = self.role_kinds(user).iter().filter_map(|kind| label(kind)).collect();
+        let labels: Vec<&str> = self
+            .role_kinds(user)
+            .iter()
+            .filter_map(|kind| label(kind))
+            .collect();
         if labels.is_empty() {
             let details = [("privilegeRevoked", gone.join(", "))];
-            self.emit("user.account.privilege.revoke", target, &details, origin, now);
+            self.emit(
+                "user.account.privilege.revoke",
+                target,
+                &details,
+                origin,
+                now,
+            );
         } else {
             let details = [("privilegeGranted", labels.join(", "))];
-            self.emit("user.account.privilege.grant", target, &details, origin, now);
+            self.emit(
+                "user.account.privilege.grant",
+                target,
+                &details,
+                origin,
+                now,
+            );
         }
     }
 
@@ -152,9 +217,16 @@ impl Org {
             return Err(problem::forbidden());
         }
         let limit = call.limit(100, 1, 100)?;
-        let start = call.param("after").map_or(Some(0), |after| after.parse().ok());
+        let start = call
+            .param("after")
+            .map_or(Some(0), |after| after.parse().ok());
         let start: usize = start.ok_or_else(|| Problem::new(400, "E0000029", "Invalid cursor."))?;
-        let holders: Vec<&User> = self.users.iter().flatten().filter(|user| self.is_admin(user)).collect();
+        let holders: Vec<&User> = self
+            .users
+            .iter()
+            .flatten()
+            .filter(|user| self.is_admin(user))
+            .collect();
         let value: Vec<Value> = holders
             .iter()
             .skip(start)
@@ -172,7 +244,10 @@ impl Org {
         if holders.len() > start + limit
             && let Some(links) = links.as_object_mut()
         {
-            links.insert("next".to_owned(), json!({ "href": format!("{path}?after={}&limit={limit}", start + limit) }));
+            links.insert(
+                "next".to_owned(),
+                json!({ "href": format!("{path}?after={}&limit={limit}", start + limit) }),
+            );
         }
         Ok(Answer::ok(json!({ "value": value, "_links": links })))
     }

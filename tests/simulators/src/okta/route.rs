@@ -9,9 +9,16 @@ impl Org {
     /// Executes an authenticated call.
     pub(super) fn route(&mut self, call: &Call<'_>) -> Outcome {
         let parts: Vec<&str> = call.path.iter().map(String::as_str).collect();
-        let ["api", "v1", rest @ ..] = parts.as_slice() else { return Err(problem::no_such_path()) };
-        let reach = if *call.method == http::Method::GET { Reach::Read } else { Reach::Write };
-        let scoped = |org: &Self, area: Area| call.principal.scoped(area, reach, &org.base, call.raw_path);
+        let ["api", "v1", rest @ ..] = parts.as_slice() else {
+            return Err(problem::no_such_path());
+        };
+        let reach = if *call.method == http::Method::GET {
+            Reach::Read
+        } else {
+            Reach::Write
+        };
+        let scoped =
+            |org: &Self, area: Area| call.principal.scoped(area, reach, &org.base, call.raw_path);
         match rest {
             ["users", _, "roles", ..] | ["iam", ..] => scoped(self, Area::Roles)?,
             ["users", ..] => scoped(self, Area::Users)?,
@@ -54,16 +61,25 @@ impl Org {
             ("DELETE", [id, "sessions"]) => self.clear_sessions(call, id),
             ("GET" | "DELETE", [key, "grants"]) => self.grants(call, key),
             ("GET", [key, "clients"]) => self.clients_of(call, key, None),
-            ("DELETE", [key, "clients", client, "tokens"]) => self.clients_of(call, key, Some(client)),
+            ("DELETE", [key, "clients", client, "tokens"]) => {
+                self.clients_of(call, key, Some(client))
+            }
             ("GET", [key, "factors"]) => self.factors(call, key, None),
             ("DELETE", [key, "factors", factor]) => self.factors(call, key, Some(factor)),
             ("GET", [key, "groups"]) => self.groups_of(call, key),
             ("GET" | "POST", [key, "roles"]) => self.roles(call, key, None),
             ("GET" | "DELETE", [key, "roles", role]) => self.roles(call, key, Some(role)),
             ("GET", [key, "linkedObjects", name]) => self.linked_objects(call, key, name),
-            (_, [] | [_] | [_, "lifecycle", _] | [_, "sessions" | "grants" | "clients" | "factors" | "groups" | "roles"]) => {
-                Err(problem::no_such_method())
-            }
+            (
+                _,
+                []
+                | [_]
+                | [_, "lifecycle", _]
+                | [
+                    _,
+                    "sessions" | "grants" | "clients" | "factors" | "groups" | "roles",
+                ],
+            ) => Err(problem::no_such_method()),
             _ => Err(problem::no_such_path()),
         }
     }
@@ -83,5 +99,9 @@ impl Org {
 }
 
 fn only_get(call: &Call<'_>) -> Result<(), problem::Problem> {
-    if *call.method == http::Method::GET { Ok(()) } else { Err(problem::no_such_method()) }
+    if *call.method == http::Method::GET {
+        Ok(())
+    } else {
+        Err(problem::no_such_method())
+    }
 }

@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 
 use super::Okta;
 use super::roles::label;
-use super::state::{ApiToken, App, Factor, Grant, GroupKind, Rule, ServiceClient, Status, signed, whole_millis};
+use super::state::{
+    ApiToken, App, Factor, Grant, GroupKind, Rule, ServiceClient, Status, signed, whole_millis,
+};
 use super::users::NewUser;
 
 /// A seed that the org cannot take.
@@ -43,7 +45,12 @@ impl UserSeed {
     /// An active user with a password, two sessions and nothing else; the e-mail address is the login.
     pub fn active(login: &str, first: &str, last: &str) -> Self {
         let mut profile = Map::new();
-        for (name, value) in [("login", login), ("email", login), ("firstName", first), ("lastName", last)] {
+        for (name, value) in [
+            ("login", login),
+            ("email", login),
+            ("firstName", first),
+            ("lastName", last),
+        ] {
             profile.insert(name.to_owned(), Value::from(value));
         }
         Self {
@@ -86,7 +93,8 @@ impl Okta {
     /// Adds a user and gives its id.
     pub fn add_user(&self, seed: UserSeed) -> Result<String, SeedError> {
         let mut org = self.org();
-        org.check_profile(&seed.profile, None).map_err(|problem| SeedError(problem.code_and_text().1))?;
+        org.check_profile(&seed.profile, None)
+            .map_err(|problem| SeedError(problem.code_and_text().1))?;
         let new = NewUser {
             profile: seed.profile,
             status: seed.status,
@@ -103,15 +111,30 @@ impl Okta {
         let mut factors = Vec::new();
         for (kind, provider) in seed.factors {
             let id = org.fresh("ost");
-            factors.push(Factor { id, kind, provider, created: start });
+            factors.push(Factor {
+                id,
+                kind,
+                provider,
+                created: start,
+            });
         }
-        let user = org.user_mut(at).ok_or_else(|| SeedError("the user is gone".to_owned()))?;
+        let user = org
+            .user_mut(at)
+            .ok_or_else(|| SeedError("the user is gone".to_owned()))?;
         user.stale = None;
         user.sessions = seed.sessions;
-        user.refresh_tokens = seed.refresh_token_clients.into_iter().map(|client| (client, 1)).collect();
+        user.refresh_tokens = seed
+            .refresh_token_clients
+            .into_iter()
+            .map(|client| (client, 1))
+            .collect();
         user.grants = grants;
         user.factors = factors;
-        user.linked = seed.manager.map(|manager| ("manager".to_owned(), manager)).into_iter().collect();
+        user.linked = seed
+            .manager
+            .map(|manager| ("manager".to_owned(), manager))
+            .into_iter()
+            .collect();
         Ok(user.id.clone())
     }
 
@@ -123,8 +146,14 @@ impl Okta {
     /// Puts a user into a group.
     pub fn add_member(&self, group_id: &str, user_id: &str) -> Result<(), SeedError> {
         let mut org = self.org();
-        let at = org.by_id.get(user_id).copied().ok_or_else(|| SeedError(format!("no user {user_id}")))?;
-        let group = org.group_mut(group_id).ok_or_else(|| SeedError(format!("no group {group_id}")))?;
+        let at = org
+            .by_id
+            .get(user_id)
+            .copied()
+            .ok_or_else(|| SeedError(format!("no user {user_id}")))?;
+        let group = org
+            .group_mut(group_id)
+            .ok_or_else(|| SeedError(format!("no group {group_id}")))?;
         group.members.insert(at);
         if let Some(user) = org.user_mut(at) {
             user.groups.insert(group_id.to_owned());
@@ -136,7 +165,11 @@ impl Okta {
     pub fn add_role(&self, user_id: &str, role: &str) -> Result<(), SeedError> {
         label(role).ok_or_else(|| SeedError(format!("no role {role}")))?;
         let mut org = self.org();
-        let at = org.by_id.get(user_id).copied().ok_or_else(|| SeedError(format!("no user {user_id}")))?;
+        let at = org
+            .by_id
+            .get(user_id)
+            .copied()
+            .ok_or_else(|| SeedError(format!("no user {user_id}")))?;
         org.grant_role(at, role, self.start);
         Ok(())
     }
@@ -146,14 +179,26 @@ impl Okta {
         label(role).ok_or_else(|| SeedError(format!("no role {role}")))?;
         let mut org = self.org();
         let id = org.fresh("gra");
-        let group = org.group_mut(group_id).ok_or_else(|| SeedError(format!("no group {group_id}")))?;
-        group.roles.push(super::state::RoleAssignment { id, kind: role.to_owned(), created: self.start });
+        let group = org
+            .group_mut(group_id)
+            .ok_or_else(|| SeedError(format!("no group {group_id}")))?;
+        group.roles.push(super::state::RoleAssignment {
+            id,
+            kind: role.to_owned(),
+            created: self.start,
+        });
         Ok(())
     }
 
     /// Adds a rule that puts everyone whose `attribute` equals `value` into a group, and gives its id. It is evaluated when a
     /// user is created, activated or changes profile.
-    pub fn add_group_rule(&self, name: &str, attribute: &str, value: &str, group_id: &str) -> String {
+    pub fn add_group_rule(
+        &self,
+        name: &str,
+        attribute: &str,
+        value: &str,
+        group_id: &str,
+    ) -> String {
         let mut org = self.org();
         let id = org.fresh("0pr");
         org.rules.push(Rule {
@@ -173,20 +218,39 @@ impl Okta {
         let mut org = self.org();
         let id = org.fresh("0oa");
         let groups = std::collections::BTreeSet::new();
-        org.apps.push(App { id: id.clone(), label: label.to_owned(), active, created: self.start, groups });
+        org.apps.push(App {
+            id: id.clone(),
+            label: label.to_owned(),
+            active,
+            created: self.start,
+            groups,
+        });
         id
     }
 
     /// Assigns an app to a user, directly or through a group.
-    pub fn assign_app(&self, app_id: &str, user_id: &str, through_group: Option<&str>) -> Result<(), SeedError> {
+    pub fn assign_app(
+        &self,
+        app_id: &str,
+        user_id: &str,
+        through_group: Option<&str>,
+    ) -> Result<(), SeedError> {
         let mut org = self.org();
-        let at = org.by_id.get(user_id).copied().ok_or_else(|| SeedError(format!("no user {user_id}")))?;
+        let at = org
+            .by_id
+            .get(user_id)
+            .copied()
+            .ok_or_else(|| SeedError(format!("no user {user_id}")))?;
         let id = org.fresh("0ua");
         let through = through_group.map(str::to_owned);
         let app = org.apps.iter_mut().find(|app| app.id == app_id);
         let app = app.ok_or_else(|| SeedError(format!("no app {app_id}")))?;
         app.groups.extend(through.clone());
-        let assignment = super::state::AppUser { id, through, created: self.start };
+        let assignment = super::state::AppUser {
+            id,
+            through,
+            created: self.start,
+        };
         if let Some(user) = org.user_mut(at) {
             user.apps.insert(app_id.to_owned(), assignment);
         }
@@ -213,10 +277,17 @@ impl Okta {
 
     /// Adds an API Services app. Fails when its keys are not JWKs.
     pub fn add_service_app(&self, app: ServiceApp) -> Result<(), SeedError> {
-        let keys = app.jwks.get("keys").and_then(Value::as_array).cloned().unwrap_or_else(|| vec![app.jwks.clone()]);
+        let keys = app
+            .jwks
+            .get("keys")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_else(|| vec![app.jwks.clone()]);
         let keys = keys
             .into_iter()
-            .map(|key| serde_json::from_value::<Jwk>(key).map_err(|error| SeedError(error.to_string())))
+            .map(|key| {
+                serde_json::from_value::<Jwk>(key).map_err(|error| SeedError(error.to_string()))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let client = ServiceClient {
             keys,
@@ -244,8 +315,14 @@ impl Okta {
     }
 
     /// Sets the calls per minute that one principal has in a bucket, for example `/api/v1/users` or `/oauth2/v1/token`.
+    /// With 0, every call meets what a concurrency violation looks like: 429 with limit and remainder 0.
     pub fn set_limit(&self, bucket: &str, per_minute: u32) {
         self.org().limits.set(bucket, per_minute);
+    }
+
+    /// Adds a member that clients cannot know to users, groups and events: Okta adds members without notice.
+    pub fn set_unknown_members(&self, added: bool) {
+        self.org().unknown_members = added;
     }
 
     /// Puts several link relations into one `Link` header, comma-separated, instead of one header each.
@@ -256,7 +333,9 @@ impl Okta {
     /// Sets the number of a user's open sessions, as if the person had signed in at `now`.
     pub fn sign_in(&self, user_id: &str, sessions: u32, now: Timestamp) {
         let mut org = self.org();
-        let Some(at) = org.by_id.get(user_id).copied() else { return };
+        let Some(at) = org.by_id.get(user_id).copied() else {
+            return;
+        };
         if let Some(user) = org.user_mut(at) {
             user.sessions = sessions;
             user.last_login = Some(whole_millis(now));

@@ -122,12 +122,17 @@ pub(super) struct User {
 impl User {
     /// A profile member as text; empty when absent.
     pub(super) fn text(&self, name: &str) -> &str {
-        self.profile.get(name).and_then(Value::as_str).unwrap_or_default()
+        self.profile
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     /// First and last name.
     pub(super) fn display_name(&self) -> String {
-        format!("{} {}", self.text("firstName"), self.text("lastName")).trim().to_owned()
+        format!("{} {}", self.text("firstName"), self.text("lastName"))
+            .trim()
+            .to_owned()
     }
 }
 
@@ -249,6 +254,7 @@ pub(super) struct Org {
     pub(super) deactivation_takes: SignedDuration,
     pub(super) search_lag: SignedDuration,
     pub(super) joined_links: bool,
+    pub(super) unknown_members: bool,
     pub(super) type_id: String,
 }
 
@@ -277,6 +283,7 @@ impl Org {
             deactivation_takes: SignedDuration::ZERO,
             search_lag: SignedDuration::ZERO,
             joined_links: false,
+            unknown_members: false,
             type_id: String::new(),
         };
         org.type_id = org.fresh("oty");
@@ -315,10 +322,17 @@ impl Org {
 
     /// A new UUID in text form.
     pub(super) fn uuid(&mut self) -> String {
-        let hex: String = self.draw().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let hex = hexadecimal(&self.draw());
         let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
         // The fixed digits say "version 4, variant 1", so that strict parsers take it.
-        format!("{}-{}-4{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
+        format!(
+            "{}-{}-4{}-a{}-{}",
+            part(0, 8),
+            part(8, 12),
+            part(13, 16),
+            part(17, 20),
+            part(20, 32)
+        )
     }
 
     /// The user at a position.
@@ -344,7 +358,11 @@ impl Org {
             return None;
         }
         let prefix = format!("{key}@");
-        let mut short = self.by_login.iter().filter(|(login, _)| login.starts_with(&prefix)).map(|(_, at)| *at);
+        let mut short = self
+            .by_login
+            .iter()
+            .filter(|(login, _)| login.starts_with(&prefix))
+            .map(|(_, at)| *at);
         match (short.next(), short.next()) {
             (Some(at), None) => Some(at),
             _ => None,
@@ -364,7 +382,10 @@ impl Org {
     /// All admin role types of a user, direct and through groups.
     pub(super) fn role_kinds(&self, user: &User) -> BTreeSet<String> {
         let direct = user.roles.iter().map(|role| role.kind.clone());
-        let groups = self.groups.iter().filter(|group| user.groups.contains(&group.id));
+        let groups = self
+            .groups
+            .iter()
+            .filter(|group| user.groups.contains(&group.id));
         let derived = groups.flat_map(|group| group.roles.iter().map(|role| role.kind.clone()));
         direct.chain(derived).collect()
     }
@@ -380,7 +401,10 @@ impl Org {
                 Some(stale) if stale.until > now => stale.seen,
                 _ => Some((user.status, user.profile.clone())),
             };
-            user.stale = Some(Stale { until: now.saturating_add(lag).unwrap_or(Timestamp::MAX), seen });
+            user.stale = Some(Stale {
+                until: now.saturating_add(lag).unwrap_or(Timestamp::MAX),
+                seen,
+            });
         }
     }
 }
@@ -388,8 +412,23 @@ impl Org {
 /// The first `count` letters and digits made from `bytes`.
 fn letters(bytes: &[u8], count: usize) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let letter = |byte: &u8| char::from(ALPHABET.get(usize::from(*byte) % ALPHABET.len()).copied().unwrap_or(b'0'));
+    let letter = |byte: &u8| {
+        char::from(
+            ALPHABET
+                .get(usize::from(*byte) % ALPHABET.len())
+                .copied()
+                .unwrap_or(b'0'),
+        )
+    };
     bytes.iter().take(count).map(letter).collect()
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }
 
 /// A moment as Okta writes it: UTC with milliseconds and `Z`.

@@ -20,6 +20,7 @@ mod schema;
 mod seed;
 mod soql;
 mod state;
+mod store;
 mod time;
 
 #[cfg(test)]
@@ -197,15 +198,7 @@ impl Org {
 
     /// The id of the user with this username.
     pub fn user_id(&self, username: &str) -> Option<String> {
-        let state = self.lock();
-        state
-            .rows("User")
-            .find(|(_, row)| {
-                row.get("Username")
-                    .and_then(Value::as_str)
-                    .is_some_and(|held| held.eq_ignore_ascii_case(username))
-            })
-            .map(|(id, _)| id.clone())
+        self.lock().user_named(username)
     }
 
     /// True when the user's log-in is frozen.

@@ -217,16 +217,6 @@ impl State {
             }),
         )
     }
-
-    fn user_named(&self, username: &str) -> Option<String> {
-        self.rows("User")
-            .find(|(_, row)| {
-                row.get("Username")
-                    .and_then(Value::as_str)
-                    .is_some_and(|held| held.eq_ignore_ascii_case(username))
-            })
-            .map(|(id, _)| id.clone())
-    }
 }
 
 /// The error body of the token endpoint.

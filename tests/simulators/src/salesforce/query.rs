@@ -1,6 +1,7 @@
 //! `GET /query` and its pages.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -134,14 +135,26 @@ impl State {
             rules::visible(self, caller, object, row)
                 && plan.accepts(&|path| self.reach(caller, object, row, path))
         };
-        let (exact, above) = plan.id_demand();
-        let candidates: Box<dyn Iterator<Item = (&String, &Row)>> = match (exact, above) {
-            (Some(mut ids), _) => {
-                ids.sort();
-                ids.dedup();
-                Box::new(ids.into_iter().filter_map(|id| self.entry(object, &id)))
+        let (exact, above) = plan.demands();
+        let known = exact.into_iter().find_map(|(field, values)| {
+            let ids: Option<Vec<Vec<String>>> = values
+                .into_iter()
+                .map(|value| {
+                    if field == "Id" {
+                        Some(vec![value.to_owned()])
+                    } else {
+                        self.store().found(object, field, value)
+                    }
+                })
+                .collect();
+            Some(ids?.into_iter().flatten().collect::<BTreeSet<_>>())
+        });
+        let candidates: Box<dyn Iterator<Item = (&String, &Row)>> = match (known, above) {
+            (Some(ids), _) => {
+                let found = move |id: String| self.store().entry(object, &id);
+                Box::new(ids.into_iter().filter_map(found))
             }
-            (None, Some(id)) => Box::new(self.rows_from(object, id)),
+            (None, Some(id)) => Box::new(self.store().rows_from(object, id)),
             (None, None) => Box::new(self.rows(object)),
         };
         let by_id = plan.order.is_empty()

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::query::Cursor;
 use super::schema::Schema;
 use super::seed::ConnectedApp;
+use super::store::Store;
 use super::{Permission, ids, objects, time};
 
 /// One record. Keys that start with `_` are the simulator's own and no field of the object.
@@ -84,7 +85,7 @@ pub(super) struct State {
     /// Effects of the present call, counted when it is committed.
     pub(super) effects: Vec<&'static str>,
     usernames: Usernames,
-    tables: BTreeMap<String, BTreeMap<String, Row>>,
+    store: Store,
     deleted: BTreeSet<String>,
     undo: Vec<Undo>,
     numbers: BTreeMap<String, u64>,
@@ -118,7 +119,7 @@ impl State {
             calls: Vec::new(),
             effects: Vec::new(),
             usernames,
-            tables: BTreeMap::new(),
+            store: Store::default(),
             deleted: BTreeSet::new(),
             undo: Vec::new(),
             numbers: BTreeMap::new(),
@@ -138,31 +139,19 @@ impl State {
         ids::numbered(prefix, *number)
     }
 
+    /// The records.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The records of an object, by id.
-    pub(super) fn rows(&self, object: &str) -> impl DoubleEndedIterator<Item = (&String, &Row)> {
-        self.tables.get(object).into_iter().flatten()
-    }
-
-    /// The records of an object from an id on.
-    pub(super) fn rows_from(
-        &self,
-        object: &str,
-        id: String,
-    ) -> impl Iterator<Item = (&String, &Row)> {
-        self.tables
-            .get(object)
-            .into_iter()
-            .flat_map(move |table| table.range(id.clone()..))
-    }
-
-    /// One record with its id.
-    pub(super) fn entry(&self, object: &str, id: &str) -> Option<(&String, &Row)> {
-        self.tables.get(object)?.get_key_value(id)
+    pub(super) fn rows(&self, object: &str) -> impl Iterator<Item = (&String, &Row)> {
+        self.store.rows(object)
     }
 
     /// One record.
     pub(super) fn row(&self, object: &str, id: &str) -> Option<&Row> {
-        self.tables.get(object)?.get(id)
+        Some(self.store.entry(object, id)?.1)
     }
 
     /// A text field of one record.
@@ -175,21 +164,30 @@ impl State {
         self.deleted.contains(id)
     }
 
-    /// Ids of the records whose field holds this text.
+    /// Ids of the records whose field holds exactly this text.
     pub(super) fn ids_where(&self, object: &str, field: &str, value: &str) -> Vec<String> {
-        self.rows(object)
-            .filter(|(_, row)| row.get(field).and_then(Value::as_str) == Some(value))
-            .map(|(id, _)| id.clone())
-            .collect()
+        let holds = |row: &Row| row.get(field).and_then(Value::as_str) == Some(value);
+        match self.store.found(object, field, value) {
+            Some(mut ids) => {
+                ids.retain(|id| self.row(object, id).is_some_and(holds));
+                ids
+            }
+            None => self
+                .rows(object)
+                .filter(|(_, row)| holds(row))
+                .map(|(id, _)| id.clone())
+                .collect(),
+        }
+    }
+
+    /// The id of the user with this username in any case.
+    pub(super) fn user_named(&self, username: &str) -> Option<String> {
+        self.store.found("User", "Username", username)?.pop()
     }
 
     /// Writes a record whole.
     pub(super) fn put(&mut self, object: &str, id: &str, row: Row) {
-        let before = self
-            .tables
-            .entry(object.to_owned())
-            .or_default()
-            .insert(id.to_owned(), row);
+        let before = self.store.insert(object, id, row);
         self.undo
             .push(Undo::Row(object.to_owned(), id.to_owned(), before));
     }
@@ -237,11 +235,7 @@ impl State {
 
     /// Removes a record; false when there was none.
     pub(super) fn remove(&mut self, object: &str, id: &str) -> bool {
-        let Some(row) = self
-            .tables
-            .get_mut(object)
-            .and_then(|table| table.remove(id))
-        else {
+        let Some(row) = self.store.remove(object, id) else {
             return false;
         };
         self.undo
@@ -274,10 +268,10 @@ impl State {
         while self.undo.len() > to.undo {
             match self.undo.pop() {
                 Some(Undo::Row(object, id, Some(row))) => {
-                    self.tables.entry(object).or_default().insert(id, row);
+                    self.store.insert(&object, &id, row);
                 }
                 Some(Undo::Row(object, id, None)) => {
-                    self.tables.entry(object).or_default().remove(&id);
+                    self.store.remove(&object, &id);
                 }
                 Some(Undo::Deleted(id)) => {
                     self.deleted.remove(&id);

@@ -1,6 +1,7 @@
 //! What the org promises, asked over the same interface that clients use.
 
 mod auth;
+mod entitlements;
 mod hooks;
 mod lists;
 mod logs;
@@ -34,14 +35,24 @@ impl Got {
     }
 
     pub(super) fn header(&self, name: &str) -> &str {
-        self.response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+        self.response
+            .headers()
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// The target of a `Link` header, as path and query.
     pub(super) fn link(&self, rel: &str) -> Option<String> {
         let wanted = format!("rel=\"{rel}\"");
-        let links = self.response.headers().get_all("link").iter().map(|value| value.to_str().unwrap());
-        let link = links.flat_map(|line| line.split(", ")).find(|link| link.ends_with(&wanted))?;
+        let links = self
+            .response
+            .headers()
+            .get_all("link")
+            .iter()
+            .map(|value| value.to_str().unwrap());
+        let link = links
+            .flat_map(|line| line.split(", "))
+            .find(|link| link.ends_with(&wanted))?;
         let url = link.split_once('<').unwrap().1.split_once('>').unwrap().0;
         Some(url.strip_prefix(BASE).unwrap().to_owned())
     }
@@ -52,18 +63,32 @@ impl World {
         let now = "2026-03-02T08:00:00Z".parse().unwrap();
         let okta = Okta::new("00oTestOrg000000001", now);
         okta.set_base_url(BASE);
-        let admin = okta.add_user(UserSeed::active("ada@example.com", "Ada", "Admin")).unwrap();
+        let admin = okta
+            .add_user(UserSeed::active("ada@example.com", "Ada", "Admin"))
+            .unwrap();
         okta.add_role(&admin, "SUPER_ADMIN").unwrap();
         let token_id = okta.add_ssws_token(TOKEN, &admin).unwrap();
-        Self { okta, admin, token_id, now }
+        Self {
+            okta,
+            admin,
+            token_id,
+            now,
+        }
     }
 
     pub(super) fn user(&self, login: &str) -> String {
-        self.okta.add_user(UserSeed::active(login, "Test", "Person")).unwrap()
+        self.okta
+            .add_user(UserSeed::active(login, "Test", "Person"))
+            .unwrap()
     }
 
     pub(super) fn with_status(&self, login: &str, status: Status) -> String {
-        self.okta.add_user(UserSeed { status, ..UserSeed::active(login, "Test", "Person") }).unwrap()
+        self.okta
+            .add_user(UserSeed {
+                status,
+                ..UserSeed::active(login, "Test", "Person")
+            })
+            .unwrap()
     }
 
     pub(super) fn pass(&mut self, seconds: i64) {
@@ -95,11 +120,14 @@ impl World {
 
     /// The types of all events so far.
     pub(super) fn kinds(&self) -> Vec<String> {
-        self.okta.events().iter().map(|event| event["eventType"].as_str().unwrap().to_owned()).collect()
+        self.okta
+            .events()
+            .iter()
+            .map(|event| event["eventType"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "bodies are written in place")]
 pub(super) fn request(method: &str, path: &str, body: Option<Value>) -> Request {
     let builder = http::Request::builder()
         .method(method)
@@ -107,7 +135,13 @@ pub(super) fn request(method: &str, path: &str, body: Option<Value>) -> Request 
         .header("authorization", format!("SSWS {TOKEN}"))
         .header("user-agent", "rollcall-test");
     match body {
-        Some(body) => builder.header("content-type", "application/json").body(Bytes::from(body.to_string())).unwrap(),
-        None => builder.header("content-length", "0").body(Bytes::new()).unwrap(),
+        Some(body) => builder
+            .header("content-type", "application/json")
+            .body(Bytes::from(body.to_string()))
+            .unwrap(),
+        None => builder
+            .header("content-length", "0")
+            .body(Bytes::new())
+            .unwrap(),
     }
 }

@@ -305,35 +305,42 @@ impl Plan {
             .is_none_or(|filter| filter.holds(value))
     }
 
-    /// What the filter demands of the record's own id at its top level: the exact ids, or a lower bound. Only a shortcut.
-    pub(in super::super) fn id_demand(&self) -> (Option<Vec<String>>, Option<String>) {
+    /// What the filter demands of the record's own fields at its top level: fields with the only values they may have, and a
+    /// lower bound of the id. Only a shortcut to fewer candidates.
+    pub(in super::super) fn demands(&self) -> (Vec<(&str, Vec<&str>)>, Option<String>) {
         let parts: Vec<&Bound> = match &self.filter {
             Some(Bound::All(parts)) => parts.iter().collect(),
             Some(one) => vec![one],
             None => Vec::new(),
         };
-        let (mut exact, mut above) = (None, None);
+        let (mut exact, mut above) = (Vec::new(), None);
         for part in parts {
             let Bound::Test(path, op, values) = part else {
                 continue;
             };
-            if !path.parents.is_empty() || path.kind != Kind::Id {
+            let texts: Option<Vec<&str>> = values.iter().map(Literal::as_text).collect();
+            let Some(texts) = texts.filter(|_| path.parents.is_empty()) else {
                 continue;
-            }
-            let mut texts = values.iter().filter_map(|value| {
-                if let Literal::Text(text) = value {
-                    Some(text.clone())
-                } else {
-                    None
-                }
-            });
+            };
             match op {
-                Op::Eq | Op::In => exact = Some(texts.collect()),
-                Op::Gt | Op::Ge => above = texts.next(),
+                Op::Eq | Op::In => exact.push((path.field.as_str(), texts)),
+                Op::Gt | Op::Ge if path.kind == Kind::Id => {
+                    above = texts.first().map(|&text| text.to_owned());
+                }
                 _ => {}
             }
         }
         (exact, above)
+    }
+}
+
+impl Literal {
+    fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self {
+            Some(text)
+        } else {
+            None
+        }
     }
 }
 

@@ -136,7 +136,7 @@ fn collections_have_bounds() {
     );
 }
 
-fn part(method: &str, reference: &str, url: &str, body: Value) -> Value {
+fn part(method: &str, reference: &str, url: &str, body: &Value) -> Value {
     json!({ "method": method, "referenceId": reference, "url": format!("/services/data/v66.0{url}"), "body": body })
 }
 
@@ -153,7 +153,7 @@ fn a_composite_finds_the_login_and_freezes_it_in_one_call() {
             "PATCH",
             "freeze",
             "/sobjects/UserLogin/@{login.records[0].Id}",
-            frozen(true),
+            &frozen(true),
         ),
     ];
     let (status, body) = world.rest(
@@ -180,18 +180,18 @@ fn an_unmet_reference_halts_only_its_own_part_unless_all_or_none() {
     let world = world();
     let nobody = "/query?q=SELECT+Id+FROM+UserLogin+WHERE+UserId='0055f00000ZZZZ1'";
     let parts = [
-        part("GET", "login", nobody, Value::Null),
+        part("GET", "login", nobody, &Value::Null),
         part(
             "PATCH",
             "freeze",
             "/sobjects/UserLogin/@{login.records[0].Id}",
-            frozen(true),
+            &frozen(true),
         ),
         part(
             "PATCH",
             "title",
             &format!("/sobjects/User/{}", world.leaver),
-            json!({ "Title": "Gone" }),
+            &json!({ "Title": "Gone" }),
         ),
     ];
     let send = |all: bool| {
@@ -244,7 +244,7 @@ fn composites_have_bounds() {
     assert_eq!(
         send(
             (0..26)
-                .map(|number| part("GET", &format!("r{number}"), "/limits", Value::Null))
+                .map(|number| part("GET", &format!("r{number}"), "/limits", &Value::Null))
                 .collect()
         ),
         "LIMIT_EXCEEDED"
@@ -256,7 +256,7 @@ fn composites_have_bounds() {
                     "GET",
                     &format!("r{number}"),
                     "/query?q=SELECT+Id+FROM+User",
-                    Value::Null
+                    &Value::Null
                 ))
                 .collect()
         ),
@@ -264,8 +264,8 @@ fn composites_have_bounds() {
     );
     assert_eq!(
         send(vec![
-            part("GET", "same", "/limits", Value::Null),
-            part("GET", "same", "/limits", Value::Null)
+            part("GET", "same", "/limits", &Value::Null),
+            part("GET", "same", "/limits", &Value::Null)
         ]),
         "INVALID_INPUT"
     );
@@ -278,13 +278,13 @@ fn composites_have_bounds() {
             "PATCH",
             "user",
             &format!("/sobjects/User/{}", world.leaver),
-            json!({ "Title": "Gone" }),
+            &json!({ "Title": "Gone" }),
         ),
         part(
             "PATCH",
             "account",
             &format!("/sobjects/Account/{account}"),
-            json!({ "OwnerId": world.admin }),
+            &json!({ "OwnerId": world.admin }),
         ),
     ];
     let (_, body) = world.rest(

@@ -1,0 +1,9 @@
+//! One file a command.
+
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod pause;
+pub(crate) mod plan;
+pub(crate) mod receipt;
+pub(crate) mod redrive;
+pub(crate) mod replay;

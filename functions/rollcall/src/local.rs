@@ -1,0 +1,112 @@
+//! The parts of Rollcall on one machine: one SQLite file, a folder, a key.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
+use rollcall_engine::{Engine, Parts, Settings};
+use rollcall_evidence::FileSigner;
+use rollcall_ledger::{Folder, QueueSettings, Sqlite, SqliteQueue, SqliteTable, TableLedger};
+use rollcall_model::{ConnectionId, Connector, Files, Ledger, Queue};
+use rollcall_policy::Configuration;
+use rollcall_runtime::{Clock, Ids, RandomIds, Secrets, SystemClock};
+
+use crate::cli::{ConfigOptions, DataOptions};
+
+/// The state of this machine.
+pub(crate) struct Store {
+    pub(crate) folder: PathBuf,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+}
+
+impl Store {
+    /// Opens the state, or says that there is none.
+    pub(crate) fn existing(options: &DataOptions) -> anyhow::Result<Self> {
+        let file = options.data.join("rollcall.db");
+        anyhow::ensure!(
+            file.exists(),
+            "there is no ledger at {}: name the folder that `rollcall serve` uses with --data",
+            file.display()
+        );
+        Self::open(&options.data, Duration::from_secs(60))
+    }
+
+    /// Opens the state, making the folder when it is not there.
+    pub(crate) fn open(folder: &Path, lease: Duration) -> anyhow::Result<Self> {
+        make_private(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sqlite = Sqlite::open(&folder.join("rollcall.db"))?;
+        let files: Arc<dyn Files> = Arc::new(Folder::new(folder.join("files")));
+        let table = Arc::new(SqliteTable::new(Arc::clone(&sqlite)));
+        let settings = QueueSettings { visibility: lease + lease / 2, ..QueueSettings::default() };
+        Ok(Self {
+            folder: folder.to_owned(),
+            ledger: Arc::new(TableLedger::new(table, Arc::clone(&files))),
+            queue: Arc::new(SqliteQueue::new(sqlite, Arc::clone(&clock), settings)),
+            files,
+            clock,
+            ids: Arc::new(RandomIds),
+        })
+    }
+
+    /// The file with the receipt key.
+    pub(crate) fn key(&self) -> PathBuf {
+        key_of(&self.folder)
+    }
+}
+
+/// The file with the receipt key in a state folder.
+pub(crate) fn key_of(folder: &Path) -> PathBuf {
+    folder.join("keys").join("receipt.pem")
+}
+
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join("keys"))?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}
+
+/// Loads the configuration folder; every problem in it is one error text.
+pub(crate) fn configuration(options: &ConfigOptions) -> anyhow::Result<Configuration> {
+    let actions = rollcall_connectors::catalogue();
+    rollcall_policy::load(&options.config, &options.env, &actions).map_err(|problems| anyhow::anyhow!("{problems}"))
+}
+
+/// Connectors to the configured vendors.
+pub(crate) async fn connectors(
+    configuration: &Configuration,
+    store: &Store,
+) -> anyhow::Result<BTreeMap<ConnectionId, Arc<dyn Connector>>> {
+    let transport = Arc::new(ReqwestTransport::new(HttpSettings::default()));
+    let secrets = Secrets::local();
+    let all = rollcall_wiring::connectors(configuration, &secrets, transport, Arc::clone(&store.clock), Arc::clone(&store.ids)).await?;
+    Ok(all)
+}
+
+/// The engine over this machine's state.
+pub(crate) async fn engine(configuration: Configuration, store: &Store, lease: Duration) -> anyhow::Result<Arc<Engine>> {
+    let connectors = connectors(&configuration, store).await?;
+    let signer = FileSigner::open_or_create(&store.key())?;
+    let parts = Parts {
+        ledger: Arc::clone(&store.ledger),
+        queue: Arc::clone(&store.queue),
+        files: Arc::clone(&store.files),
+        signer: Arc::new(signer),
+        clock: Arc::clone(&store.clock),
+        ids: Arc::clone(&store.ids),
+        connectors,
+        actions: rollcall_connectors::catalogue(),
+        configuration: Arc::new(configuration),
+    };
+    let settings = Settings { lease, call: Settings::default().call.min(lease / 3), margin: Settings::default().margin.min(lease / 10), ..Settings::default() };
+    let engine = Engine::new(parts, settings);
+    engine.start().await?;
+    Ok(Arc::new(engine))
+}

@@ -1,0 +1,9 @@
+//! From a configuration to running parts. No decisions: what to do is the engine's, what is allowed is the policy's.
+
+mod connect;
+mod doors;
+mod pump;
+
+pub use connect::{WiringError, connectors};
+pub use doors::doors;
+pub use pump::{Pump, PumpSettings};

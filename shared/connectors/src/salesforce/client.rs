@@ -1,0 +1,214 @@
+//! Calls to one org: token, renewal, limits, pages, composite queries.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use rollcall_model::{Call, Executed, Failure, HttpResponse};
+use rollcall_runtime::clock::plus;
+use rollcall_runtime::{Ids, Secret};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::SalesforceSettings;
+use super::retry::{self, Refusal};
+use super::token::{self, Access, Refused};
+use crate::encode::percent;
+use crate::exchange::{self, Exchange, header, items, request, text};
+use crate::pace::Pace;
+
+/// The one quota that the header tells of.
+const QUOTA: &str = "the org's daily API requests";
+/// The quota rolls over 24 hours; after this long its state is worth asking again.
+const QUOTA_MEMORY: Duration = Duration::from_secs(600);
+/// No list that is read of one account is longer than this many pages.
+const MOST_PAGES: usize = 100;
+
+#[derive(Default)]
+struct SignIn {
+    access: Option<Access>,
+    wrong_org: Option<String>,
+    generation: u64,
+}
+
+/// Rows, or the refusal of this one query among several.
+pub(super) type Rows = Result<Vec<Value>, Refusal>;
+
+/// A client of one org.
+pub(super) struct Client {
+    pub(super) settings: SalesforceSettings,
+    pub(super) exchange: Exchange,
+    ids: Arc<dyn Ids>,
+    pace: Pace,
+    sign_in: Mutex<SignIn>,
+    /// `DeleteToken` values as last read, by user: they are secrets, so they never enter evidence, and keeping them for the
+    /// change that follows saves it a call.
+    pub(super) delete_tokens: std::sync::Mutex<BTreeMap<String, Vec<Secret>>>,
+}
+
+impl Client {
+    pub(super) fn new(settings: SalesforceSettings, exchange: Exchange, ids: Arc<dyn Ids>) -> Self {
+        Self {
+            settings,
+            exchange,
+            ids,
+            pace: Pace::default(),
+            sign_in: Mutex::default(),
+            delete_tokens: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The token to use, which also says who we are.
+    pub(super) async fn access(&self, call: &Call) -> Result<Access, Failure> {
+        let mut sign_in = self.sign_in.lock().await;
+        if let Some(why) = &sign_in.wrong_org {
+            return Err(Failure::credential(why.clone()));
+        }
+        if let Some(access) = &sign_in.access {
+            return Ok(access.clone());
+        }
+        let generation = sign_in.generation + 1;
+        match token::grant(&self.exchange, self.ids.as_ref(), &self.settings, call, generation).await {
+            Ok(access) => {
+                sign_in.generation = generation;
+                sign_in.access = Some(access.clone());
+                Ok(access)
+            }
+            Err(Refused::Call(failure)) => Err(failure),
+            Err(Refused::WrongOrg(why)) => {
+                sign_in.wrong_org = Some(why.clone());
+                Err(Failure::credential(why))
+            }
+        }
+    }
+
+    /// Calls one path below the instance; only a success comes back. A refused token is renewed once: sessions end by the
+    /// org's own time-out, which no answer announces. A 401 was certainly not executed, so a write may be sent again.
+    pub(super) async fn send(
+        &self,
+        call: &Call,
+        what: &str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<HttpResponse, Failure> {
+        self.pace.admit(QUOTA, call.lane, self.exchange.clock.now())?;
+        let mut renewed = false;
+        loop {
+            let access = self.access(call).await?;
+            let mut headers = HeaderMap::new();
+            headers.insert("accept", HeaderValue::from_static("application/json"));
+            headers.insert("authorization", access.authorization.clone());
+            headers.insert("sforce-call-options", HeaderValue::from_static("client=rollcall"));
+            if body.is_some() {
+                headers.insert("content-type", HeaderValue::from_static("application/json"));
+            }
+            let bytes = body.map(Value::to_string).unwrap_or_default();
+            let address = format!("{}{path}", access.instance);
+            let response = self.exchange.send(call, what, request(method.clone(), &address, headers, bytes)?).await?;
+            self.learn(&response);
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            let stale = response.status() == StatusCode::UNAUTHORIZED && retry::refusal(&response).wants_new_token();
+            if !stale || renewed {
+                return Err(retry::failure(what, &response));
+            }
+            renewed = true;
+            let mut sign_in = self.sign_in.lock().await;
+            if sign_in.generation == access.generation {
+                sign_in.access = None;
+            }
+        }
+    }
+
+    /// `/services/data/v66.0`.
+    pub(super) fn data(&self) -> String {
+        format!("/services/data/{}", self.settings.api_version)
+    }
+
+    /// Several queries in one call, each to its last page. Nothing of it changes anything, so a lost answer leaves nothing open.
+    pub(super) async fn queries(&self, call: &Call, what: &str, queries: &[(&str, String)]) -> Result<BTreeMap<String, Rows>, Failure> {
+        let parts: Vec<Value> = queries
+            .iter()
+            .map(|(name, soql)| json!({ "method": "GET", "referenceId": name, "url": format!("{}/query?q={}", self.data(), percent(soql)) }))
+            .collect();
+        let body = json!({ "allOrNone": false, "compositeRequest": parts });
+        let response = self
+            .send(call, what, Method::POST, &format!("{}/composite", self.data()), Some(&body))
+            .await
+            .map_err(harmless)?;
+        let answer = exchange::json(what, &response, true)?;
+        let mut all = BTreeMap::new();
+        for part in items(&answer, "compositeResponse") {
+            let name = text(part, "referenceId").unwrap_or_default();
+            let status = part.get("httpStatusCode").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+            let body = part.get("body").cloned().unwrap_or_default();
+            let rows = if status == 200 {
+                Ok(self.rest_of(call, what, body).await?)
+            } else {
+                let refusal = Refusal::of(status, &body);
+                let failure = refusal.failure(what);
+                if failure.is_retryable() {
+                    return Err(harmless(failure));
+                }
+                Err(refusal)
+            };
+            all.insert(name.to_owned(), rows);
+        }
+        if queries.iter().all(|(name, _)| all.contains_key(*name)) {
+            Ok(all)
+        } else {
+            Err(Failure::retry(format!("{what}: the answer leaves out a query")))
+        }
+    }
+
+    /// One query to its last page.
+    pub(super) async fn query(&self, call: &Call, what: &str, soql: &str) -> Result<Vec<Value>, Failure> {
+        let path = format!("{}/query?q={}", self.data(), percent(soql));
+        let response = self.send(call, what, Method::GET, &path, None).await?;
+        let page = exchange::json(what, &response, true)?;
+        self.rest_of(call, what, page).await
+    }
+
+    /// The rows of a page and of all that follow it. Pages may be shorter than asked for: only `done` ends the list.
+    async fn rest_of(&self, call: &Call, what: &str, first: Value) -> Result<Vec<Value>, Failure> {
+        let mut rows = Vec::new();
+        let mut page = first;
+        for _ in 0..MOST_PAGES {
+            if !page.get("records").is_some_and(Value::is_array) {
+                return Err(Failure::retry(format!("{what}: the answer holds no records")));
+            }
+            rows.extend_from_slice(items(&page, "records"));
+            if page.get("done") == Some(&Value::Bool(true)) {
+                return Ok(rows);
+            }
+            let next = text(&page, "nextRecordsUrl").filter(|path| path.starts_with("/services/data/"));
+            let Some(next) = next else {
+                return Err(Failure::retry(format!("{what}: the list is not done and names no next page")));
+            };
+            let response = self.send(call, what, Method::GET, next, None).await?;
+            page = exchange::json(what, &response, true)?;
+        }
+        Err(Failure::give_up(format!("{what}: the list does not end after {MOST_PAGES} pages")))
+    }
+
+    /// `Sforce-Limit-Info: api-usage=18/5000`, possibly with more after it.
+    fn learn(&self, response: &HttpResponse) {
+        let usage = header(response, "sforce-limit-info")
+            .and_then(|info| info.split("api-usage=").nth(1))
+            .and_then(|usage| usage.split([';', ' ', ',']).next())
+            .and_then(|usage| usage.split_once('/'))
+            .and_then(|(used, limit)| Some((used.parse::<u64>().ok()?, limit.trim().parse::<u64>().ok()?)));
+        if let Some((used, limit)) = usage {
+            self.pace.learn(QUOTA, limit, limit.saturating_sub(used), plus(self.exchange.clock.now(), QUOTA_MEMORY));
+        }
+    }
+}
+
+/// The failure of a call that changes nothing even when it is executed.
+pub(super) fn harmless(mut failure: Failure) -> Failure {
+    failure.executed = Executed::No;
+    failure
+}

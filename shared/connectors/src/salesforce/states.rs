@@ -1,0 +1,185 @@
+//! The states behind the actions on one user, all in one call.
+
+use rollcall_model::connector::ActionUse;
+use rollcall_model::{AccountRef, Call, Failure, Observation, State};
+use rollcall_runtime::Secret;
+use serde_json::{Value, json};
+
+use super::actions::{END_SESSIONS, FREEZE, NO_LOGIN_ROW, REVOKE_TOKENS, UNFREEZE};
+use super::client::{Client, Rows};
+use super::retry::Refusal;
+use super::soql::{eighteen, soql_quote};
+use crate::exchange::text;
+
+/// What one look at a user saw. `Err` where the org refused that query for good.
+struct Seen {
+    own: String,
+    target: String,
+    logins: Rows,
+    sessions: Rows,
+    tokens: Rows,
+    /// A `UserLogin` row of somebody who is neither of the two.
+    stranger: bool,
+    /// What the org says our own rights are: Manage Users, Customize Application.
+    rights: Option<(bool, bool)>,
+}
+
+/// Reads everything about the user, whichever actions are asked for: it is one call either way, and what one query shows
+/// proves what another may conclude from an empty answer.
+pub(super) async fn observe(
+    client: &Client,
+    call: &Call,
+    account: Option<&AccountRef>,
+    actions: &[ActionUse],
+) -> Result<Vec<Observation>, Failure> {
+    if let Some(unknown) = actions.iter().find(|asked| ![FREEZE, UNFREEZE, REVOKE_TOKENS, END_SESSIONS].contains(&asked.action.as_str())) {
+        return Err(Failure::give_up(format!("Salesforce has no action {} in this version", unknown.action)));
+    }
+    let target = account.and_then(|account| eighteen(&account.id));
+    let Some(target) = target else {
+        return Err(Failure::give_up("this action needs a Salesforce user, and the account's id is none"));
+    };
+    let own = client.access(call).await?.own_user;
+    if own == target {
+        let ours = Observation::Known(State { value: json!({ "ours": true }), evidence: Value::Null });
+        return Ok(vec![ours; actions.len()]);
+    }
+    let seen = look(client, call, own, target).await?;
+    remember_tokens(client, &seen);
+    Ok(actions
+        .iter()
+        .map(|asked| match asked.action.as_str() {
+            REVOKE_TOKENS => tokens(&seen),
+            END_SESSIONS => sessions(&seen),
+            _ => frozen(&seen),
+        })
+        .collect())
+}
+
+async fn look(client: &Client, call: &Call, own: String, target: String) -> Result<Seen, Failure> {
+    let both = format!("({}, {})", soql_quote(&target), soql_quote(&own));
+    let queries = [
+        ("logins", format!("SELECT Id, UserId, IsFrozen FROM UserLogin WHERE UserId IN {both}")),
+        ("strangers", format!("SELECT Id, UserId FROM UserLogin WHERE UserId NOT IN {both} LIMIT 1")),
+        ("sessions", format!("SELECT Id, UsersId, SessionType FROM AuthSession WHERE UsersId IN {both}")),
+        ("tokens", format!("SELECT Id, UserId, AppName, DeleteToken FROM OauthToken WHERE UserId IN {both}")),
+        ("rights", "SELECT PermissionsManageUsers, PermissionsCustomizeApplication FROM UserPermissionAccess LIMIT 1".to_owned()),
+    ];
+    let mut answers = client.queries(call, "reading the user's log-in, sessions and tokens", &queries).await?;
+    let mut take = |name: &str| answers.remove(name).unwrap_or_else(|| Ok(Vec::new()));
+    let right = |row: &Value, name: &str| row.get(name) == Some(&Value::Bool(true));
+    Ok(Seen {
+        logins: take("logins"),
+        sessions: take("sessions"),
+        tokens: take("tokens"),
+        stranger: take("strangers").is_ok_and(|rows| !rows.is_empty()),
+        rights: take("rights")
+            .ok()
+            .and_then(|rows| rows.into_iter().next())
+            .map(|row| (right(&row, "PermissionsManageUsers"), right(&row, "PermissionsCustomizeApplication"))),
+        own,
+        target,
+    })
+}
+
+impl Seen {
+    fn of<'a>(rows: &'a [Value], field: &str, user: &str) -> Vec<&'a Value> {
+        rows.iter().filter(|row| text(row, field).and_then(eighteen).as_deref() == Some(user)).collect()
+    }
+
+    /// Log-in rows and sessions of others need Manage Users; without it only our own show. So our own row proves that the
+    /// query works, and somebody else's row, or the org's word, that it is not blind.
+    fn sees_others(&self) -> bool {
+        let (logins, sessions) = (self.logins.as_deref().unwrap_or_default(), self.sessions.as_deref().unwrap_or_default());
+        let shown = self.stranger
+            || !Self::of(logins, "UserId", &self.target).is_empty()
+            || !Self::of(sessions, "UsersId", &self.target).is_empty();
+        self.rights.map_or(shown, |(manage_users, _)| manage_users)
+    }
+
+    fn own_session(&self) -> bool {
+        self.sessions.as_ref().is_ok_and(|rows| !Self::of(rows, "UsersId", &self.own).is_empty())
+    }
+}
+
+fn known(value: Value, evidence: Value) -> Observation {
+    Observation::Known(State { value, evidence })
+}
+
+fn refused(what: &str, refusal: &Refusal) -> Observation {
+    Observation::Unknown(refusal.failure(what).reason)
+}
+
+fn frozen(seen: &Seen) -> Observation {
+    let rows = match &seen.logins {
+        Ok(rows) => rows,
+        Err(refusal) => return refused("reading the log-in", refusal),
+    };
+    match Seen::of(rows, "UserId", &seen.target).first() {
+        Some(row) => match row.get("IsFrozen").and_then(Value::as_bool) {
+            Some(frozen) => known(json!({ "frozen": frozen }), json!({ "login": row.get("Id") })),
+            None => Observation::Unknown("the log-in row does not say whether it is frozen".to_owned()),
+        },
+        None if seen.sees_others() => known(json!({ "frozen": NO_LOGIN_ROW }), Value::Null),
+        None => Observation::Unknown("no log-in row came back, and the permission to see those of others is missing: grant Manage Users".to_owned()),
+    }
+}
+
+fn sessions(seen: &Seen) -> Observation {
+    let rows = match &seen.sessions {
+        Ok(rows) => rows,
+        Err(refusal) => return refused("reading the sessions", refusal),
+    };
+    let ids = ids(&Seen::of(rows, "UsersId", &seen.target));
+    if !ids.is_empty() {
+        return known(json!({ "sessions": "some" }), json!({ "count": ids.len(), "ids": ids }));
+    }
+    if seen.own_session() && seen.sees_others() {
+        return known(json!({ "sessions": "none" }), json!({ "count": 0 }));
+    }
+    Observation::Unknown("no session came back, and the permission to see those of others is missing: grant Manage Users".to_owned())
+}
+
+fn tokens(seen: &Seen) -> Observation {
+    let rows = match &seen.tokens {
+        Ok(rows) => rows,
+        Err(refusal) => return refused("reading the OAuth tokens", refusal),
+    };
+    let held = Seen::of(rows, "UserId", &seen.target);
+    if !held.is_empty() {
+        let mut apps: Vec<&str> = held.iter().filter_map(|row| text(row, "AppName")).collect();
+        apps.sort_unstable();
+        apps.dedup();
+        return known(json!({ "tokens": "some" }), json!({ "count": held.len(), "ids": ids(&held), "apps": apps }));
+    }
+    // Where the org does not state our rights, no row of our own can prove this one; the integration user is set up with its
+    // permissions as a whole, so the two proofs beside it stand for it.
+    let proven = seen.rights.map_or_else(|| seen.own_session() && seen.sees_others(), |(_, customize)| customize);
+    if proven {
+        return known(json!({ "tokens": "none" }), json!({ "count": 0 }));
+    }
+    Observation::Unknown("no token came back, and the permission to see those of others is missing: grant Customize Application".to_owned())
+}
+
+fn ids(rows: &[&Value]) -> Vec<String> {
+    let mut ids: Vec<String> = rows.iter().filter_map(|row| text(row, "Id")).map(str::to_owned).collect();
+    ids.sort();
+    ids
+}
+
+/// Keeps the secrets of the target's tokens for the change that follows.
+fn remember_tokens(client: &Client, seen: &Seen) {
+    let rows = seen.tokens.as_deref().unwrap_or_default();
+    let secrets = delete_tokens(&Seen::of(rows, "UserId", &seen.target));
+    let mut all = client.delete_tokens.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if secrets.is_empty() {
+        all.remove(&seen.target);
+    } else {
+        all.insert(seen.target.clone(), secrets);
+    }
+}
+
+/// The secrets by which tokens are revoked.
+pub(super) fn delete_tokens(rows: &[&Value]) -> Vec<Secret> {
+    rows.iter().filter_map(|row| text(row, "DeleteToken")).map(Secret::new).collect()
+}

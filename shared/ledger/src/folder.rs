@@ -1,0 +1,181 @@
+//! Files in a folder.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rollcall_model::{FileError, Files};
+
+/// The longest part of a name, in bytes: what common file systems take, with room for a temporary suffix.
+const SEGMENT_LIMIT: usize = 200;
+
+/// [`Files`] in a folder: each body is written beside its name, synchronised and renamed, so that a name never shows half a
+/// body. Folders have mode 0700, files 0600.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    root: Arc<PathBuf>,
+}
+
+impl Folder {
+    /// A store under this folder, which is made with the first body.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: Arc::new(root.into()),
+        }
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, FileError> {
+        if is_name(name) {
+            Ok(self.root.join(name))
+        } else {
+            Err(FileError::Unavailable(format!("{name:?} is no file name")))
+        }
+    }
+}
+
+/// True for slash-separated parts of plain ASCII, none of them hidden, relative or empty: nothing that leaves the folder or
+/// means something else to a file system.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.split('/').all(|part| {
+            !part.is_empty()
+                && part.len() <= SEGMENT_LIMIT
+                && !part.starts_with('.')
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.=+@,:~#".contains(&byte))
+        })
+}
+
+fn failed(error: &std::io::Error) -> FileError {
+    FileError::Unavailable(error.to_string())
+}
+
+async fn blocking<T, F>(job: F) -> Result<T, FileError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, FileError> + Send + 'static,
+{
+    tokio::task::spawn_blocking(job)
+        .await
+        .unwrap_or_else(|error| Err(FileError::Unavailable(error.to_string())))
+}
+
+#[async_trait]
+impl Files for Folder {
+    async fn put(&self, name: &str, body: Bytes) -> Result<(), FileError> {
+        let path = self.path(name)?;
+        let root = Arc::clone(&self.root);
+        blocking(move || store(&root, &path, &body).map_err(|error| failed(&error))).await
+    }
+
+    async fn get(&self, name: &str) -> Result<Bytes, FileError> {
+        let path = self.path(name)?;
+        let name = name.to_owned();
+        blocking(move || match std::fs::read(path) {
+            Ok(body) => Ok(Bytes::from(body)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(FileError::Missing(name))
+            }
+            Err(error) => Err(failed(&error)),
+        })
+        .await
+    }
+
+    fn locate(&self, name: &str) -> String {
+        self.root.join(name).display().to_string()
+    }
+}
+
+fn store(root: &Path, path: &Path, body: &[u8]) -> std::io::Result<()> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let folder = path.parent().unwrap_or(root);
+    private_folder(folder)?;
+    let temporary = folder.join(format!(
+        ".{}-{}.tmp",
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    ));
+    let stored = (|| {
+        let mut file = private_file(&temporary)?;
+        file.write_all(body)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    })();
+    if stored.is_err() {
+        // Best effort: the first error is the one that matters.
+        let _ = std::fs::remove_file(&temporary);
+        return stored;
+    }
+    // The name itself survives a power cut only once its folder is synchronised, up to the root that we may have made.
+    let mut made = Some(folder);
+    while let Some(folder) = made {
+        std::fs::File::open(folder)?.sync_all()?;
+        made = folder.parent().filter(|_| folder != root);
+    }
+    Ok(())
+}
+
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt as _;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
+}
+
+fn private_file(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_the_folder() {
+        for good in ["a", "signals/0f", "receipts/run-1.json", "a/b/c:d"] {
+            assert!(is_name(good), "{good}");
+        }
+        let long = "x".repeat(201);
+        for bad in [
+            "", "/a", "a/", "a//b", "..", "a/../b", ".hidden", "a\\b", "é", "a b", "a\0", &long,
+        ] {
+            assert!(!is_name(bad), "{bad}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn bodies_are_private_and_leave_nothing_else() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::new(place.path().join("files"));
+        folder.put("a/b", Bytes::from_static(b"1")).await.unwrap();
+        folder.put("a/b", Bytes::from_static(b"1")).await.unwrap();
+        let mode = |path: &str| {
+            let meta = std::fs::metadata(place.path().join(path)).unwrap();
+            meta.permissions().mode() & 0o777
+        };
+        assert_eq!((mode("files/a"), mode("files/a/b")), (0o700, 0o600));
+        let names: Vec<_> = std::fs::read_dir(place.path().join("files/a"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["b"], "no temporary file is left");
+        assert!(folder.get("../secret").await.is_err());
+    }
+}

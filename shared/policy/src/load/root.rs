@@ -1,0 +1,311 @@
+//! `rollcall.yaml`.
+
+use std::collections::BTreeMap;
+
+use rollcall_model::ids::ConnectionId;
+
+use crate::configuration::{Guard, Kind, MatchRow, Rate};
+use crate::files;
+use crate::reader::Reader;
+use crate::yaml::{At, Data, Node};
+
+/// Limits that apply when the configuration names none.
+const CUT: Rate = Rate { per_hour: 30 };
+const DISMANTLE: Rate = Rate { per_hour: 10 };
+
+/// `rollcall.yaml` as read.
+pub(super) struct Root {
+    pub connections: BTreeMap<ConnectionId, Kind>,
+    pub source: ConnectionId,
+    pub sets: BTreeMap<String, Vec<ConnectionId>>,
+    pub matching: Vec<MatchRow>,
+    pub lists: BTreeMap<String, RawList>,
+    /// Path by table name.
+    pub tables: BTreeMap<String, (String, At)>,
+    pub guard: Guard,
+}
+
+/// A list as written.
+pub(super) enum RawList {
+    Group(ConnectionId, String),
+    Csv(String, At),
+    People(Vec<String>),
+}
+
+pub(super) fn read(reader: &mut Reader, tree: &Node) -> Option<Root> {
+    let fields = reader.fields(tree, "rollcall.yaml", files::ROOT);
+    if let Some(version) = reader.required(&fields, "version", "rollcall.yaml", "1") {
+        let text = reader.text(version, "version")?;
+        if text != "1" {
+            reader.problem(
+                &version.at,
+                format!("version {text} of the format is unknown"),
+                "this version of Rollcall reads `version: 1`",
+            );
+        }
+    }
+    let connections = reader
+        .required(&fields, "connections", "rollcall.yaml", "{okta-main: okta}")
+        .map(|node| connections(reader, node))?;
+    let source = source(reader, fields.get("source"), &fields.node.at, &connections)?;
+    let sets = fields.get("sets").map(|node| sets(reader, node, &connections)).unwrap_or_default();
+    let matching = reader
+        .required(&fields, "match", "rollcall.yaml", "[{sure: true, okta: login, salesforce: FederationIdentifier}]")
+        .map(|node| matching(reader, node))
+        .unwrap_or_default();
+    let lists = fields
+        .get("lists")
+        .map(|node| lists(reader, node, &connections, &source))
+        .unwrap_or_default();
+    let tables = fields.get("tables").map(|node| tables(reader, node)).unwrap_or_default();
+    let guard = guard(reader, fields.get("guard"), &connections);
+    Some(Root { connections, source, sets, matching, lists, tables, guard })
+}
+
+fn connections(reader: &mut Reader, node: &Node) -> BTreeMap<ConnectionId, Kind> {
+    let mut connections = BTreeMap::new();
+    let words = Kind::ALL.map(Kind::as_str);
+    for (key, value) in reader.members(node, "connections") {
+        if reader.name(&key.name, &key.at, "connection")
+            && let Some(word) = reader.word(value, "connections", &words)
+            && let Some(kind) = Kind::parse(word)
+        {
+            connections.insert(ConnectionId::new(key.name.clone()), kind);
+        }
+    }
+    connections
+}
+
+fn source(
+    reader: &mut Reader,
+    node: Option<&Node>,
+    at: &At,
+    connections: &BTreeMap<ConnectionId, Kind>,
+) -> Option<ConnectionId> {
+    let directories: Vec<&str> = connections
+        .iter()
+        .filter(|(_, kind)| kind.is_directory())
+        .map(|(id, _)| id.as_str())
+        .collect();
+    let example = directories.first().copied().unwrap_or("okta-main");
+    let Some(node) = node else {
+        reader.problem(at, "`rollcall.yaml` lacks `source`", format!("add `source: {example}`"));
+        return None;
+    };
+    let id = ConnectionId::new(reader.text(node, "source")?);
+    match connections.get(&id) {
+        Some(kind) if kind.is_directory() => Some(id),
+        Some(kind) => {
+            reader.problem(
+                &node.at,
+                format!("`{id}` is {kind}, which is no directory"),
+                format!("the source is one of {}", directories.join(", ")),
+            );
+            None
+        }
+        None => {
+            let next = crate::suggest::nearest(id.as_str(), &directories).map_or_else(
+                || format!("declare it under `connections`, or name one of {}", directories.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            reader.problem(&node.at, format!("there is no connection `{id}`"), next);
+            None
+        }
+    }
+}
+
+fn known(reader: &mut Reader, node: &Node, what: &str, connections: &BTreeMap<ConnectionId, Kind>) -> Option<ConnectionId> {
+    let id = ConnectionId::new(reader.text(node, what)?);
+    if connections.contains_key(&id) {
+        return Some(id);
+    }
+    let names: Vec<&str> = connections.keys().map(ConnectionId::as_str).collect();
+    let next = crate::suggest::nearest(id.as_str(), &names).map_or_else(
+        || format!("connections are {}", names.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    reader.problem(&node.at, format!("there is no connection `{id}`"), next);
+    None
+}
+
+fn sets(
+    reader: &mut Reader,
+    node: &Node,
+    connections: &BTreeMap<ConnectionId, Kind>,
+) -> BTreeMap<String, Vec<ConnectionId>> {
+    let mut sets = BTreeMap::new();
+    for (key, value) in reader.members(node, "sets") {
+        if !reader.name(&key.name, &key.at, "set") {
+            continue;
+        }
+        if connections.contains_key(&ConnectionId::new(key.name.clone())) {
+            reader.problem(
+                &key.at,
+                format!("`{}` is also the name of a connection", key.name),
+                "give the set another name",
+            );
+        }
+        let mut members: Vec<ConnectionId> = reader
+            .several(value, &key.name)
+            .into_iter()
+            .filter_map(|item| known(reader, item, &key.name, connections))
+            .collect();
+        members.sort();
+        members.dedup();
+        sets.insert(key.name.clone(), members);
+    }
+    sets
+}
+
+fn matching(reader: &mut Reader, node: &Node) -> Vec<MatchRow> {
+    let mut rows = Vec::new();
+    for item in reader.list(node, "match") {
+        let fields = reader.fields(item, "match", files::MATCH);
+        let sure = reader
+            .required(&fields, "sure", "match", "true")
+            .and_then(|node| reader.flag(node, "sure"));
+        let row: BTreeMap<Kind, String> = Kind::ALL
+            .into_iter()
+            .filter_map(|kind| {
+                let node = fields.get(kind.as_str())?;
+                let field = reader.text(node, kind.as_str())?;
+                let fits = field.len() <= 80
+                    && field.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+                if !fits {
+                    reader.problem(
+                        &node.at,
+                        format!("`{field}` is not the name of a field"),
+                        "use the vendor's API name: letters, digits, `_`",
+                    );
+                    return None;
+                }
+                Some((kind, field))
+            })
+            .collect();
+        if row.len() < 2 {
+            reader.problem(
+                &item.at,
+                "a row of `match` that names fewer than two kinds matches nothing",
+                "name a field of the source and of a target, for example `okta: login, salesforce: FederationIdentifier`",
+            );
+        }
+        if let Some(sure) = sure {
+            rows.push(MatchRow { sure, fields: row });
+        }
+    }
+    rows
+}
+
+fn group(
+    reader: &mut Reader,
+    node: &Node,
+    what: &str,
+    connections: &BTreeMap<ConnectionId, Kind>,
+) -> Option<(ConnectionId, String)> {
+    let text = reader.text(node, what)?;
+    let Some((connection, name)) = text.split_once('/').filter(|(_, name)| !name.trim().is_empty())
+    else {
+        reader.problem(
+            &node.at,
+            format!("`{text}` does not name a group"),
+            "write connection/Group name, for example `okta-main/RC-Protected`",
+        );
+        return None;
+    };
+    let id = ConnectionId::new(connection);
+    if !connections.contains_key(&id) {
+        let names: Vec<&str> = connections.keys().map(ConnectionId::as_str).collect();
+        reader.problem(
+            &node.at,
+            format!("there is no connection `{connection}`"),
+            format!("connections are {}", names.join(", ")),
+        );
+        return None;
+    }
+    Some((id, name.to_owned()))
+}
+
+fn lists(
+    reader: &mut Reader,
+    node: &Node,
+    connections: &BTreeMap<ConnectionId, Kind>,
+    source: &ConnectionId,
+) -> BTreeMap<String, RawList> {
+    let mut lists = BTreeMap::new();
+    for (key, value) in reader.members(node, "lists") {
+        if !reader.name(&key.name, &key.at, "list") {
+            continue;
+        }
+        let fields = reader.fields(value, &key.name, files::LIST);
+        let list = match (fields.get("group"), fields.get("csv"), fields.get("people")) {
+            (Some(node), None, None) => {
+                let Some((connection, name)) = group(reader, node, "group", connections) else {
+                    continue;
+                };
+                if connection != *source {
+                    reader.problem(
+                        &node.at,
+                        format!("groups of `{connection}` are not yet supported as lists by this version"),
+                        format!("use a group of the source `{source}`, a table or `people`"),
+                    );
+                }
+                RawList::Group(connection, name)
+            }
+            (None, Some(node), None) => match reader.text(node, "csv") {
+                Some(path) => RawList::Csv(path, node.at.clone()),
+                None => continue,
+            },
+            (None, None, Some(node)) => {
+                let mut people = Vec::new();
+                if !matches!(&node.data, Data::List(items) if items.is_empty()) {
+                    people = reader.texts(node, "people").iter().map(|name| name.to_lowercase()).collect();
+                }
+                RawList::People(people)
+            }
+            _ => {
+                reader.problem(
+                    &value.at,
+                    format!("the list `{}` needs exactly one source", key.name),
+                    "write {group: okta-main/Name}, {csv: tables/name.csv} or {people: [login, …]}",
+                );
+                continue;
+            }
+        };
+        lists.insert(key.name.clone(), list);
+    }
+    lists
+}
+
+fn tables(reader: &mut Reader, node: &Node) -> BTreeMap<String, (String, At)> {
+    let mut tables = BTreeMap::new();
+    for (key, value) in reader.members(node, "tables") {
+        if reader.name(&key.name, &key.at, "table")
+            && let Some(path) = reader.text(value, &key.name)
+        {
+            tables.insert(key.name.clone(), (path, value.at.clone()));
+        }
+    }
+    tables
+}
+
+fn guard(
+    reader: &mut Reader,
+    node: Option<&Node>,
+    connections: &BTreeMap<ConnectionId, Kind>,
+) -> Guard {
+    let mut guard = Guard { cut: CUT, dismantle: DISMANTLE, approvers: None };
+    let Some(node) = node else {
+        return guard;
+    };
+    let fields = reader.fields(node, "guard", files::GUARD);
+    if let Some(rate) = fields.get("cut").and_then(|node| reader.rate(node, "cut")) {
+        guard.cut = rate;
+    }
+    if let Some(rate) = fields.get("dismantle").and_then(|node| reader.rate(node, "dismantle")) {
+        guard.dismantle = rate;
+    }
+    guard.approvers = fields
+        .get("approvers")
+        .and_then(|node| group(reader, node, "approvers", connections));
+    guard
+}

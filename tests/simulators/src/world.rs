@@ -1,0 +1,156 @@
+//! A small company across the simulated vendors: the demo's and the harness's starting point.
+//!
+//! Amara Okafor leaves. She has an Okta account, a Salesforce user with three sessions and two OAuth tokens, and a manager
+//! who stays. Beside her live a colleague with the same family name (whom nobody may touch), an administrator and Rollcall's
+//! own integration users. All names are invented and all addresses are on reserved domains.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::okta::{Hook, Okta, UserSeed};
+use crate::salesforce::{ConnectedApp, Org, SessionKind, UserSeed as SalesforceUser};
+use crate::slack::Slack;
+
+/// The credentials that Rollcall's configuration refers to.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Value of the Okta hook's header.
+    pub hook_secret: String,
+    /// Okta API token.
+    pub okta_token: String,
+    /// Salesforce consumer key.
+    pub consumer_key: String,
+    /// Salesforce consumer secret, for client credentials.
+    pub consumer_secret: String,
+    /// Slack bot token.
+    pub slack_token: String,
+}
+
+/// The vendors and who is in them.
+pub struct LeaverWorld {
+    /// The directory.
+    pub okta: Arc<Okta>,
+    /// The Salesforce org.
+    pub salesforce: Arc<Org>,
+    /// The Slack workspace.
+    pub slack: Arc<Slack>,
+    /// What the configuration needs to connect.
+    pub credentials: Credentials,
+    /// The leaver's Okta id.
+    pub leaver: String,
+    /// The leaver's Salesforce id.
+    pub leaver_user: String,
+    /// The colleague's Salesforce id.
+    pub colleague_user: String,
+    /// Okta id of the administrator who presses the button.
+    pub administrator: String,
+}
+
+/// Sign-in name of the leaver in every system.
+pub const LEAVER: &str = "amara.okafor@corp.example";
+/// Okta's id of the tenant.
+pub const OKTA_ORG: &str = "00oCorpExample000001";
+/// Salesforce's id of the org.
+pub const SALESFORCE_ORG: &str = "00D5f000001CORPEA4";
+/// Slack's id of the workspace.
+pub const SLACK_TEAM: &str = "T0CORPEXMPL";
+/// The main hook's id.
+pub const HOOK: &str = "who4rc7h00kA1b2C3d4e";
+/// A second hook's id, subscribed to the same events.
+pub const SECOND_HOOK: &str = "who5rc7h00kB2c3D4e5f";
+/// The channel that hears of leavers.
+pub const CHANNEL: &str = "C0SECURITY1";
+
+impl LeaverWorld {
+    /// The company as it is before anything happens. Fails only when a seed does not fit its simulator.
+    pub fn new(now: Timestamp) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let credentials = Credentials {
+            hook_secret: "demo-hook-secret-not-for-production".to_owned(),
+            okta_token: "00demoTokenOfTheServiceUser000000000000000".to_owned(),
+            consumer_key: "3MVG9.demo.consumer.key".to_owned(),
+            consumer_secret: "demo-consumer-secret".to_owned(),
+            slack_token: "xoxb-demo-bot-token".to_owned(),
+        };
+
+        let okta = Arc::new(Okta::new(OKTA_ORG, now));
+        let administrator = okta.add_user(UserSeed::active("priya.raman@corp.example", "Priya", "Raman"))?;
+        okta.add_role(&administrator, "SUPER_ADMIN")?;
+        let service = okta.add_user(UserSeed::active("rollcall@corp.example", "Rollcall", "Service"))?;
+        okta.add_role(&service, "SUPER_ADMIN")?;
+        okta.add_ssws_token(&credentials.okta_token, &service)?;
+        let manager = okta.add_user(UserSeed::active("sam.lindqvist@corp.example", "Sam", "Lindqvist").with("employeeNumber", "E0007"))?;
+        let leaver = okta.add_user(UserSeed {
+            manager: Some(manager.clone()),
+            ..UserSeed::active(LEAVER, "Amara", "Okafor")
+                .with("employeeNumber", "E1042")
+                .with("department", "Sales")
+                .with("title", "Account Executive")
+                .with("managerId", manager)
+        })?;
+        okta.add_user(UserSeed::active("chidi.okafor@corp.example", "Chidi", "Okafor").with("employeeNumber", "E1043"))?;
+        let sales = okta.add_group("Sales-AE", crate::okta::GroupKind::Okta);
+        okta.add_member(&sales, &leaver)?;
+        for id in [HOOK, SECOND_HOOK] {
+            okta.add_hook(Hook {
+                id: id.to_owned(),
+                url: "https://hooks.corp.example/hooks/okta-main".to_owned(),
+                header: "authorization".to_owned(),
+                secret: credentials.hook_secret.clone(),
+                events: ["user.lifecycle.deactivate", "user.lifecycle.reactivate", "user.lifecycle.activate", "user.lifecycle.suspend"]
+                    .map(str::to_owned)
+                    .to_vec(),
+            })?;
+        }
+        okta.set_hook_active(SECOND_HOOK, false);
+
+        let salesforce = Arc::new(Org::new(SALESFORCE_ORG, false, now));
+        let integration = "rollcall@corp.example.integration";
+        let own = salesforce.add_user(SalesforceUser::new(integration).integration());
+        salesforce.log_in(&own);
+        salesforce.add_user(SalesforceUser::new("priya.raman@corp.example").admin());
+        let leaver_user = salesforce.add_user(person(LEAVER, "Amara", "Okafor", "E1042"));
+        for kind in [SessionKind::Ui, SessionKind::Ui, SessionKind::Api] {
+            salesforce.add_session(&leaver_user, kind);
+        }
+        salesforce.add_token(&leaver_user, "Mobile");
+        salesforce.add_token(&leaver_user, "Data Loader");
+        let colleague_user = salesforce.add_user(person("chidi.okafor@corp.example", "Chidi", "Okafor", "E1043"));
+        salesforce.add_session(&colleague_user, SessionKind::Ui);
+        salesforce.add_token(&colleague_user, "Mobile");
+        salesforce.add_app(ConnectedApp {
+            consumer_key: credentials.consumer_key.clone(),
+            name: "Rollcall".to_owned(),
+            public_key: None,
+            client_secret: Some(credentials.consumer_secret.clone()),
+            run_as: Some(integration.to_owned()),
+            pre_authorised: Vec::new(),
+        });
+
+        let slack = Arc::new(Slack::new(SLACK_TEAM));
+        slack.add_token(
+            &credentials.slack_token,
+            &["chat:write", "users:read.email", "users:read", "im:write", "channels:history", "channels:read", "groups:history", "groups:read", "im:history"],
+        );
+        slack.add_channel(CHANNEL, "security", true);
+        slack.add_user("U0SAML00001", "sam.lindqvist@corp.example", "Sam Lindqvist");
+        slack.add_user("U0PRIYA0001", "priya.raman@corp.example", "Priya Raman");
+
+        Ok(Self { okta, salesforce, slack, credentials, leaver, leaver_user, colleague_user, administrator })
+    }
+
+    /// Deletes nothing, cuts nobody: an administrator deactivates the leaver in the directory's console.
+    pub fn deactivate(&self, now: Timestamp) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.okta.admin_deactivate(&self.leaver, &self.administrator, now).map_err(|refused| format!("{refused:?}").into())
+    }
+}
+
+fn person(username: &str, first: &str, last: &str, number: &str) -> SalesforceUser {
+    SalesforceUser {
+        first_name: Some(first.to_owned()),
+        last_name: last.to_owned(),
+        federation_identifier: Some(username.to_owned()),
+        employee_number: Some(number.to_owned()),
+        ..SalesforceUser::new(username)
+    }
+}
