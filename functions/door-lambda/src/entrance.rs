@@ -17,7 +17,7 @@ use tracing::{error, info};
 use crate::settings::Settings;
 
 /// The shortest time between two looks at the store of secrets, however many wrong requests come.
-pub const REFRESH_PAUSE: Duration = Duration::from_secs(60);
+pub const REFRESH_PAUSE: Duration = Duration::from_mins(1);
 
 /// Why the door cannot open.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +72,11 @@ impl Entrance {
     pub async fn open(settings: Settings, parts: Parts) -> Result<Self, EntranceError> {
         let door = Arc::new(door(&settings, &parts).await?);
         let fetched_at = parts.clock.now();
-        Ok(Self { settings, parts, state: Mutex::new(State { door, fetched_at }) })
+        Ok(Self {
+            settings,
+            parts,
+            state: Mutex::new(State { door, fetched_at }),
+        })
     }
 
     /// Answers one request.
@@ -105,7 +109,10 @@ impl Entrance {
 
     async fn refresh(&self) -> Option<Arc<Door>> {
         (self.parts.forget)(&self.settings.secret);
-        self.settings.previous.iter().for_each(|previous| (self.parts.forget)(previous));
+        self.settings
+            .previous
+            .iter()
+            .for_each(|previous| (self.parts.forget)(previous));
         match door(&self.settings, &self.parts).await {
             Ok(door) => {
                 info!("The hook's secrets were fetched again.");
@@ -135,7 +142,12 @@ async fn door(settings: &Settings, parts: &Parts) -> Result<Door, EntranceError>
         current,
         previous,
     };
-    Ok(Door::new(&door, parts.queue.clone(), parts.files.clone(), parts.clock.clone())?)
+    Ok(Door::new(
+        &door,
+        parts.queue.clone(),
+        parts.files.clone(),
+        parts.clock.clone(),
+    )?)
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ async fn open(settings: Settings) -> anyhow::Result<Entrance> {
     let config = aws::load().await;
     let queue = SqsQueue::new(aws::sqs(&config), settings.queues.clone());
     let files = S3Files::new(aws::s3(&config), settings.bucket.clone(), "");
-    let store = Arc::new(AwsSecrets::new(&config));
+    let store = Arc::new(AwsSecrets::new(&config, Arc::new(SystemClock)));
     let forgetful = store.clone();
     let parts = Parts {
         queue: Arc::new(queue.clone()),

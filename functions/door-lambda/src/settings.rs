@@ -69,7 +69,10 @@ impl Settings {
             if url.starts_with("https://") || url.starts_with("http://") {
                 Ok(LaneUrls { queue: url, dead: None })
             } else {
-                Err(SettingsError::Invalid { name, expected: "a queue's URL" })
+                Err(SettingsError::Invalid {
+                    name,
+                    expected: "a queue's URL",
+                })
             }
         };
         let default_path = match source {
@@ -115,7 +118,9 @@ mod tests {
     fn read(changes: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         Settings::read(Source::Onelogin, |name| {
             let all = changes.iter().chain(COMPLETE);
-            all.into_iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            all.into_iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
         })
     }
 
@@ -141,17 +146,28 @@ mod tests {
         for (name, _) in COMPLETE {
             for empty in ["", " "] {
                 let error = read(&[(name, empty)]).unwrap_err();
-                assert_eq!((error.to_string(), error.code().id), (format!("{name} is not set"), "RC0201"));
+                assert_eq!(
+                    (error.to_string(), error.code().id),
+                    (format!("{name} is not set"), "RC0201")
+                );
             }
         }
     }
 
     #[test]
     fn a_value_that_cannot_be_used_is_not_repeated() {
-        for name in ["ROLLCALL_HOOK_SECRET", "ROLLCALL_HOOK_SECRET_PREVIOUS", "ROLLCALL_QUEUE_WORK", "ROLLCALL_HOOK_HEADER"] {
+        for name in [
+            "ROLLCALL_HOOK_SECRET",
+            "ROLLCALL_HOOK_SECRET_PREVIOUS",
+            "ROLLCALL_QUEUE_WORK",
+            "ROLLCALL_HOOK_HEADER",
+        ] {
             let error = read(&[(name, "planted secret")]).unwrap_err();
             assert_eq!(error.code().id, "RC0202");
-            assert!(error.to_string().starts_with(name) && !error.to_string().contains("planted"), "{error}");
+            assert!(
+                error.to_string().starts_with(name) && !error.to_string().contains("planted"),
+                "{error}"
+            );
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use rollcall_model::Goal;
 use rollcall_runtime::telemetry::Output;
 
 /// Identity lifecycle automation: joiners provisioned, movers re-entitled, leavers cut off at once, everything proven.
@@ -72,6 +73,13 @@ pub(crate) enum Command {
     Resume(ResumeOptions),
 }
 
+fn goal(text: &str) -> Result<Goal, String> {
+    [Goal::Leave, Goal::Join, Goal::Move]
+        .into_iter()
+        .find(|goal| goal.as_str() == text)
+        .ok_or_else(|| "write leave, join or move".to_owned())
+}
+
 /// Where the state of this machine lives.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DataOptions {
@@ -118,8 +126,12 @@ pub(crate) struct ServeOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckOptions {
-    #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    /// The configuration folder.
+    #[arg(long, default_value = "config", env = "ROLLCALL_CONFIG")]
+    pub(crate) config: PathBuf,
+    /// Only this environment; by default every `env/*.yaml` of the folder.
+    #[arg(long, env = "ROLLCALL_ENV")]
+    pub(crate) env: Option<String>,
     /// Without any network. Checks with network come in a later version.
     #[arg(long, required = true)]
     pub(crate) offline: bool,
@@ -132,6 +144,9 @@ pub(crate) struct CheckOptions {
 pub(crate) struct PlanOptions {
     /// Sign-in name or id in the source, or `connection/id`.
     pub(crate) person: String,
+    /// What for: `leave`, `join` or `move`.
+    #[arg(long, default_value = "leave", value_parser = goal)]
+    pub(crate) goal: Goal,
     #[command(flatten)]
     pub(crate) config: ConfigOptions,
     #[command(flatten)]

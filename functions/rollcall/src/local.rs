@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_engine::{Engine, Parts, Settings};
 use rollcall_evidence::FileSigner;
+use rollcall_evidence::keys::public_path;
 use rollcall_ledger::{Folder, QueueSettings, Sqlite, SqliteQueue, SqliteTable, TableLedger};
 use rollcall_model::{ConnectionId, Connector, Files, Ledger, Queue};
 use rollcall_policy::Configuration;
@@ -67,6 +68,11 @@ pub(crate) fn key_of(folder: &Path) -> PathBuf {
     folder.join("keys").join("receipt.pem")
 }
 
+/// The file with the public half of the receipt key in a state folder.
+pub(crate) fn public_key_of(folder: &Path) -> PathBuf {
+    public_path(&key_of(folder))
+}
+
 fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join("keys"))?;
@@ -90,8 +96,14 @@ pub(crate) async fn connectors(
     Ok(all)
 }
 
-/// The engine over this machine's state.
-pub(crate) async fn engine(configuration: Configuration, store: &Store, lease: Duration) -> anyhow::Result<Arc<Engine>> {
+/// The engine over this machine's state, and the connectors that it uses.
+pub(crate) struct Machine {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) connectors: BTreeMap<ConnectionId, Arc<dyn Connector>>,
+}
+
+/// Puts the engine together.
+pub(crate) async fn machine(configuration: Configuration, store: &Store, lease: Duration) -> anyhow::Result<Machine> {
     let connectors = connectors(&configuration, store).await?;
     let signer = FileSigner::open_or_create(&store.key())?;
     let parts = Parts {
@@ -101,12 +113,13 @@ pub(crate) async fn engine(configuration: Configuration, store: &Store, lease: D
         signer: Arc::new(signer),
         clock: Arc::clone(&store.clock),
         ids: Arc::clone(&store.ids),
-        connectors,
+        connectors: connectors.clone(),
         actions: rollcall_connectors::catalogue(),
         configuration: Arc::new(configuration),
     };
-    let settings = Settings { lease, call: Settings::default().call.min(lease / 3), margin: Settings::default().margin.min(lease / 10), ..Settings::default() };
+    let usual = Settings::default();
+    let settings = Settings { lease, call: usual.call.min(lease / 3), margin: usual.margin.min(lease / 10), ..usual };
     let engine = Engine::new(parts, settings);
     engine.start().await?;
-    Ok(Arc::new(engine))
+    Ok(Machine { engine: Arc::new(engine), connectors })
 }

@@ -6,7 +6,9 @@ mod commands;
 mod demo;
 mod local;
 mod out;
+mod report;
 mod server;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -14,10 +16,11 @@ use clap::Parser;
 
 use cli::{Cli, Command, ReceiptCommand};
 use out::Out;
+use rollcall_runtime::telemetry;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    rollcall_runtime::telemetry::init(cli.telemetry());
+    log(&cli);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return out::fail(&anyhow::Error::new(error).context("the runtime did not start")),
@@ -28,6 +31,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// A server logs all that it does; a command that somebody waits for says only what goes wrong, unless asked for more.
+fn log(cli: &Cli) {
+    let asked = std::env::var_os(telemetry::LEVEL_VARIABLE).is_some();
+    if asked || matches!(cli.command, Command::Serve(_)) {
+        return telemetry::init(cli.telemetry());
+    }
+    let (filter, _) = telemetry::levels(Some("warn"));
+    // Only a second subscriber is refused, and there is none.
+    let _ = tracing::subscriber::set_global_default(telemetry::people(filter, std::io::stderr));
+}
+
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let out = Out::new(cli.json);
     match cli.command {
@@ -35,8 +49,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(&options, &out).await,
         Command::Serve(options) => server::serve(&options, &out).await,
         Command::Check(options) => commands::check::run(&options, &out),
-        Command::Plan(options) => commands::plan::plan(&options, &out).await,
-        Command::Apply(options) => commands::plan::apply(&options, &out).await,
+        Command::Plan(options) => commands::plan::run(&options, &out).await,
+        Command::Apply(options) => commands::apply::run(&options, &out).await,
         Command::Replay(options) => commands::replay::run(&options, &out).await,
         Command::Explain(options) => commands::explain::run(&options, &out).await,
         Command::Receipt(ReceiptCommand::Verify(options)) => commands::receipt::verify(&options, &out),

@@ -25,6 +25,33 @@ impl Out {
         }
     }
 
+    /// A line that stands out, where the terminal can show it.
+    pub(crate) fn title(&self, text: &str) {
+        if self.colour {
+            self.line(format!("\u{1b}[1m{text}\u{1b}[0m"));
+        } else {
+            self.line(text);
+        }
+    }
+
+    /// Rows as aligned columns under their names.
+    pub(crate) fn table(&self, head: &[&str], rows: &[Vec<String>]) {
+        let mut widths: Vec<usize> = head.iter().map(|name| name.chars().count()).collect();
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let shown = |cells: &mut dyn Iterator<Item = &str>| {
+            let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            padded.join("  ").trim_end().to_owned()
+        };
+        self.title(&shown(&mut head.iter().copied()));
+        for row in rows {
+            self.line(shown(&mut row.iter().map(String::as_str)));
+        }
+    }
+
     /// The document for programs; nothing when a person reads.
     pub(crate) fn document(&self, document: &impl Serialize) -> anyhow::Result<()> {
         if self.json {
@@ -33,6 +60,21 @@ impl Out {
         }
         Ok(())
     }
+}
+
+/// Texts come from vendors: a control character in one must not steer the terminal.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
+/// A moment as people read it.
+pub(crate) fn moment(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// The beginning of a digest, enough to recognise it.
+pub(crate) fn short(digest: &str) -> String {
+    digest.chars().take(12).collect()
 }
 
 /// Says why a command failed, with its causes.

@@ -107,8 +107,8 @@ pub(crate) async fn serve(options: &ServeOptions, out: &Out) -> anyhow::Result<E
     let configuration = local::configuration(&options.config)?;
     let lease = Duration::from_millis(options.lease.max(500));
     let store = Store::open(&options.data.data, lease)?;
-    let engine = local::engine(configuration, &store, lease).await?;
-    let running = start(engine, &store, &Secrets::local(), options.listen, pump_settings(lease)).await?;
+    let machine = local::machine(configuration, &store, lease).await?;
+    let running = start(machine.engine, &store, &Secrets::local(), options.listen, pump_settings(lease)).await?;
     out.line(format!("Rollcall serves on http://{} with its state in {}", running.address, store.folder.display()));
     for path in &running.paths {
         out.line(format!("  door  http://{}{path}", running.address));

@@ -39,7 +39,8 @@ pub enum WiringError {
 
 /// What every connector is made with.
 struct Maker<'a> {
-    secrets: &'a Secrets,
+    /// Absent for connectors that read signals only.
+    secrets: Option<&'a Secrets>,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
@@ -53,7 +54,7 @@ pub async fn connectors(
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
 ) -> Result<BTreeMap<ConnectionId, Arc<dyn Connector>>, WiringError> {
-    let maker = Maker { secrets, transport, clock, ids };
+    let maker = Maker { secrets: Some(secrets), transport, clock, ids };
     let mut all = BTreeMap::new();
     for connection in configuration.connections.values() {
         all.insert(connection.id.clone(), maker.make(connection).await?);
@@ -61,9 +62,20 @@ pub async fn connectors(
     Ok(all)
 }
 
+/// A connector that can read signals and nothing else: it is made without any secret.
+pub async fn reader(
+    connection: &Connection,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+) -> Result<Arc<dyn Connector>, WiringError> {
+    Maker { secrets: None, transport, clock, ids }.make(connection).await
+}
+
 impl Maker<'_> {
     async fn secret(&self, connection: &Connection, reference: &SecretRef) -> Result<Secret, WiringError> {
-        let fetched = self.secrets.fetch(reference).await;
+        let Some(secrets) = self.secrets else { return Ok(Secret::new("")) };
+        let fetched = secrets.fetch(reference).await;
         fetched.map_err(|source| WiringError::Secret { connection: connection.id.clone(), source })
     }
 
@@ -93,8 +105,13 @@ impl Maker<'_> {
                 Arc::new(Okta::new(settings, transport, clock, ids))
             }
             TenantSettings::Onelogin { client_id, own_ids, .. } => {
-                let own_ids = client_id.iter().chain(own_ids).cloned().collect();
-                Arc::new(OneLogin::new(OneLoginSettings { connection: connection.id.clone(), account_id: tenant.id.clone(), own_ids }))
+                let settings = OneLoginSettings {
+                    connection: connection.id.clone(),
+                    account_id: tenant.id.clone(),
+                    own_client_ids: client_id.iter().cloned().collect(),
+                    own_user_ids: own_ids.clone(),
+                };
+                Arc::new(OneLogin::new(settings, transport, clock, ids))
             }
             TenantSettings::Salesforce { flow, secret, api_version, sandbox, login_url, hosts, canary: _ } => {
                 let secret = self.secret(connection, secret).await?;
@@ -121,7 +138,7 @@ impl Maker<'_> {
             TenantSettings::Slack { secret } => {
                 let settings = SlackSettings {
                     connection: connection.id.clone(),
-                    base_url: tenant.url.clone(),
+                    base_url: format!("{}/api", tenant.url.trim_end_matches('/')),
                     team_id: tenant.id.clone(),
                     token: self.secret(connection, secret).await?,
                 };

@@ -25,7 +25,7 @@ pub async fn doors(
         let setting = |why: String| WiringError::Setting { connection: connection.id.clone(), why };
         let source = match connection.kind {
             Kind::Okta => Source::Okta,
-            Kind::Onelogin => Source::OneLogin,
+            Kind::Onelogin => Source::Onelogin,
             other => return Err(setting(format!("{other:?} sends no hooks that this version takes: remove `hook`"))),
         };
         let mut values = Vec::new();
@@ -40,7 +40,7 @@ pub async fn doors(
         let path = format!("/hooks/{}", connection.id);
         let settings =
             DoorSettings { source, connection: connection.id.clone(), path: path.clone(), header, current, previous: values.next() };
-        let door = Door::new(settings, Arc::clone(queue), Arc::clone(files), Arc::clone(clock)).map_err(|why| setting(why.to_string()))?;
+        let door = Door::new(&settings, Arc::clone(queue), Arc::clone(files), Arc::clone(clock)).map_err(|why| setting(why.to_string()))?;
         all.push((path, door));
     }
     Ok(all)

@@ -4,6 +4,6 @@ mod connect;
 mod doors;
 mod pump;
 
-pub use connect::{WiringError, connectors};
+pub use connect::{WiringError, connectors, reader};
 pub use doors::doors;
 pub use pump::{Pump, PumpSettings};

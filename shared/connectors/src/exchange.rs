@@ -27,17 +27,10 @@ impl Exchange {
     }
 
     /// Sends one request. `what` names the call in reasons and logs. A call whose deadline is past is not sent.
-    pub(crate) async fn send(
-        &self,
-        call: &Call,
-        what: &str,
-        request: HttpRequest,
-    ) -> Result<HttpResponse, Failure> {
+    pub(crate) async fn send(&self, call: &Call, what: &str, request: HttpRequest) -> Result<HttpResponse, Failure> {
         let left = between(self.clock.now(), call.deadline).saturating_sub(MARGIN);
         if left.is_zero() {
-            return Err(Failure::retry(format!(
-                "{what}: not sent, its deadline is past"
-            )));
+            return Err(Failure::retry(format!("{what}: not sent, its deadline is past")));
         }
         let reads = request.method() == Method::GET;
         let answer = self.transport.send(request, left.min(LONGEST)).await;
@@ -86,7 +79,9 @@ pub(crate) fn request(
 /// A header value that logs never show.
 pub(crate) fn secret_header(text: &str) -> Result<HeaderValue, Failure> {
     let mut value = HeaderValue::from_str(text).map_err(|_| {
-        Failure::credential("the connection's secret holds a character that no header may hold: set it again without line breaks")
+        Failure::credential(
+            "the connection's secret holds a character that no header may hold: set it again without line breaks",
+        )
     })?;
     value.set_sensitive(true);
     Ok(value)

@@ -45,11 +45,7 @@ impl ReqwestTransport {
     }
 
     fn client(&self, loopback: bool) -> Result<&reqwest::Client, TransportError> {
-        let slot = if loopback {
-            &self.loopback
-        } else {
-            &self.outside
-        };
+        let slot = if loopback { &self.loopback } else { &self.outside };
         slot.get_or_init(|| {
             let builder = reqwest::Client::builder()
                 .user_agent(concat!("rollcall/", env!("CARGO_PKG_VERSION")))
@@ -57,29 +53,19 @@ impl ReqwestTransport {
                 .retry(reqwest::retry::never())
                 .connect_timeout(CONNECT)
                 .pool_idle_timeout(IDLE);
-            let builder = if loopback {
-                builder.no_proxy()
-            } else {
-                builder
-            };
+            let builder = if loopback { builder.no_proxy() } else { builder };
             builder.build().map_err(|error| chain(&error))
         })
         .as_ref()
         .map_err(|why| TransportError::Connect(why.clone()))
     }
 
-    async fn exchange(
-        &self,
-        request: HttpRequest,
-        timeout: Duration,
-    ) -> Result<HttpResponse, TransportError> {
+    async fn exchange(&self, request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError> {
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string())
             .map_err(|error| TransportError::Connect(format!("not an address: {error}")))?;
         let loopback = is_loopback(&url);
-        if url.scheme() != "https"
-            && !(url.scheme() == "http" && (loopback || self.settings.plain_http))
-        {
+        if url.scheme() != "https" && !(url.scheme() == "http" && (loopback || self.settings.plain_http)) {
             return Err(TransportError::Connect(
                 "the address is not https: a credential is never sent in the clear".to_owned(),
             ));
@@ -102,11 +88,7 @@ impl ReqwestTransport {
         *answer.status_mut() = response.status();
         *answer.headers_mut() = std::mem::take(response.headers_mut());
         let mut whole = BytesMut::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| unanswered(&error, timeout))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(|error| unanswered(&error, timeout))? {
             if whole.len() + chunk.len() > largest {
                 return Err(TransportError::TooLarge(largest));
             }
@@ -119,11 +101,7 @@ impl ReqwestTransport {
 
 #[async_trait]
 impl Transport for ReqwestTransport {
-    async fn send(
-        &self,
-        request: HttpRequest,
-        timeout: Duration,
-    ) -> Result<HttpResponse, TransportError> {
+    async fn send(&self, request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError> {
         Box::pin(self.exchange(request, timeout)).await
     }
 }

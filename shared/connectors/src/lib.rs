@@ -52,17 +52,10 @@ mod tests {
         for action in all.iter() {
             assert!(!action.scopes().is_empty(), "{}", action.name());
             assert!(action.summary().ends_with('.'), "{}", action.name());
-            assert_eq!(
-                action.on_account(),
-                action.name().starts_with("salesforce/")
-            );
+            assert_eq!(action.on_account(), action.name().starts_with("salesforce/"));
             if action.on_account() {
                 assert_eq!(action.effect(), EffectClass::Set);
-                assert!(
-                    action.reversible(),
-                    "{} stands in a cut, so it must be",
-                    action.name()
-                );
+                assert!(action.reversible(), "{} stands in a cut, so it must be", action.name());
             }
         }
     }

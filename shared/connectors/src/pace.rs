@@ -37,8 +37,7 @@ impl Pace {
         match windows.get(quota) {
             Some(window)
                 if now < window.until
-                    && window.remaining.saturating_mul(100)
-                        < window.limit.saturating_mul(RESERVE_PERCENT) =>
+                    && window.remaining.saturating_mul(100) < window.limit.saturating_mul(RESERVE_PERCENT) =>
             {
                 let mut failure = Failure::retry(format!(
                     "{} of {} calls of {quota} are left: kept for urgent work until the quota is renewed",
@@ -58,9 +57,7 @@ impl Pace {
     pub fn learn(&self, quota: &str, limit: u64, remaining: u64, until: Timestamp) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let lowest = match windows.get(quota) {
-            Some(known) if known.until == until && known.limit == limit => {
-                known.remaining.min(remaining)
-            }
+            Some(known) if known.until == until && known.limit == limit => known.remaining.min(remaining),
             _ => remaining,
         };
         windows.insert(

@@ -159,7 +159,7 @@ pub(crate) fn start() -> Timestamp {
 /// An urgent call with a minute to go.
 pub(crate) fn urgent() -> Call {
     Call {
-        deadline: rollcall_runtime::clock::plus(start(), Duration::from_secs(60)),
+        deadline: rollcall_runtime::clock::plus(start(), Duration::from_mins(1)),
         lane: Lane::Urgent,
     }
 }
@@ -189,4 +189,24 @@ pub(crate) fn token_parts(token: &str) -> (Value, Value) {
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
     });
     (parts.next().flatten().unwrap(), parts.next().flatten().unwrap())
+}
+
+/// A new RSA key in PEM, the same one for the whole test process: making one is slow.
+pub(crate) fn rsa_pem() -> rollcall_runtime::Secret {
+    static PEM: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    let pem = PEM.get_or_init(|| {
+        use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+        use base64::Engine as _;
+        let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+        let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        let text = base64::engine::general_purpose::STANDARD.encode(der.as_ref());
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+    });
+    rollcall_runtime::Secret::new(pem.clone())
+}
+
+/// A payload of the fixtures.
+pub(crate) fn fixture(path: &str) -> String {
+    let whole = format!("{}/../../tests/fixtures/payloads/{path}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&whole).unwrap_or_else(|error| panic!("{path}: {error}"))
 }

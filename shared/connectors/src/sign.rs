@@ -15,18 +15,12 @@ pub(crate) fn private_key(pem: &Secret) -> Result<(EncodingKey, Algorithm), Fail
     EncodingKey::from_ec_pem(text)
         .map(|key| (key, Algorithm::ES256))
         .map_err(|_| {
-            Failure::credential(
-                "the connection's private key is not a PEM text of an RSA or P-256 key: set it again",
-            )
+            Failure::credential("the connection's private key is not a PEM text of an RSA or P-256 key: set it again")
         })
 }
 
 /// Signs claims.
-pub(crate) fn signed<T: Serialize>(
-    header: &Header,
-    claims: &T,
-    key: &EncodingKey,
-) -> Result<String, Failure> {
+pub(crate) fn signed<T: Serialize>(header: &Header, claims: &T, key: &EncodingKey) -> Result<String, Failure> {
     jsonwebtoken::encode(header, claims, key).map_err(|_| {
         Failure::credential(
             "the connection's private key cannot sign: set an RSA key of 2048 bits or more, or a P-256 key",

@@ -67,7 +67,7 @@ impl Engine {
             .ok_or_else(|| EngineError::Refused(format!("there is no playbook {}", found.playbook)))?;
         let run = self.asked_run(run_plan, person, "proposal")?;
         let holder = self.holder();
-        let claim = rollcall_model::ledger::RunClaim { run, version: 0, holder, heads: std::collections::BTreeMap::default() };
+        let claim = rollcall_model::ledger::RunClaim { run, version: 0, holder, heads: std::collections::BTreeMap::default(), joined: 0 };
         let inputs = self.find(configuration, &claim).await?;
         let known = Known::of(configuration, &claim.run);
         let stage = self.plan(configuration, &known, &claim, inputs).await?;

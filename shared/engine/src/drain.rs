@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_model::run::Cause;
 use rollcall_model::ledger::{Holder, Inbox, InboxRow, Lock, LockKey, RunClaim, documents};
-use rollcall_model::{AccountRef, Answer, Digest, Event, Message, Person, PersonKey, Run, RunId, RunState, SourceState, SubjectRead, digest};
+use rollcall_model::{AccountRef, Answer, Digest, Event, Message, Person, PersonKey, Run, RunId, SourceState, SubjectRead, digest};
 use rollcall_policy::decide::{self, PlaybookMatch};
 use rollcall_runtime::clock::plus;
 use serde_json::json;

@@ -30,11 +30,13 @@ impl Engine {
                 return Ok(());
             }
             self.renew(claim, subject, locks).await?;
-            if let Some(ending) = claim.run.ending.clone() {
-                return self.end(claim, subject, locks, ending).await;
-            }
-            if claim.run.stage >= claim.run.plan.stages.len() {
-                return self.end(claim, subject, locks, RunState::Done).await;
+            let through = claim.run.stage >= claim.run.plan.stages.len();
+            if let Some(ending) = claim.run.ending.clone().or_else(|| through.then_some(RunState::Done)) {
+                if self.end(claim, subject, locks, ending).await? {
+                    return Ok(());
+                }
+                fresh = false;
+                continue;
             }
             let due = claim.run.stage_due_at;
             if due > self.now() {
@@ -46,12 +48,14 @@ impl Engine {
                     Some((ReviewState::Approved { by, .. }, _)) => claim.run.note(self.now(), format!("approved by {by}")),
                     Some((ReviewState::Refused { by, .. }, _)) => {
                         let why = format!("the review was refused by {by}");
-                        return self.end(claim, subject, locks, RunState::Refused { why }).await;
+                        self.decide_ending(claim, RunState::Refused { why }).await?;
+                        continue;
                     }
                     Some((ReviewState::Open, expires_at)) if expires_at > self.now() => return self.hold(claim, expires_at).await,
                     Some((ReviewState::Open, _)) | None => {
                         let why = "nobody decided the review in time".to_owned();
-                        return self.end(claim, subject, locks, RunState::Refused { why }).await;
+                        self.decide_ending(claim, RunState::Refused { why }).await?;
+                        continue;
                     }
                 }
             }
@@ -63,7 +67,7 @@ impl Engine {
                     }
                 }
                 StageEnd::Held(until) => return self.hold(claim, until).await,
-                StageEnd::Ended(state) => return self.end(claim, subject, locks, state).await,
+                StageEnd::Ended(state) => self.decide_ending(claim, state).await?,
             }
             fresh = false;
         }
@@ -147,27 +151,42 @@ impl Engine {
         Call { deadline: own.min(lease), lane }
     }
 
-    /// Tells, seals and lets go. Each part can be repeated: how the run ends is decided first and written down.
-    async fn end(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>, ending: RunState) -> Result<(), EngineError> {
+    /// Writes down how the run ends, and what is to be told about it: what follows can be repeated.
+    async fn decide_ending(&self, claim: &mut RunClaim, ending: RunState) -> Result<(), EngineError> {
+        let moment = match &ending {
+            RunState::Done => Some(TellMoment::Done),
+            RunState::Incomplete { .. } | RunState::Refused { .. } => Some(TellMoment::Failed),
+            _ => None,
+        };
+        claim.run.ending = Some(ending);
+        claim.run.ended_at = Some(self.now());
+        claim.run.state = RunState::Open;
+        if let Some(moment) = moment {
+            self.plan_tell(claim, moment, "end").await?;
+        }
+        self.settle(claim, Settle::Keep).await
+    }
+
+    /// Tells, seals and lets go. False when an event joined meanwhile and the run must look again.
+    async fn end(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>, ending: RunState) -> Result<bool, EngineError> {
         if claim.run.ending.is_none() {
-            let now = self.now();
-            claim.run.ending = Some(ending.clone());
-            claim.run.ended_at = Some(now);
-            claim.run.state = RunState::Open;
-            let moment = match &ending {
-                RunState::Done => Some(TellMoment::Done),
-                RunState::Incomplete { .. } | RunState::Refused { .. } => Some(TellMoment::Failed),
-                _ => None,
-            };
-            if let Some(moment) = moment {
-                self.plan_tell(claim, moment, "end").await?;
-            }
-            self.settle(claim, Settle::Keep).await?;
+            self.decide_ending(claim, ending.clone()).await?;
         }
         if let Some(after) = self.tell(claim, subject, locks).await? {
             let until = plus(self.now(), after);
-            return self.park(claim, until, "telling").await;
+            self.park(claim, until, "telling").await?;
+            return Ok(true);
         }
-        self.seal(claim, ending).await
+        let superseded = matches!(ending, RunState::Superseded { .. });
+        if self.seal(claim, ending).await? {
+            return Ok(true);
+        }
+        if superseded {
+            // The event may say that the person has left after all: the source decides.
+            claim.run.ending = None;
+            claim.run.ended_at = None;
+            claim.run.attempts = 0;
+        }
+        Ok(false)
     }
 }

@@ -20,14 +20,11 @@ mod stage;
 mod sweep;
 mod tell;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rollcall_model::{ActionCatalogue, ConnectionId, Connector, Digest, Files, Ledger, Queue, Signer};
-use rollcall_policy::Configuration;
+use rollcall_policy::{Bundle, Configuration};
 use rollcall_runtime::{Clock, Ids};
 
 pub use ask::{Asked, Proposal};
@@ -76,7 +73,8 @@ impl Engine {
     /// Stores the configuration under its digest, so that runs opened now can be finished by a later version.
     pub async fn start(&self) -> Result<(), EngineError> {
         let name = configuration_name(&self.parts.configuration.digest);
-        self.parts.files.put(&name, self.parts.configuration.to_bundle().into()).await?;
+        let bundle = serde_json::to_vec(&self.parts.configuration.to_bundle()).map_err(|why| EngineError::Configuration(why.to_string()))?;
+        self.parts.files.put(&name, bundle.into()).await?;
         Ok(())
     }
 
@@ -95,7 +93,8 @@ impl Engine {
         if let Some(found) = self.pinned.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return Ok(Arc::clone(found));
         }
-        let bundle = self.parts.files.get(&configuration_name(digest)).await?;
+        let stored = self.parts.files.get(&configuration_name(digest)).await?;
+        let bundle: Bundle = serde_json::from_slice(&stored).map_err(|why| EngineError::Configuration(why.to_string()))?;
         let loaded = Configuration::from_bundle(&bundle, &self.parts.actions).map_err(|why| EngineError::Configuration(why.to_string()))?;
         let loaded = Arc::new(loaded);
         self.pinned.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), Arc::clone(&loaded));

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rollcall_evidence::{Receipt, seal};
-use rollcall_model::RunState;
+use rollcall_model::{Answer, RunState};
 use rollcall_model::ledger::{RunClaim, Settle};
 use serde_json::json;
 
@@ -11,7 +11,10 @@ use crate::{Engine, EngineError};
 impl Engine {
     /// Seals and finishes. A try that died half-way is simply repeated: the ending is written down already, the last journal
     /// entry is recognised by its nonce, and the receipt is stored under the run's name.
-    pub(crate) async fn seal(&self, claim: &mut RunClaim, ending: RunState) -> Result<(), EngineError> {
+    ///
+    /// False when an event joined the run in the meantime: the claim is renewed and names it, and the caller looks again.
+    pub(crate) async fn seal(&self, claim: &mut RunClaim, ending: RunState) -> Result<bool, EngineError> {
+        self.name_triggers(claim).await?;
         let nonce = format!("{}-ended", claim.run.id);
         self.decided_as(claim, &format!("ended {}", ending.name()), json!({"why": ending.why()}), &nonce).await?;
         let journal = self.parts.ledger.journal(&claim.run.id).await?;
@@ -27,8 +30,31 @@ impl Engine {
         claim.run.state = ending;
         claim.run.ending = None;
         claim.run.receipt = Some(name);
-        self.settle(claim, Settle::Finish).await?;
-        tracing::info!(run = %claim.run.id, state = claim.run.state.name(), "Run ended.");
+        let nonce = self.parts.ids.unique();
+        match self.parts.ledger.settle(claim, Settle::Finish, &nonce).await? {
+            Answer::Won(()) | Answer::AlreadyMine(()) => {
+                tracing::info!(run = %claim.run.id, state = claim.run.state.name(), "Run ended.");
+                Ok(true)
+            }
+            Answer::Lost(_) => Err(EngineError::Fenced(claim.run.id.to_string())),
+            Answer::Stale => {
+                let holder = claim.holder.clone();
+                match self.parts.ledger.claim_run(&claim.run.id, &holder, self.now()).await?.mine() {
+                    Some(renewed) => *claim = renewed,
+                    None => return Err(EngineError::Fenced(claim.run.id.to_string())),
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    /// Names the events that joined since the run was opened.
+    async fn name_triggers(&self, claim: &mut RunClaim) -> Result<(), EngineError> {
+        for key in self.parts.ledger.triggers(&claim.run.id).await? {
+            if !claim.run.triggers.contains(&key) {
+                claim.run.triggers.push(key);
+            }
+        }
         Ok(())
     }
 }

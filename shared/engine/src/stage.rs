@@ -12,7 +12,6 @@ use rollcall_policy::{Configuration, decide};
 use rollcall_runtime::clock::{between, plus};
 use serde_json::json;
 
-use crate::drain::Subject;
 use crate::guard::Verdict as Guarded;
 use crate::journal::open_intents;
 use crate::{Engine, EngineError};

@@ -22,15 +22,7 @@ const OUTCOMES: [&str; 9] = [
 ];
 const KINDS: [&str; 3] = ["intent", "observed", "decision"];
 const GOALS: [&str; 3] = ["join", "move", "leave"];
-const STATES: [&str; 7] = [
-    "Open",
-    "Waiting",
-    "Held",
-    "Done",
-    "Incomplete",
-    "Superseded",
-    "Refused",
-];
+const STATES: [&str; 7] = ["Open", "Waiting", "Held", "Done", "Incomplete", "Superseded", "Refused"];
 const TIMES: [&str; 4] = ["event_at", "received_at", "opened_at", "ended_at"];
 
 /// Compares every sequence with what was signed, in the order of signing.
@@ -47,10 +39,7 @@ pub(crate) fn journals(found: &[Found<'_>], signed: &[Sealed]) -> Result<(), Fau
             });
         }
     }
-    let known: BTreeSet<&str> = signed
-        .iter()
-        .map(|sealed| sealed.sequence.as_str())
-        .collect();
+    let known: BTreeSet<&str> = signed.iter().map(|sealed| sealed.sequence.as_str()).collect();
     if known.len() != signed.len() {
         return Err(Fault::ManifestInconsistent {
             what: "it lists a sequence twice".to_owned(),
@@ -64,10 +53,7 @@ pub(crate) fn journals(found: &[Found<'_>], signed: &[Sealed]) -> Result<(), Fau
             });
         }
     }
-    if let Some(missing) = signed
-        .iter()
-        .find(|sealed| !seen.contains(sealed.sequence.as_str()))
-    {
+    if let Some(missing) = signed.iter().find(|sealed| !seen.contains(sealed.sequence.as_str())) {
         return Err(Fault::SequenceMissing {
             sequence: missing.sequence.clone(),
             of: missing.count,
@@ -125,8 +111,7 @@ impl Walk<'_> {
     /// Checks one place, all before it being good; `prev` is the signed digest before it.
     fn place(&self, place: usize, prev: &Digest) -> Result<(), Fault> {
         let at = place as u64 + 1;
-        let (Some(entry), Some(computed)) = (self.entries.get(place), self.computed.get(place))
-        else {
+        let (Some(entry), Some(computed)) = (self.entries.get(place), self.computed.get(place)) else {
             return Err(self.removed(at, self.of - place as u64));
         };
         let Some(signed) = self.signed.get(place) else {
@@ -135,11 +120,7 @@ impl Walk<'_> {
         if computed == signed {
             return self.as_signed(entry, signed, prev, at);
         }
-        let later = self
-            .computed
-            .iter()
-            .skip(place + 1)
-            .any(|other| other == signed);
+        let later = self.computed.iter().skip(place + 1).any(|other| other == signed);
         let stands_for = self.signed.iter().position(|other| other == computed);
         Err(match (stands_for, later) {
             // A later entry stands here; the one that belongs here comes after it, or not at all.
@@ -171,15 +152,8 @@ impl Walk<'_> {
     }
 
     /// The content is the signed one: its own digest, its number and its link must be so too.
-    fn as_signed(
-        &self,
-        entry: &Map<String, Value>,
-        signed: &Digest,
-        prev: &Digest,
-        at: u64,
-    ) -> Result<(), Fault> {
-        let says =
-            |name: &str, expected: &str| entry.get(name).and_then(Value::as_str) == Some(expected);
+    fn as_signed(&self, entry: &Map<String, Value>, signed: &Digest, prev: &Digest, at: u64) -> Result<(), Fault> {
+        let says = |name: &str, expected: &str| entry.get(name).and_then(Value::as_str) == Some(expected);
         if !says("digest", signed.as_str()) {
             return Err(Fault::Altered {
                 sequence: self.sequence.clone(),
@@ -235,13 +209,7 @@ impl Walk<'_> {
 
     /// Looks for the one member whose signed value is known or can be guessed from the rest of the sequence. The digest
     /// proves a guess right, so this never names a member falsely; altered free values cannot be told.
-    fn repair(
-        &self,
-        entry: &Map<String, Value>,
-        signed: &Digest,
-        prev: &Digest,
-        at: u64,
-    ) -> Option<Alteration> {
+    fn repair(&self, entry: &Map<String, Value>, signed: &Digest, prev: &Digest, at: u64) -> Option<Alteration> {
         let mut guesses: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
         for name in ["at", "what", "request_id", "outcome"] {
             let mut values: Vec<Value> = self
@@ -255,20 +223,14 @@ impl Walk<'_> {
         guesses.insert("seq", vec![Value::from(at)]);
         guesses.insert("prev", vec![Value::from(prev.as_str())]);
         guesses.insert("kind", KINDS.map(Value::from).to_vec());
-        guesses
-            .entry("outcome")
-            .or_default()
-            .extend(OUTCOMES.map(Value::from));
+        guesses.entry("outcome").or_default().extend(OUTCOMES.map(Value::from));
         repair(&public(entry), signed, &guesses)
     }
 }
 
 /// The header's altered member, when it is one whose values are few or stand elsewhere in it.
 pub(crate) fn header(header: &Map<String, Value>, signed: &Digest) -> Option<Alteration> {
-    let mut times: Vec<Value> = TIMES
-        .iter()
-        .filter_map(|name| header.get(*name).cloned())
-        .collect();
+    let mut times: Vec<Value> = TIMES.iter().filter_map(|name| header.get(*name).cloned()).collect();
     times.push(Value::Null);
     let mut guesses: BTreeMap<&'static str, Vec<Value>> = BTreeMap::new();
     guesses.insert("goal", GOALS.map(Value::from).to_vec());

@@ -62,11 +62,7 @@ impl fmt::Display for Place {
                 }
                 Step::Item { index, label } => {
                     let what = singular.take().unwrap_or("item");
-                    parts.push(
-                        label
-                            .as_deref()
-                            .map_or_else(|| format!("{what} {}", index + 1), shown),
-                    );
+                    parts.push(label.as_deref().map_or_else(|| format!("{what} {}", index + 1), shown));
                 }
             }
         }
@@ -84,13 +80,7 @@ pub(crate) fn shown(text: &str) -> String {
     let mut safe: String = text
         .chars()
         .take(LONGEST)
-        .map(|letter| {
-            if letter.is_control() {
-                '\u{fffd}'
-            } else {
-                letter
-            }
-        })
+        .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
         .collect();
     if text.chars().nth(LONGEST).is_some() {
         safe.push('…');

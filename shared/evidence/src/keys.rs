@@ -75,15 +75,11 @@ impl FileSigner {
         match file.take(LARGEST).read_to_string(&mut text) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                return Err(KeyError::Content {
-                    path: path.to_owned(),
-                });
+                return Err(KeyError::Content { path: path.to_owned() });
             }
             Err(error) => return Err(file_error(path, "cannot be read", error)),
         }
-        let pair = parse(&text).ok_or_else(|| KeyError::Content {
-            path: path.to_owned(),
-        })?;
+        let pair = parse(&text).ok_or_else(|| KeyError::Content { path: path.to_owned() })?;
         Self::of(path, pair)
     }
 
@@ -99,8 +95,7 @@ impl FileSigner {
         // Written whole under another name and then linked: nobody ever reads half a key, and of two that create it at the
         // same time one wins and the other fails.
         let draft = draft(path);
-        let linked = write_new(&draft, &to_pem(LABEL, der.as_ref()), 0o600)
-            .and_then(|()| fs::hard_link(&draft, path));
+        let linked = write_new(&draft, &to_pem(LABEL, der.as_ref()), 0o600).and_then(|()| fs::hard_link(&draft, path));
         let _ = fs::remove_file(&draft);
         linked.map_err(|source| file_error(path, "cannot be created", source))?;
         signer.write_public(path)?;
@@ -127,10 +122,8 @@ impl FileSigner {
     }
 
     fn of(path: &Path, pair: Ed25519KeyPair) -> Result<Self, KeyError> {
-        let raw =
-            <[u8; 32]>::try_from(pair.public_key().as_ref()).map_err(|_| KeyError::Content {
-                path: path.to_owned(),
-            })?;
+        let raw = <[u8; 32]>::try_from(pair.public_key().as_ref())
+            .map_err(|_| KeyError::Content { path: path.to_owned() })?;
         let public = PublicKey::from_raw(raw);
         Ok(Self {
             pair,

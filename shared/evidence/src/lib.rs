@@ -18,8 +18,6 @@ mod samples;
 pub use fault::{Fault, Place};
 pub use keys::{FileSigner, KeyError};
 pub use public_key::{PublicKey, PublicKeyError};
-pub use receipt::{
-    FORMAT, Header, Journal, Manifest, Receipt, SealError, Sealed, Unsealable, Unsigned, seal,
-};
+pub use receipt::{FORMAT, Header, Journal, Manifest, Receipt, SealError, Sealed, Unsealable, Unsigned, seal};
 pub use timeline::Timeline;
 pub use verify::{Verified, verify};

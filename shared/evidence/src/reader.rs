@@ -107,8 +107,7 @@ impl<'a> Reader<'a> {
             let value = self.value(depth + 1)?;
             self.place.0.pop();
             if name == LABEL
-                && let (Some(Step::Item { label, .. }), Value::String(text)) =
-                    (self.place.0.last_mut(), &value)
+                && let (Some(Step::Item { label, .. }), Value::String(text)) = (self.place.0.last_mut(), &value)
             {
                 *label = Some(text.clone());
             }
@@ -180,8 +179,7 @@ impl<'a> Reader<'a> {
                 place: self.place.clone(),
             })?;
         let digits = rest.get(..end).unwrap_or_default();
-        let number: Value =
-            serde_json::from_str(digits).map_err(|_| self.malformed("no number"))?;
+        let number: Value = serde_json::from_str(digits).map_err(|_| self.malformed("no number"))?;
         // `1.0`, `1e0` and `-0` are other spellings of whole numbers, which the canonical form does not have.
         let plain = number.to_string();
         if !(number.is_i64() || number.is_u64()) || plain != digits {
@@ -272,10 +270,7 @@ mod tests {
             "{\"a\":nulL}",
             "\u{feff}{}",
         ] {
-            assert!(
-                matches!(read(text.as_bytes()), Err(Fault::Malformed { .. })),
-                "{text}"
-            );
+            assert!(matches!(read(text.as_bytes()), Err(Fault::Malformed { .. })), "{text}");
         }
         assert!(matches!(
             read("[".repeat(40).as_bytes()),
@@ -285,10 +280,7 @@ mod tests {
             })
         ));
         let twice = read(br#"{"x":[{"sequence":"sf-us","a":1,"\u0061":2}]}"#).unwrap_err();
-        assert_eq!(
-            twice.to_string(),
-            "x: sf-us: the member \"a\" stands there twice"
-        );
+        assert_eq!(twice.to_string(), "x: sf-us: the member \"a\" stands there twice");
     }
 
     #[test]
@@ -301,10 +293,7 @@ mod tests {
             }
         }
         let torn = "{\"a\":\"é".as_bytes();
-        assert!(matches!(
-            read(&torn[..torn.len() - 1]),
-            Err(Fault::CutOff { .. })
-        ));
+        assert!(matches!(read(&torn[..torn.len() - 1]), Err(Fault::CutOff { .. })));
         assert!(matches!(
             read(b"{\"a\":\"\xff\"}"),
             Err(Fault::Malformed {

@@ -16,9 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rollcall_model::digest::{self, CanonicalError};
 use rollcall_model::journal::PublicEntry;
-use rollcall_model::{
-    Chain, ConnectionId, Digest, Entry, Goal, Run, RunId, Signature, Signer, SignerError,
-};
+use rollcall_model::{Chain, ConnectionId, Digest, Entry, Goal, Run, RunId, Signature, Signer, SignerError};
 use serde::{Deserialize, Serialize};
 
 /// Name and version of the format.
@@ -184,16 +182,9 @@ pub enum Unsealable {
 impl Receipt {
     /// The unsigned receipt of a run: pure. `heads` are the ends of all its sequences, empty ones included; the journal must
     /// reach exactly to them, so that a short read can never be signed as the whole.
-    pub fn of(
-        run: &Run,
-        journal: &[Entry],
-        heads: &[Chain],
-        binary_version: &str,
-    ) -> Result<Unsigned, Unsealable> {
-        let mut sequences: BTreeMap<&ConnectionId, Vec<&Entry>> = heads
-            .iter()
-            .map(|head| (&head.connection, Vec::new()))
-            .collect();
+    pub fn of(run: &Run, journal: &[Entry], heads: &[Chain], binary_version: &str) -> Result<Unsigned, Unsealable> {
+        let mut sequences: BTreeMap<&ConnectionId, Vec<&Entry>> =
+            heads.iter().map(|head| (&head.connection, Vec::new())).collect();
         for entry in journal {
             match sequences.get_mut(&entry.connection) {
                 Some(entries) if entry.run == run.id => entries.push(entry),
@@ -310,11 +301,7 @@ impl Unsigned {
                 .map(|journal| Sealed {
                     sequence: journal.sequence.clone(),
                     count: journal.entries.len() as u64,
-                    entries: journal
-                        .entries
-                        .iter()
-                        .map(|entry| entry.digest.clone())
-                        .collect(),
+                    entries: journal.entries.iter().map(|entry| entry.digest.clone()).collect(),
                 })
                 .collect(),
         })
@@ -345,10 +332,7 @@ pub async fn seal(unsigned: Unsigned, signer: &dyn Signer) -> Result<Receipt, Se
     if signature.key_id != manifest.key_id {
         return Err(SealError::Answer("another key"));
     }
-    if !STANDARD
-        .decode(&signature.value)
-        .is_ok_and(|bytes| bytes.len() == 64)
-    {
+    if !STANDARD.decode(&signature.value).is_ok_and(|bytes| bytes.len() == 64) {
         return Err(SealError::Answer("not 64 bytes in Base64"));
     }
     Ok(Receipt {

@@ -7,9 +7,9 @@ use rollcall_model::action::EffectClass;
 use rollcall_model::journal::Draft;
 use rollcall_model::run::{Cause, Note};
 use rollcall_model::{
-    AccountRef, Chain, Change, ChangeRecord, ConnectionId, Digest, Entry, EntryKind, Goal, Manager,
-    Outcome, Person, PersonKey, Run, RunId, RunPlan, RunState, SourceState, StageSpec, StepSpec,
-    TellMoment, TellSpec, Timestamp, digest,
+    AccountRef, Chain, Change, ChangeRecord, ConnectionId, Digest, Entry, EntryKind, Goal, Manager, Outcome, Person,
+    PersonKey, Run, RunId, RunPlan, RunState, SourceState, StageSpec, StepSpec, TellMoment, TellSpec, Timestamp,
+    digest,
 };
 use serde_json::{Value, json};
 
@@ -42,10 +42,7 @@ fn step(id: &str, actions: &[&str], connections: &[&str]) -> StepSpec {
     StepSpec {
         id: id.to_owned(),
         actions: actions.iter().map(|name| (*name).to_owned()).collect(),
-        connections: connections
-            .iter()
-            .map(|name| ConnectionId::from(*name))
-            .collect(),
+        connections: connections.iter().map(|name| ConnectionId::from(*name)).collect(),
         with: Value::Null,
         condition: None,
         after: None,
@@ -74,11 +71,7 @@ fn plan() -> RunPlan {
                 name: "dismantle".to_owned(),
                 after_ms: 86_400_000,
                 unless: None,
-                steps: vec![step(
-                    "deactivate",
-                    &["salesforce/deactivate"],
-                    &["sf-emea", "sf-us"],
-                )],
+                steps: vec![step("deactivate", &["salesforce/deactivate"], &["sf-emea", "sf-us"])],
             },
         ],
         tell: vec![TellSpec {
@@ -111,13 +104,7 @@ fn person() -> Person {
     }
 }
 
-fn change(
-    stage: &str,
-    step: &str,
-    connection: &str,
-    account: Option<&str>,
-    action: &str,
-) -> Change {
+fn change(stage: &str, step: &str, connection: &str, account: Option<&str>, action: &str) -> Change {
     Change {
         stage: stage.to_owned(),
         step: step.to_owned(),
@@ -196,25 +183,13 @@ pub(crate) fn run() -> Run {
             ),
             record(message(), Outcome::Changed, 155, 235),
             record(
-                change(
-                    "dismantle",
-                    "deactivate",
-                    "sf-us",
-                    us,
-                    "salesforce/deactivate",
-                ),
+                change("dismantle", "deactivate", "sf-us", us, "salesforce/deactivate"),
                 Outcome::Changed,
                 86_400_200,
                 86_401_440,
             ),
             record(
-                change(
-                    "dismantle",
-                    "deactivate",
-                    "sf-emea",
-                    emea,
-                    "salesforce/deactivate",
-                ),
+                change("dismantle", "deactivate", "sf-emea", emea, "salesforce/deactivate"),
                 Outcome::Changed,
                 86_400_200,
                 86_400_310,
@@ -310,12 +285,9 @@ pub(crate) async fn receipt() -> (Receipt, PublicKey) {
     let run = run();
     let (entries, heads) = journal(&run);
     let signer = signer();
-    let receipt = seal(
-        Receipt::of(&run, &entries, &heads, VERSION).unwrap(),
-        &signer,
-    )
-    .await
-    .unwrap();
+    let receipt = seal(Receipt::of(&run, &entries, &heads, VERSION).unwrap(), &signer)
+        .await
+        .unwrap();
     (receipt, *signer.public_key())
 }
 

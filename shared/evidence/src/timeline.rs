@@ -10,9 +10,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::StoredEvent;
-use rollcall_model::{
-    ChangeKey, ChangeRecord, ConnectionId, Entry, EntryKind, Run, RunState, TellMoment,
-};
+use rollcall_model::{ChangeKey, ChangeRecord, ConnectionId, Entry, EntryKind, Run, RunState, TellMoment};
 
 use words::{Ink, Paint, clean, column, duration, mark, moment, short, time_of_day};
 
@@ -51,12 +49,7 @@ impl Timeline<'_> {
     fn head(&self, out: &mut fmt::Formatter<'_>, paint: Paint) -> fmt::Result {
         let run = self.run;
         let address = run.person.email.as_deref().unwrap_or(&run.person.login);
-        let title = format!(
-            "{}: {} <{}>",
-            run.plan.goal,
-            clean(&run.person.display),
-            clean(address)
-        );
+        let title = format!("{}: {} <{}>", run.plan.goal, clean(&run.person.display), clean(address));
         writeln!(out, "{}", paint.dye(Ink::Bold, &title))?;
         field(out, "playbook", &clean(&run.plan.playbook))?;
         let state = match &run.state {
@@ -83,16 +76,8 @@ impl Timeline<'_> {
         } else {
             for stored in self.events {
                 let event = &stored.event;
-                let cause = cause(
-                    event.kind.as_str(),
-                    &event.vendor_type,
-                    event.source.as_str(),
-                );
-                field(
-                    out,
-                    "because of",
-                    &format!("{cause}, {}", moment(event.occurred_at)),
-                )?;
+                let cause = cause(event.kind.as_str(), &event.vendor_type, event.source.as_str());
+                field(out, "because of", &format!("{cause}, {}", moment(event.occurred_at)))?;
             }
         }
         let late = run.received_at.as_millisecond() - run.event_at.as_millisecond();
@@ -103,11 +88,7 @@ impl Timeline<'_> {
         } else {
             format!("{} later", duration(late))
         };
-        field(
-            out,
-            "received",
-            &format!("{}, {late}", moment(run.received_at)),
-        )?;
+        field(out, "received", &format!("{}, {late}", moment(run.received_at)))?;
         if let Some(ended) = run.ended_at {
             field(out, "ended", &moment(ended))?;
         }
@@ -165,11 +146,7 @@ impl Timeline<'_> {
 
     fn done(&self, out: &mut fmt::Formatter<'_>, paint: Paint) -> fmt::Result {
         let run = self.run;
-        let records: Vec<&ChangeRecord> = run
-            .changes
-            .iter()
-            .filter(|record| !is_message(run, record))
-            .collect();
+        let records: Vec<&ChangeRecord> = run.changes.iter().filter(|record| !is_message(run, record)).collect();
         if run.plan.stages.is_empty() && records.is_empty() {
             return Ok(());
         }
@@ -184,9 +161,7 @@ impl Timeline<'_> {
                 .collect();
             let name = clean(&stage.name);
             let hash = run.stage_hashes.get(&stage.name);
-            let plan = hash.map_or_else(String::new, |hash| {
-                format!("  plan {}", short(hash.as_str()))
-            });
+            let plan = hash.map_or_else(String::new, |hash| format!("  plan {}", short(hash.as_str())));
             let remark = if !of_stage.is_empty() {
                 plan
             } else if hash.is_some() {
@@ -201,10 +176,7 @@ impl Timeline<'_> {
             writeln!(out, "  {name}{}", paint.dye(Ink::Dim, &remark))?;
             for connection in in_order(&of_stage) {
                 writeln!(out, "    {}", clean(connection.as_str()))?;
-                for record in of_stage
-                    .iter()
-                    .filter(|record| record.change.connection == *connection)
-                {
+                for record in of_stage.iter().filter(|record| record.change.connection == *connection) {
                     let tries = tries.get(&record.change.key()).copied().unwrap_or(0);
                     writeln!(out, "      {}", widths.line(record, tries, paint))?;
                 }
@@ -215,11 +187,7 @@ impl Timeline<'_> {
 
     fn told(&self, out: &mut fmt::Formatter<'_>, paint: Paint) -> fmt::Result {
         let run = self.run;
-        let messages: Vec<&ChangeRecord> = run
-            .changes
-            .iter()
-            .filter(|record| is_message(run, record))
-            .collect();
+        let messages: Vec<&ChangeRecord> = run.changes.iter().filter(|record| is_message(run, record)).collect();
         if messages.is_empty() {
             return Ok(());
         }
@@ -263,21 +231,10 @@ impl Timeline<'_> {
             .map(|entry| {
                 (
                     entry.public.at,
-                    entry
-                        .public
-                        .what
-                        .split(' ')
-                        .map(short)
-                        .collect::<Vec<_>>()
-                        .join(" "),
+                    entry.public.what.split(' ').map(short).collect::<Vec<_>>().join(" "),
                 )
             })
-            .chain(
-                self.run
-                    .notes
-                    .iter()
-                    .map(|note| (note.at, note.text.clone())),
-            )
+            .chain(self.run.notes.iter().map(|note| (note.at, note.text.clone())))
             .collect();
         if lines.is_empty() {
             return Ok(());
@@ -388,12 +345,7 @@ fn field(out: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
 }
 
 fn cause(kind: &str, vendor_type: &str, source: &str) -> String {
-    format!(
-        "{} from {} ({})",
-        clean(kind),
-        clean(source),
-        clean(vendor_type)
-    )
+    format!("{} from {} ({})", clean(kind), clean(source), clean(vendor_type))
 }
 
 /// The filled and the empty part of a bar. What took any time at all shows.
@@ -407,26 +359,16 @@ fn bar(ms: i64, longest: i64) -> (String, String) {
 
 /// A message stands in no stage of the plan and acts on no account.
 fn is_message(run: &Run, record: &ChangeRecord) -> bool {
-    record.change.account.is_none()
-        && run
-            .plan
-            .stages
-            .iter()
-            .all(|stage| stage.name != record.change.stage)
+    record.change.account.is_none() && run.plan.stages.iter().all(|stage| stage.name != record.change.stage)
 }
 
 /// The moment that a message's step names (`cut-1` → `cut`); the step itself when it names none.
 fn moment_of(step: &str) -> &str {
-    [
-        TellMoment::Cut,
-        TellMoment::Done,
-        TellMoment::Held,
-        TellMoment::Failed,
-    ]
-    .into_iter()
-    .map(TellMoment::as_str)
-    .find(|name| step.split('-').next() == Some(name))
-    .unwrap_or(step)
+    [TellMoment::Cut, TellMoment::Done, TellMoment::Held, TellMoment::Failed]
+        .into_iter()
+        .map(TellMoment::as_str)
+        .find(|name| step.split('-').next() == Some(name))
+        .unwrap_or(step)
 }
 
 fn in_order<'a>(records: &[&'a ChangeRecord]) -> Vec<&'a ConnectionId> {

@@ -97,11 +97,10 @@ pub fn verify(text: &[u8], keys: &[PublicKey]) -> Result<Verified, Fault> {
         });
     }
     compare::journals(&journals, &manifest.sequences)?;
-    let header =
-        serde_json::from_value(Value::Object(header.clone())).map_err(|_| Fault::WrongShape {
-            place: root.member("header"),
-            expected: "a header with times, digests and whole milliseconds",
-        })?;
+    let header = serde_json::from_value(Value::Object(header.clone())).map_err(|_| Fault::WrongShape {
+        place: root.member("header"),
+        expected: "a header with times, digests and whole milliseconds",
+    })?;
     Ok(Verified {
         key_id,
         header,
@@ -146,10 +145,7 @@ fn header<'a>(top: &'a Map<String, Value>, root: &Place) -> Result<&'a Map<Strin
 fn journals<'a>(top: &'a Map<String, Value>, root: &Place) -> Result<Vec<Found<'a>>, Fault> {
     let place = root.member("journals");
     let mut journals = Vec::new();
-    for (index, journal) in list(member(top, "journals", root)?, &place)?
-        .iter()
-        .enumerate()
-    {
+    for (index, journal) in list(member(top, "journals", root)?, &place)?.iter().enumerate() {
         let unnamed = place.item(index, None);
         let journal = object(journal, &unnamed)?;
         let sequence = text_of(journal, "sequence", &unnamed)?;
@@ -157,10 +153,7 @@ fn journals<'a>(top: &'a Map<String, Value>, root: &Place) -> Result<Vec<Found<'
         members(journal, JOURNAL, &here)?;
         let within = here.member("entries");
         let mut entries = Vec::new();
-        for (index, entry) in list(member(journal, "entries", &here)?, &within)?
-            .iter()
-            .enumerate()
-        {
+        for (index, entry) in list(member(journal, "entries", &here)?, &within)?.iter().enumerate() {
             let here = within.item(index, None);
             let entry = object(entry, &here)?;
             members(entry, ENTRY, &here)?;
@@ -204,10 +197,7 @@ fn manifest(top: &Map<String, Value>, root: &Place) -> Result<Manifest, Fault> {
             return Err(wrong(here.member("count"), "a number"));
         }
         let digests = here.member("entries");
-        for (index, digest) in list(member(sealed, "entries", &here)?, &digests)?
-            .iter()
-            .enumerate()
-        {
+        for (index, digest) in list(member(sealed, "entries", &here)?, &digests)?.iter().enumerate() {
             if !digest.is_string() {
                 return Err(wrong(digests.item(index, None), "a text"));
             }
@@ -217,12 +207,7 @@ fn manifest(top: &Map<String, Value>, root: &Place) -> Result<Manifest, Fault> {
     serde_json::from_value(value.clone()).map_err(|_| wrong(place, "a manifest"))
 }
 
-fn signature(
-    top: &Map<String, Value>,
-    manifest: &Manifest,
-    keys: &[PublicKey],
-    root: &Place,
-) -> Result<String, Fault> {
+fn signature(top: &Map<String, Value>, manifest: &Manifest, keys: &[PublicKey], root: &Place) -> Result<String, Fault> {
     let place = root.member("signature");
     let signature = object(member(top, "signature", root)?, &place)?;
     members(signature, SIGNATURE, &place)?;
@@ -277,11 +262,7 @@ fn wrong(place: Place, expected: &'static str) -> Fault {
     Fault::WrongShape { place, expected }
 }
 
-fn members(
-    object: &Map<String, Value>,
-    names: &[&'static str],
-    place: &Place,
-) -> Result<(), Fault> {
+fn members(object: &Map<String, Value>, names: &[&'static str], place: &Place) -> Result<(), Fault> {
     if let Some(name) = object.keys().find(|name| !names.contains(&name.as_str())) {
         return Err(Fault::UnknownMember {
             place: place.clone(),
@@ -297,11 +278,7 @@ fn members(
     }
 }
 
-fn member<'a>(
-    object: &'a Map<String, Value>,
-    name: &'static str,
-    place: &Place,
-) -> Result<&'a Value, Fault> {
+fn member<'a>(object: &'a Map<String, Value>, name: &'static str, place: &Place) -> Result<&'a Value, Fault> {
     object.get(name).ok_or_else(|| Fault::MissingMember {
         place: place.clone(),
         name,
@@ -309,9 +286,7 @@ fn member<'a>(
 }
 
 fn object<'a>(value: &'a Value, place: &Place) -> Result<&'a Map<String, Value>, Fault> {
-    value
-        .as_object()
-        .ok_or_else(|| wrong(place.clone(), "an object"))
+    value.as_object().ok_or_else(|| wrong(place.clone(), "an object"))
 }
 
 fn list<'a>(value: &'a Value, place: &Place) -> Result<&'a [Value], Fault> {
@@ -321,11 +296,7 @@ fn list<'a>(value: &'a Value, place: &Place) -> Result<&'a [Value], Fault> {
         .ok_or_else(|| wrong(place.clone(), "a list"))
 }
 
-fn text_of<'a>(
-    object: &'a Map<String, Value>,
-    name: &'static str,
-    place: &Place,
-) -> Result<&'a str, Fault> {
+fn text_of<'a>(object: &'a Map<String, Value>, name: &'static str, place: &Place) -> Result<&'a str, Fault> {
     member(object, name, place)?
         .as_str()
         .ok_or_else(|| wrong(place.member(name), "a text"))

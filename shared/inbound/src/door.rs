@@ -50,12 +50,7 @@ pub struct DoorRequest {
 
 impl fmt::Debug for DoorRequest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "DoorRequest({} …, {} bytes)",
-            self.method,
-            self.body.len()
-        )
+        write!(out, "DoorRequest({} …, {} bytes)", self.method, self.body.len())
     }
 }
 
@@ -156,19 +151,14 @@ impl Door {
             return Err(DoorSettingsError::Connection);
         }
         let path = settings.path.as_str();
-        if !path.starts_with('/') || path.contains(['?', '#']) || path.contains(char::is_whitespace)
-        {
+        if !path.starts_with('/') || path.contains(['?', '#']) || path.contains(char::is_whitespace) {
             return Err(DoorSettingsError::Path);
         }
         Ok(Self {
             source: settings.source,
             connection: settings.connection.clone(),
             path: path.trim_end_matches('/').to_owned(),
-            secret: HeaderSecret::new(
-                settings.header.clone(),
-                &settings.current,
-                settings.previous.as_ref(),
-            )?,
+            secret: HeaderSecret::new(settings.header.clone(), &settings.current, settings.previous.as_ref())?,
             queue,
             files,
             clock,
@@ -183,14 +173,8 @@ impl Door {
                 Ok(Ok(reply)) => reply,
                 Ok(Err(refusal)) => self.refuse(&refusal),
                 Err(_) => {
-                    error!(
-                        code = codes::DOOR_PANIC.id,
-                        "The request made the door panic."
-                    );
-                    self.refuse(&Refusal::new(
-                        StatusCode::SERVICE_UNAVAILABLE,
-                        codes::DOOR_PANIC,
-                    ))
+                    error!(code = codes::DOOR_PANIC.id, "The request made the door panic.");
+                    self.refuse(&Refusal::new(StatusCode::SERVICE_UNAVAILABLE, codes::DOOR_PANIC))
                 }
             }
         }
@@ -216,10 +200,7 @@ impl Door {
                 code = codes::DOOR_TOO_LARGE.id,
                 bytes, "A body over the limit was refused."
             );
-            return Err(Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                codes::DOOR_TOO_LARGE,
-            ));
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, codes::DOOR_TOO_LARGE));
         }
         self.take(request.body).await
     }
@@ -232,14 +213,10 @@ impl Door {
             Source::Onelogin => (Some(onelogin::BULK_SUFFIX), "POST"),
         };
         if behind.is_none() || (behind != Some("") && behind != suffix) {
-            debug!(
-                code = codes::DOOR_ADDRESS.id,
-                "A request to another path was refused."
-            );
+            debug!(code = codes::DOOR_ADDRESS.id, "A request to another path was refused.");
             return Err(Refusal::new(StatusCode::NOT_FOUND, codes::DOOR_ADDRESS));
         }
-        let served = request.method == Method::POST
-            || (self.source == Source::Okta && request.method == Method::GET);
+        let served = request.method == Method::POST || (self.source == Source::Okta && request.method == Method::GET);
         if !served {
             debug!(
                 code = codes::DOOR_ADDRESS.id,
@@ -264,8 +241,7 @@ impl Door {
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, codes::DOOR_NOT_TAKEN)
         })?;
         let count = sealed.len();
-        let (large, small): (Vec<_>, Vec<_>) =
-            sealed.into_iter().partition(|sealed| sealed.file.is_some());
+        let (large, small): (Vec<_>, Vec<_>) = sealed.into_iter().partition(|sealed| sealed.file.is_some());
         // What fits into messages never waits for the file store.
         let (small, large) = join(self.send(small), async {
             let (stored, all_stored) = self.store(large).await;
@@ -273,10 +249,7 @@ impl Door {
         })
         .await;
         if !(small && large) {
-            return Err(Refusal::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                codes::DOOR_NOT_TAKEN,
-            ));
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, codes::DOOR_NOT_TAKEN));
         }
         info!(signals = count, bytes = body.len(), "A hook was taken.");
         Ok(reply(StatusCode::OK, None, Bytes::new()))
@@ -394,10 +367,7 @@ fn challenge(headers: &HeaderMap) -> Result<DoorReply, Refusal> {
         _ => None,
     };
     let Some(text) = text else {
-        warn!(
-            code = codes::DOOR_CHALLENGE.id,
-            "A verification carried no challenge."
-        );
+        warn!(code = codes::DOOR_CHALLENGE.id, "A verification carried no challenge.");
         return Err(Refusal::new(StatusCode::BAD_REQUEST, codes::DOOR_CHALLENGE));
     };
     info!("The hook was verified.");
@@ -410,9 +380,5 @@ fn reply(status: StatusCode, content_type: Option<&'static str>, body: Bytes) ->
     if let Some(content_type) = content_type {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
-    DoorReply {
-        status,
-        headers,
-        body,
-    }
+    DoorReply { status, headers, body }
 }

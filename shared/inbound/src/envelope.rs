@@ -52,12 +52,7 @@ pub fn file_name(digest: &Digest) -> String {
 
 impl Origin {
     /// Seals an element: as text in the message when it is text and fits, else as a file.
-    pub fn seal(
-        &self,
-        key: SignalKey,
-        lane: Lane,
-        raw: &[u8],
-    ) -> Result<Sealed, serde_json::Error> {
+    pub fn seal(&self, key: SignalKey, lane: Lane, raw: &[u8]) -> Result<Sealed, serde_json::Error> {
         if raw.len() < MESSAGE_LIMIT
             && let Ok(body) = std::str::from_utf8(raw)
         {
@@ -75,12 +70,7 @@ impl Origin {
     }
 
     /// Seals a body as a file, whatever its size.
-    pub fn seal_as_file(
-        &self,
-        key: SignalKey,
-        lane: Lane,
-        body: Bytes,
-    ) -> Result<Sealed, serde_json::Error> {
+    pub fn seal_as_file(&self, key: SignalKey, lane: Lane, body: Bytes) -> Result<Sealed, serde_json::Error> {
         let digest = sha256(&body);
         let name = file_name(&digest);
         let text = self.message(&key, SignalBody::File(digest))?;
@@ -116,9 +106,7 @@ mod tests {
     }
 
     fn seal(raw: &[u8]) -> (Sealed, Signal) {
-        let sealed = origin()
-            .seal("okta-main:k".into(), Lane::Work, raw)
-            .unwrap();
+        let sealed = origin().seal("okta-main:k".into(), Lane::Work, raw).unwrap();
         let Message::Signal(signal) = serde_json::from_str(&sealed.text).unwrap() else {
             panic!("not a signal")
         };
@@ -148,10 +136,7 @@ mod tests {
             let digest = sha256(&raw);
             assert_eq!(signal.body, SignalBody::File(digest.clone()));
             let file = sealed.file.unwrap();
-            assert_eq!(
-                (file.name, &file.body[..]),
-                (format!("signals/{digest}"), &raw[..])
-            );
+            assert_eq!((file.name, &file.body[..]), (format!("signals/{digest}"), &raw[..]));
             assert!(sealed.text.len() < 1000);
         }
     }

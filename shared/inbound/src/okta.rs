@@ -29,9 +29,7 @@ pub fn split(body: &[u8]) -> Split<'_> {
             && walk(scan, |scan, name| {
                 let here = name == b"\"events\"" && scan.take(b'[');
                 if here {
-                    found
-                        .get_or_insert_with(Vec::new)
-                        .extend(scan.elements().found);
+                    found.get_or_insert_with(Vec::new).extend(scan.elements().found);
                 }
                 here
             })

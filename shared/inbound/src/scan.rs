@@ -21,11 +21,7 @@ pub(crate) struct Elements<'a> {
 impl<'a> Scan<'a> {
     /// At the beginning of a body; a byte order mark is passed over.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let at = if bytes.starts_with(b"\xef\xbb\xbf") {
-            3
-        } else {
-            0
-        };
+        let at = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         Self { bytes, at }
     }
 
@@ -80,10 +76,7 @@ impl<'a> Scan<'a> {
                 continue;
             }
             if self.take(b']') {
-                return Elements {
-                    found,
-                    closed: true,
-                };
+                return Elements { found, closed: true };
             }
             if let Some(value) = self.value() {
                 found.push(value);
@@ -94,10 +87,7 @@ impl<'a> Scan<'a> {
                 found.push(rest);
                 self.at = self.bytes.len();
             }
-            return Elements {
-                found,
-                closed: false,
-            };
+            return Elements { found, closed: false };
         }
     }
 
@@ -112,36 +102,47 @@ impl<'a> Scan<'a> {
 
     /// The position behind the string that begins at `start`.
     fn string_end(&self, start: usize) -> Option<usize> {
-        let mut at = start + 1;
-        loop {
-            match self.bytes.get(at)? {
-                b'"' => return Some(at + 1),
-                b'\\' => at += 2,
-                _ => at += 1,
+        let mut escaped = false;
+        for (offset, byte) in self.bytes.get(start + 1..)?.iter().enumerate() {
+            if escaped {
+                escaped = false;
+            } else if *byte == b'\\' {
+                escaped = true;
+            } else if *byte == b'"' {
+                return Some(start + 1 + offset + 1);
             }
         }
+        None
     }
 
     /// The position behind the array or object that begins at `start`.
     fn bracket_end(&self, start: usize) -> Option<usize> {
-        let (mut at, mut depth) = (start, 0_usize);
-        loop {
-            match self.bytes.get(at)? {
-                b'"' => {
-                    at = self.string_end(at)?;
-                    continue;
+        // One loop over every byte of every hook, so one state machine instead of calls for the strings.
+        let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+        for (offset, byte) in self.bytes.get(start..)?.iter().enumerate() {
+            if quoted {
+                if escaped {
+                    escaped = false;
+                } else if *byte == b'\\' {
+                    escaped = true;
+                } else if *byte == b'"' {
+                    quoted = false;
                 }
+                continue;
+            }
+            match byte {
+                b'"' => quoted = true,
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => {
                     depth = depth.saturating_sub(1);
                     if depth == 0 {
-                        return Some(at + 1);
+                        return Some(start + offset + 1);
                     }
                 }
                 _ => {}
             }
-            at += 1;
         }
+        None
     }
 
     /// The position behind the number or word that begins at `start`.
@@ -162,10 +163,7 @@ mod tests {
         let mut scan = Scan::new(text.as_bytes());
         assert!(scan.take(b'['));
         let Elements { found, closed } = scan.elements();
-        let found = found
-            .into_iter()
-            .map(|raw| std::str::from_utf8(raw).unwrap())
-            .collect();
+        let found = found.into_iter().map(|raw| std::str::from_utf8(raw).unwrap()).collect();
         (found, closed)
     }
 
@@ -174,13 +172,7 @@ mod tests {
         assert_eq!(
             elements(r#" [ {"a":"]}\"[{"} ,[1,[2]] , "x,\\" ,-1.5e3,null] rest"#),
             (
-                vec![
-                    r#"{"a":"]}\"[{"}"#,
-                    "[1,[2]]",
-                    r#""x,\\""#,
-                    "-1.5e3",
-                    "null"
-                ],
+                vec![r#"{"a":"]}\"[{"}"#, "[1,[2]]", r#""x,\\""#, "-1.5e3", "null"],
                 true
             )
         );

@@ -30,11 +30,7 @@ pub struct HeaderSecret {
 
 impl HeaderSecret {
     /// The whole value of `header` must equal one of the secrets.
-    pub fn new(
-        header: HeaderName,
-        current: &Secret,
-        previous: Option<&Secret>,
-    ) -> Result<Self, UnusableSecret> {
+    pub fn new(header: HeaderName, current: &Secret, previous: Option<&Secret>) -> Result<Self, UnusableSecret> {
         check(current)?;
         previous.map_or(Ok(()), check)?;
         Ok(Self {
@@ -130,12 +126,7 @@ mod tests {
     #[test]
     fn secrets_that_no_header_can_carry_are_refused() {
         let made = |current: &str, previous: Option<&str>| {
-            HeaderSecret::new(
-                AUTHORIZATION,
-                &Secret::new(current),
-                previous.map(Secret::new).as_ref(),
-            )
-            .err()
+            HeaderSecret::new(AUTHORIZATION, &Secret::new(current), previous.map(Secret::new).as_ref()).err()
         };
         assert_eq!(made("", None), Some(UnusableSecret::Empty));
         assert_eq!(made("  ", None), Some(UnusableSecret::Empty));

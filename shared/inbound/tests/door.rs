@@ -44,11 +44,7 @@ impl Backend {
 }
 
 /// Posts a body with the right secret to a door whose back end does as told.
-pub(crate) async fn post(
-    source: Source,
-    backend: Backend,
-    body: impl Into<Bytes>,
-) -> (DoorReply, Arc<Backend>) {
+pub(crate) async fn post(source: Source, backend: Backend, body: impl Into<Bytes>) -> (DoorReply, Arc<Backend>) {
     let backend = Arc::new(backend);
     let reply = door(source, &backend)
         .handle(request(Method::POST, "/hook", Some(SECRET), body))

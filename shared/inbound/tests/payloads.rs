@@ -59,16 +59,10 @@ const OKTA: &[(&str, &[Lane])] = &[
     ("04-self-inflicted-suspend.json", &[Urgent]),
     ("05-self-inflicted-session-clear-ssws.json", &[Bulk]),
     ("06-user-lifecycle-delete-initiated.json", &[Urgent]),
-    (
-        "07-user-lifecycle-reactivate-and-unsuspend.json",
-        &[Work, Work],
-    ),
+    ("07-user-lifecycle-reactivate-and-unsuspend.json", &[Work, Work]),
     ("08-user-account-update-profile-unicode.json", &[Work]),
     ("09-group-membership-remove-by-rule-job.json", &[Work]),
-    (
-        "10-application-membership-remove-and-update.json",
-        &[Urgent, Work],
-    ),
+    ("10-application-membership-remove-and-update.json", &[Urgent, Work]),
     ("11-mfa-factor-deactivate-and-reset-all.json", &[Work, Work]),
     ("12-policy-update-and-rule-update.json", &[Work, Work]),
     ("13-privilege-grant.json", &[Work]),
@@ -77,36 +71,24 @@ const OKTA: &[(&str, &[Lane])] = &[
     ("16-same-uuid-other-hook-new-event-id.json", &[Urgent]),
     ("17-user-without-email-login.json", &[Urgent]),
     ("18-missing-optional-fields.json", &[Urgent, Bulk]),
-    (
-        "19-failure-outcome-and-unknown-values.json",
-        &[Urgent, Bulk],
-    ),
+    ("19-failure-outcome-and-unknown-values.json", &[Urgent, Bulk]),
     ("20-security-events-batch.json", &[Work, Work, Work, Work]),
 ];
 
 const ONELOGIN: &[(&str, &[Lane])] = &[
     ("01-user-suspended.json", &[Urgent]),
-    (
-        "02-offboarding-batch-by-admin.json",
-        &[Urgent, Work, Urgent, Work],
-    ),
+    ("02-offboarding-batch-by-admin.json", &[Urgent, Work, Urgent, Work]),
     ("03-own-api-credential-suspends-user.json", &[Urgent, Work]),
     ("04-role-added-by-mapping.json", &[Bulk, Work]),
     ("05-login-failed-high-risk.json", &[Bulk]),
-    (
-        "06-mfa-device-removed-and-push-denied.json",
-        &[Work, Work, Work],
-    ),
+    ("06-mfa-device-removed-and-push-denied.json", &[Work, Work, Work]),
     ("07-impersonation-then-password-change.json", &[Work, Work]),
     ("08-privilege-granted-super-user.json", &[Work]),
     (
         "09-batch-of-ten.json",
         &[Work, Work, Work, Work, Bulk, Bulk, Bulk, Work, Work, Work],
     ),
-    (
-        "10-redelivery-and-duplicate-inside-batch.json",
-        &[Urgent, Urgent, Work],
-    ),
+    ("10-redelivery-and-duplicate-inside-batch.json", &[Urgent, Urgent, Work]),
     ("11-sparse-legacy-shape.json", &[Urgent, Work, Bulk]),
     ("12-unicode-names.json", &[Urgent, Urgent, Work, Work]),
     ("13-lock-unlock.ndjson", &[Work, Work]),
@@ -116,10 +98,7 @@ const ONELOGIN: &[(&str, &[Lane])] = &[
     ),
     ("15-deprovisioning-did-nothing.ndjson", &[Work, Work]),
     ("16-webhook-and-credential-tampering.json", &[Work, Work]),
-    (
-        "17-unknown-type-unknown-fields-big-ids.json",
-        &[Bulk, Urgent],
-    ),
+    ("17-unknown-type-unknown-fields-big-ids.json", &[Bulk, Urgent]),
     ("18-service-account-owner-acts-in-portal.json", &[Urgent]),
     ("19-empty-array.json", &[]),
 ];
@@ -138,16 +117,11 @@ fn every_body_splits_into_its_events_unchanged_and_on_their_lanes() {
             let events = parsed(source, &body);
             assert_eq!(found.len(), events.len(), "{name}");
             for (element, event) in found.iter().zip(&events) {
-                assert_eq!(
-                    serde_json::from_slice::<Value>(element.raw).unwrap(),
-                    *event,
-                    "{name}"
-                );
+                assert_eq!(serde_json::from_slice::<Value>(element.raw).unwrap(), *event, "{name}");
                 let id = event["uuid"].as_str().or(event["create"]["_id"].as_str());
                 assert_eq!(element.id.as_deref(), id, "{name}");
                 assert!(
-                    body.windows(element.raw.len())
-                        .any(|part| part == element.raw),
+                    body.windows(element.raw.len()).any(|part| part == element.raw),
                     "{name}"
                 );
             }
@@ -164,10 +138,7 @@ fn no_sample_is_left_out() {
             .filter(|name| name != "README.md")
             .collect();
         there.sort();
-        assert_eq!(
-            there,
-            files.iter().map(|(name, _)| *name).collect::<Vec<_>>()
-        );
+        assert_eq!(there, files.iter().map(|(name, _)| *name).collect::<Vec<_>>());
     }
 }
 
@@ -181,18 +152,9 @@ fn redeliveries_have_the_keys_of_the_first_delivery() {
             .collect()
     };
     let first = keys(Source::Okta, "01-user-lifecycle-deactivate.json");
-    assert_eq!(
-        keys(Source::Okta, "15-duplicate-delivery-same-event-id.json"),
-        first
-    );
-    assert_eq!(
-        keys(Source::Okta, "16-same-uuid-other-hook-new-event-id.json"),
-        first
-    );
+    assert_eq!(keys(Source::Okta, "15-duplicate-delivery-same-event-id.json"), first);
+    assert_eq!(keys(Source::Okta, "16-same-uuid-other-hook-new-event-id.json"), first);
     let first = keys(Source::Onelogin, "01-user-suspended.json");
-    let again = keys(
-        Source::Onelogin,
-        "10-redelivery-and-duplicate-inside-batch.json",
-    );
+    let again = keys(Source::Onelogin, "10-redelivery-and-duplicate-inside-batch.json");
     assert_eq!([&again[0], &again[1]], [&first[0], &first[0]]);
 }

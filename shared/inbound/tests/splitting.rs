@@ -1,9 +1,5 @@
 //! Splitting never loses or alters an element and never panics, whatever comes.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 use proptest::prelude::*;
 use rollcall_inbound::{Element, Source, Split};
@@ -11,10 +7,7 @@ use serde_json::{Map, Value};
 
 fn raws<'a>(split: &Split<'a>) -> Vec<&'a [u8]> {
     match split {
-        Split::Elements(elements) => elements
-            .iter()
-            .map(|element: &Element<'a>| element.raw)
-            .collect(),
+        Split::Elements(elements) => elements.iter().map(|element: &Element<'a>| element.raw).collect(),
         Split::Unreadable => panic!("unreadable"),
     }
 }
@@ -86,10 +79,7 @@ fn event(id_name: &'static str) -> impl Strategy<Value = (String, String)> {
         any::<bool>(),
     )
         .prop_map(move |(id, members, pretty)| {
-            let mut event: Map<String, Value> = members
-                .into_iter()
-                .filter(|(name, _)| name != "event")
-                .collect();
+            let mut event: Map<String, Value> = members.into_iter().filter(|(name, _)| name != "event").collect();
             event.insert(id_name.to_owned(), Value::from(id.clone()));
             let event = Value::from(event);
             (
@@ -186,34 +176,21 @@ fn everything_is_kept(body: &[u8]) -> Result<(), TestCaseError> {
         for raw in raws(&split) {
             prop_assert!(!raw.is_empty());
             let start = raw.as_ptr() as usize;
-            prop_assert!(
-                start >= behind && start + raw.len() <= body.as_ptr() as usize + body.len()
-            );
+            prop_assert!(start >= behind && start + raw.len() <= body.as_ptr() as usize + body.len());
             behind = start + raw.len();
         }
     }
     // A OneLogin body of flat events: every byte that is no separator is in an element.
     let body: Vec<u8> = body.iter().copied().filter(|byte| *byte != b'v').collect();
-    let kept: usize = raws(&Source::Onelogin.split(&body))
-        .iter()
-        .map(|raw| solid(raw))
-        .sum();
+    let kept: usize = raws(&Source::Onelogin.split(&body)).iter().map(|raw| solid(raw)).sum();
     prop_assert!(kept <= solid(&body));
-    prop_assert!(
-        solid(&body) - kept <= separators(&body),
-        "{} of {}",
-        kept,
-        solid(&body)
-    );
+    prop_assert!(solid(&body) - kept <= separators(&body), "{} of {}", kept, solid(&body));
     Ok(())
 }
 
 /// The bytes that carry content.
 fn solid(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .count()
+    bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).count()
 }
 
 /// The most that may lie outside of elements: commas, the array's brackets, a byte order mark.

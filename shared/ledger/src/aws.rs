@@ -7,10 +7,10 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_config::BehaviorVersion;
 pub use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 
 #[cfg(feature = "dynamodb")]
 use aws_sdk_dynamodb as sdk;
@@ -98,6 +98,7 @@ where
     sdk::error::ProvideErrorMetadata::code(error)
 }
 
+#[cfg(any(feature = "dynamodb", feature = "sqs"))]
 /// Whether the service asked us to slow down (the SDK's own retries are over by then).
 pub(crate) fn is_throttling(code: &str) -> bool {
     // The list is that of the AWS SDK reference guide, "Retry behavior", throttling errors.

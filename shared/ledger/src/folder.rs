@@ -77,9 +77,7 @@ impl Files for Folder {
         let name = name.to_owned();
         blocking(move || match std::fs::read(path) {
             Ok(body) => Ok(Bytes::from(body)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(FileError::Missing(name))
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(FileError::Missing(name)),
             Err(error) => Err(failed(&error)),
         })
         .await

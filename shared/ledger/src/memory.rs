@@ -31,17 +31,25 @@ impl MemoryFiles {
     }
 }
 
+/// The same names as in a folder, so that what works here works there.
+fn checked(name: &str) -> Result<(), FileError> {
+    if is_name(name) {
+        Ok(())
+    } else {
+        Err(FileError::Unavailable(format!("{name:?} is no file name")))
+    }
+}
+
 #[async_trait]
 impl Files for MemoryFiles {
     async fn put(&self, name: &str, body: Bytes) -> Result<(), FileError> {
-        if !is_name(name) {
-            return Err(FileError::Unavailable(format!("{name:?} is no file name")));
-        }
+        checked(name)?;
         self.with(|bodies| bodies.insert(name.to_owned(), body));
         Ok(())
     }
 
     async fn get(&self, name: &str) -> Result<Bytes, FileError> {
+        checked(name)?;
         self.with(|bodies| bodies.get(name).cloned())
             .ok_or_else(|| FileError::Missing(name.to_owned()))
     }

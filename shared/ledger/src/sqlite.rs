@@ -271,13 +271,7 @@ impl Table for SqliteTable {
         Ok(self.sqlite.call(job).await?)
     }
 
-    async fn query(
-        &self,
-        pk: &str,
-        prefix: &str,
-        backwards: bool,
-        most: usize,
-    ) -> Result<Vec<Item>, LedgerError> {
+    async fn query(&self, pk: &str, prefix: &str, backwards: bool, most: usize) -> Result<Vec<Item>, LedgerError> {
         let (pk, prefix, now) = (pk.to_owned(), prefix.to_owned(), self.now());
         let job = move |connection: &mut Connection| {
             let order = if backwards { "DESC" } else { "ASC" };
@@ -300,9 +294,7 @@ impl Table for SqliteTable {
                 "SELECT {COLUMNS} FROM items WHERE due_at IS NOT NULL AND due_at <= ?1
                  AND (expires_at IS NULL OR expires_at > ?1) ORDER BY due_at, pk, sk LIMIT ?2"
             ))?;
-            statement
-                .query_map(params![now, limit(most)], item)?
-                .collect()
+            statement.query_map(params![now, limit(most)], item)?.collect()
         };
         Ok(self.sqlite.call(job).await?)
     }
@@ -328,11 +320,7 @@ fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
     })
 }
 
-fn find(
-    transaction: &Transaction<'_>,
-    key: &Key,
-    now: i64,
-) -> rusqlite::Result<Option<Item>> {
+fn find(transaction: &Transaction<'_>, key: &Key, now: i64) -> rusqlite::Result<Option<Item>> {
     transaction
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM items WHERE pk = ?1 AND sk = ?2
@@ -342,16 +330,10 @@ fn find(
         .optional()
 }
 
-fn write(
-    connection: &mut Connection,
-    parts: &[Write],
-    nonce: &str,
-    now: i64,
-) -> rusqlite::Result<Written> {
+fn write(connection: &mut Connection, parts: &[Write], nonce: &str, now: i64) -> rusqlite::Result<Written> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (index, part) in parts.iter().enumerate() {
-        let (Write::Put { when, .. } | Write::Delete { when, .. } | Write::Check { when, .. }) =
-            part;
+        let (Write::Put { when, .. } | Write::Delete { when, .. } | Write::Check { when, .. }) = part;
         let found = find(&transaction, part.key(), now)?;
         let holds = match when {
             When::Absent => found.is_none(),
@@ -383,9 +365,7 @@ fn write(
                          nonce = excluded.nonce, due_at = excluded.due_at,
                          expires_at = excluded.expires_at, body = excluded.body",
                     )?
-                    .execute(params![
-                        key.pk, key.sk, version, nonce, due_at, expires_at, body
-                    ])?;
+                    .execute(params![key.pk, key.sk, version, nonce, due_at, expires_at, body])?;
             }
             Write::Delete { key, .. } => {
                 transaction

@@ -27,7 +27,7 @@ pub struct QueueSettings {
 impl Default for QueueSettings {
     fn default() -> Self {
         Self {
-            visibility: Duration::from_secs(60),
+            visibility: Duration::from_mins(1),
             max_receives: 5,
         }
     }
@@ -113,13 +113,10 @@ impl Queue for SqliteQueue {
         // A longer delay than SQS knows is cut short here too, so that both back ends wake at the same moment.
         let (bodies, visible_at) = (bodies.to_vec(), self.after(delay.min(DELAY_LIMIT)));
         let job = move |connection: &mut Connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for body in &bodies {
                 transaction
-                    .prepare_cached(
-                        "INSERT INTO messages (lane, body, visible_at) VALUES (?1, ?2, ?3)",
-                    )?
+                    .prepare_cached("INSERT INTO messages (lane, body, visible_at) VALUES (?1, ?2, ?3)")?
                     .execute(params![lane.as_str(), body, visible_at])?;
             }
             transaction.commit()
@@ -129,12 +126,7 @@ impl Queue for SqliteQueue {
         Ok(())
     }
 
-    async fn receive(
-        &self,
-        lane: Lane,
-        most: usize,
-        visibility: Duration,
-    ) -> Result<Vec<Delivery>, QueueError> {
+    async fn receive(&self, lane: Lane, most: usize, visibility: Duration) -> Result<Vec<Delivery>, QueueError> {
         let visibility = if visibility.is_zero() {
             self.settings.visibility
         } else {
@@ -145,16 +137,13 @@ impl Queue for SqliteQueue {
         let job = move |connection: &mut Connection| {
             // An empty queue costs a read, not a synchronous write.
             let any = connection
-                .prepare_cached(
-                    "SELECT 1 FROM messages WHERE lane = ?1 AND dead = 0 AND visible_at <= ?2",
-                )?
+                .prepare_cached("SELECT 1 FROM messages WHERE lane = ?1 AND dead = 0 AND visible_at <= ?2")?
                 .query_row(params![lane.as_str(), now], |_| Ok(()))
                 .optional()?;
             if any.is_none() {
                 return Ok(Vec::new());
             }
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction
                 .prepare_cached(
                     "UPDATE messages SET dead = 1 WHERE lane = ?1 AND dead = 0
@@ -183,21 +172,14 @@ impl Queue for SqliteQueue {
         // A receipt counts until the message is handed out again; after that it belongs to the newer delivery.
         let job = move |connection: &mut Connection| {
             connection
-                .prepare_cached(
-                    "DELETE FROM messages WHERE id = ?1 AND handed = ?2 AND lane = ?3 AND dead = 0",
-                )?
+                .prepare_cached("DELETE FROM messages WHERE id = ?1 AND handed = ?2 AND lane = ?3 AND dead = 0")?
                 .execute(params![id, handed, lane.as_str()])
         };
         self.sqlite.call(job).await?;
         Ok(())
     }
 
-    async fn give_back(
-        &self,
-        lane: Lane,
-        delivery: &Delivery,
-        delay: Duration,
-    ) -> Result<(), QueueError> {
+    async fn give_back(&self, lane: Lane, delivery: &Delivery, delay: Duration) -> Result<(), QueueError> {
         let Some((id, handed)) = handle(&delivery.receipt) else {
             return Ok(());
         };

@@ -1,4 +1,12 @@
 //! What AWS does only under load, told to a scripted server: conflicts, requests to slow down, batches taken in part.
+#![cfg(all(feature = "dynamodb", feature = "sqs"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails, panics"
+)]
 
 mod support;
 
@@ -37,13 +45,22 @@ async fn config(url: &str) -> SdkConfig {
     let credentials = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test");
     let provider = aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials);
     let region = aws_sdk_dynamodb::config::Region::new("us-east-1");
-    support::config(url).await.to_builder().credentials_provider(provider).region(region).build()
+    support::config(url)
+        .await
+        .to_builder()
+        .credentials_provider(provider)
+        .region(region)
+        .build()
 }
 
 async fn table(replies: Vec<Reply>) -> (DynamoTable, Scripted, Arc<Patient>) {
     let server = Scripted::with(replies).await;
     let clock = Arc::new(Patient::default());
-    let table = DynamoTable::new(aws::dynamodb(&config(&server.url).await), "t", Arc::clone(&clock) as Arc<dyn Clock>);
+    let table = DynamoTable::new(
+        aws::dynamodb(&config(&server.url).await),
+        "t",
+        Arc::clone(&clock) as Arc<dyn Clock>,
+    );
     (table, server, clock)
 }
 
@@ -51,17 +68,41 @@ async fn queue(replies: Vec<Reply>) -> (SqsQueue, Scripted) {
     let server = Scripted::with(replies).await;
     let client = aws::sqs(&config(&server.url).await);
     let url = format!("{}/000000000000/work", server.url);
-    let lanes = BTreeMap::from([(Lane::Work, LaneUrls { queue: url.clone(), dead: Some(format!("{url}-dead")) })]);
+    let lanes = BTreeMap::from([(
+        Lane::Work,
+        LaneUrls {
+            queue: url.clone(),
+            dead: Some(format!("{url}-dead")),
+        },
+    )]);
     (SqsQueue::new(client, lanes), server)
 }
 
 fn put(sk: &str) -> Write {
-    Write::Put { key: Key::new("P", sk), body: "{}".into(), due_at: None, expires_at: None, when: When::Absent }
+    Write::Put {
+        key: Key::new("P", sk),
+        body: "{}".into(),
+        due_at: None,
+        expires_at: None,
+        when: When::Absent,
+    }
+}
+
+/// The requests so far; their members come in any order.
+fn parsed(server: &Scripted) -> Vec<serde_json::Value> {
+    server
+        .requests()
+        .iter()
+        .map(|request| serde_json::from_str(request).unwrap())
+        .collect()
 }
 
 fn cancelled(codes: &[&str]) -> Reply {
     let reasons: Vec<String> = codes.iter().map(|code| format!("{{\"Code\":\"{code}\"}}")).collect();
-    Reply::error("TransactionCanceledException", &format!(",\"CancellationReasons\":[{}]", reasons.join(",")))
+    Reply::error(
+        "TransactionCanceledException",
+        &format!(",\"CancellationReasons\":[{}]", reasons.join(",")),
+    )
 }
 
 #[tokio::test]
@@ -69,12 +110,25 @@ async fn a_transaction_in_conflict_is_tried_again_after_a_pause_as_the_same_requ
     let conflict = cancelled(&["None", "TransactionConflict"]);
     let (table, server, clock) = table(vec![conflict.clone(), conflict, Reply::ok("{}")]).await;
     assert_eq!(table.write(&[put("a"), put("b")], "n").await.unwrap(), Written::All);
-    let requests = server.requests();
+    let requests = parsed(&server);
     assert_eq!(requests.len(), 3);
-    assert!(requests.iter().all(|request| request == &requests[0]), "the same token, so the same request");
+    assert!(
+        requests.iter().all(|request| request == &requests[0]),
+        "the same token, so the same request"
+    );
     let waits = clock.waits.lock().unwrap().clone();
     assert_eq!(waits.len(), 2);
     assert!(waits.iter().all(|wait| *wait > Duration::ZERO));
+}
+
+#[tokio::test]
+async fn a_token_that_is_known_for_another_request_is_replaced() {
+    let mistaken = Reply::error("IdempotentParameterMismatchException", "");
+    let (table, server, _) = table(vec![mistaken, Reply::ok("{}")]).await;
+    assert_eq!(table.write(&[put("a"), put("b")], "n").await.unwrap(), Written::All);
+    let requests = parsed(&server);
+    assert_ne!(requests[0]["ClientRequestToken"], requests[1]["ClientRequestToken"]);
+    assert_eq!(requests[0]["TransactItems"], requests[1]["TransactItems"]);
 }
 
 #[tokio::test]
@@ -87,7 +141,10 @@ async fn a_put_in_conflict_with_a_transaction_is_tried_again() {
 #[tokio::test]
 async fn a_conflict_without_end_says_throttled() {
     let (table, _, clock) = table(vec![cancelled(&["TransactionConflict", "None"])]).await;
-    assert_eq!(table.write(&[put("a"), put("b")], "n").await, Err(LedgerError::Throttled));
+    assert_eq!(
+        table.write(&[put("a"), put("b")], "n").await,
+        Err(LedgerError::Throttled)
+    );
     assert_eq!(clock.waits.lock().unwrap().len(), 5);
 }
 
@@ -98,13 +155,18 @@ async fn being_throttled_without_end_says_throttled_for_writes_and_reads() {
     assert_eq!(throttled.write(&[put("a")], "n").await, Err(LedgerError::Throttled));
     assert_eq!(throttled.get(&[Key::new("P", "a")]).await, Err(LedgerError::Throttled));
     let (throttled, _, _) = table(vec![cancelled(&["ThrottlingError", "None"])]).await;
-    assert_eq!(throttled.write(&[put("a"), put("b")], "n").await, Err(LedgerError::Throttled));
+    assert_eq!(
+        throttled.write(&[put("a"), put("b")], "n").await,
+        Err(LedgerError::Throttled)
+    );
 }
 
 #[tokio::test]
 async fn keys_that_a_batch_read_left_out_are_asked_for_again() {
     let row = |sk: &str| {
-        format!("{{\"pk\":{{\"S\":\"P\"}},\"sk\":{{\"S\":\"{sk}\"}},\"v\":{{\"N\":\"1\"}},\"nonce\":{{\"S\":\"n\"}},\"body\":{{\"S\":\"{sk}\"}}}}")
+        format!(
+            "{{\"pk\":{{\"S\":\"P\"}},\"sk\":{{\"S\":\"{sk}\"}},\"v\":{{\"N\":\"1\"}},\"nonce\":{{\"S\":\"n\"}},\"body\":{{\"S\":\"{sk}\"}}}}"
+        )
     };
     let first = format!(
         "{{\"Responses\":{{\"t\":[{}]}},\"UnprocessedKeys\":{{\"t\":{{\"ConsistentRead\":true,\"Keys\":[{{\"pk\":{{\"S\":\"P\"}},\"sk\":{{\"S\":\"b\"}}}}]}}}}}}",
@@ -113,7 +175,10 @@ async fn keys_that_a_batch_read_left_out_are_asked_for_again() {
     let second = format!("{{\"Responses\":{{\"t\":[{}]}},\"UnprocessedKeys\":{{}}}}", row("b"));
     let (table, server, _) = table(vec![Reply::ok(first), Reply::ok(second)]).await;
     let read = table.get(&[Key::new("P", "a"), Key::new("P", "b")]).await.unwrap();
-    assert_eq!(read.into_iter().map(|item| item.unwrap().body).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(
+        read.into_iter().map(|item| item.unwrap().body).collect::<Vec<_>>(),
+        ["a", "b"]
+    );
     assert_eq!(server.requests().len(), 2);
     assert!(!server.requests()[1].contains("\"S\":\"a\""), "only what was left");
 }
@@ -132,7 +197,10 @@ async fn an_error_that_no_repetition_mends_is_reported_at_once_without_the_items
     let refused = ",\"CancellationReasons\":[{\"Code\":\"ValidationError\",\"Message\":\"m\",\"Item\":{\"body\":{\"S\":\"planted\"}}}]";
     let (table, server, _) = table(vec![Reply::error("TransactionCanceledException", refused)]).await;
     let error = table.write(&[put("a"), put("b")], "n").await.unwrap_err();
-    assert!(matches!(&error, LedgerError::Unavailable(why) if why.contains("TransactionCanceledException")), "{error}");
+    assert!(
+        matches!(&error, LedgerError::Unavailable(why) if why.contains("TransactionCanceledException")),
+        "{error}"
+    );
     assert!(!format!("{error:?}").contains("planted"));
     assert_eq!(server.requests().len(), 1);
 }
@@ -144,8 +212,15 @@ fn taken(id: usize) -> String {
 #[tokio::test]
 async fn a_batch_taken_in_part_is_an_error() {
     let failed = "{\"Id\":\"1\",\"Code\":\"InternalError\",\"SenderFault\":false,\"Message\":\"try later\"}";
-    let (queue, _) = queue(vec![Reply::ok(format!("{{\"Successful\":[{}],\"Failed\":[{failed}]}}", taken(0)))]).await;
-    let error = queue.send(Lane::Work, &["a".into(), "b".into()], Duration::ZERO).await.unwrap_err();
+    let (queue, _) = queue(vec![Reply::ok(format!(
+        "{{\"Successful\":[{}],\"Failed\":[{failed}]}}",
+        taken(0)
+    ))])
+    .await;
+    let error = queue
+        .send(Lane::Work, &["a".into(), "b".into()], Duration::ZERO)
+        .await
+        .unwrap_err();
     assert_eq!(
         error,
         QueueError::Unavailable("sending: 1 refused, the first with InternalError: try later".to_owned())
@@ -154,8 +229,15 @@ async fn a_batch_taken_in_part_is_an_error() {
 
 #[tokio::test]
 async fn a_batch_that_confirms_fewer_messages_than_were_sent_is_an_error() {
-    let (queue, _) = queue(vec![Reply::ok(format!("{{\"Successful\":[{}],\"Failed\":[]}}", taken(0)))]).await;
-    let error = queue.send(Lane::Work, &["a".into(), "b".into()], Duration::ZERO).await.unwrap_err();
+    let (queue, _) = queue(vec![Reply::ok(format!(
+        "{{\"Successful\":[{}],\"Failed\":[]}}",
+        taken(0)
+    ))])
+    .await;
+    let error = queue
+        .send(Lane::Work, &["a".into(), "b".into()], Duration::ZERO)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("1 of 2"), "{error}");
 }
 
@@ -179,10 +261,23 @@ async fn dead_letters_stay_when_sending_them_back_fails() {
 }
 
 #[tokio::test]
-async fn giving_back_what_is_visible_again_is_no_error() {
-    let back = Reply::error("MessageNotInflight", "");
-    let (queue, _) = queue(vec![back]).await;
-    let delivery =
-        rollcall_model::Delivery { id: "m".into(), receipt: "r".into(), body: String::new(), attempt: 1 };
-    queue.give_back(Lane::Work, &delivery, Duration::ZERO).await.unwrap();
+async fn a_delivery_that_is_over_is_acknowledged_and_given_back_without_an_error() {
+    let delivery = rollcall_model::Delivery {
+        id: "m".into(),
+        receipt: "r".into(),
+        body: String::new(),
+        attempt: 1,
+    };
+    for code in [
+        "MessageNotInflight",
+        "AWS.SimpleQueueService.MessageNotInflight",
+        "ReceiptHandleIsInvalid",
+    ] {
+        let (queue, _) = queue(vec![Reply::error(code, "")]).await;
+        queue.give_back(Lane::Work, &delivery, Duration::ZERO).await.unwrap();
+        queue.acknowledge(Lane::Work, &delivery).await.unwrap();
+    }
+    let (queue, _) = queue(vec![Reply::error("AccessDenied", "")]).await;
+    assert!(queue.give_back(Lane::Work, &delivery, Duration::ZERO).await.is_err());
+    assert!(queue.acknowledge(Lane::Work, &delivery).await.is_err());
 }

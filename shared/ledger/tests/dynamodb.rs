@@ -1,4 +1,12 @@
 //! What we rely on from DynamoDB, asked of Amazon's own DynamoDB Local. Each test says one promise by its name.
+#![cfg(feature = "servers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails, panics"
+)]
 
 mod support;
 
@@ -20,7 +28,9 @@ async fn table_at(url: &str, name: &str) -> DynamoTable {
 async fn new_table() -> (DynamoTable, String) {
     let url = required("ROLLCALL_TEST_DYNAMODB_URL");
     let name = unique("table");
-    create_table(&aws::dynamodb(&config(&url).await), &name, &SystemClock).await.unwrap();
+    create_table(&aws::dynamodb(&config(&url).await), &name, &SystemClock)
+        .await
+        .unwrap();
     (table_at(&url, &name).await, name)
 }
 
@@ -36,7 +46,13 @@ fn key(sk: &str) -> Key {
 }
 
 fn put(sk: &str, body: &str, when: When) -> Write {
-    Write::Put { key: key(sk), body: body.to_owned(), due_at: None, expires_at: None, when }
+    Write::Put {
+        key: key(sk),
+        body: body.to_owned(),
+        due_at: None,
+        expires_at: None,
+        when,
+    }
 }
 
 fn found(written: Written) -> (usize, Option<Item>) {
@@ -53,10 +69,20 @@ async fn one(table: &DynamoTable, sk: &str) -> Option<Item> {
 #[tokio::test]
 async fn a_new_item_is_stored_once_and_the_loser_learns_what_is_there() {
     let (table, _) = new_table().await;
-    assert_eq!(table.write(&[put("a", "1", When::Absent)], "n1").await.unwrap(), Written::All);
+    assert_eq!(
+        table.write(&[put("a", "1", When::Absent)], "n1").await.unwrap(),
+        Written::All
+    );
     let (part, there) = found(table.write(&[put("a", "2", When::Absent)], "n2").await.unwrap());
     assert_eq!(part, 0);
-    let stored = Item { key: key("a"), version: 1, nonce: "n1".into(), due_at: None, expires_at: None, body: "1".into() };
+    let stored = Item {
+        key: key("a"),
+        version: 1,
+        nonce: "n1".into(),
+        due_at: None,
+        expires_at: None,
+        body: "1".into(),
+    };
     assert_eq!(there, Some(stored.clone()));
     assert_eq!(one(&table, "a").await, Some(stored));
 }
@@ -65,7 +91,10 @@ async fn a_new_item_is_stored_once_and_the_loser_learns_what_is_there() {
 async fn a_write_happens_only_on_the_version_it_names() {
     let (table, _) = new_table().await;
     table.write(&[put("a", "1", When::Absent)], "n1").await.unwrap();
-    assert_eq!(table.write(&[put("a", "2", When::Version(1))], "n2").await.unwrap(), Written::All);
+    assert_eq!(
+        table.write(&[put("a", "2", When::Version(1))], "n2").await.unwrap(),
+        Written::All
+    );
     let (_, there) = found(table.write(&[put("a", "3", When::Version(1))], "n3").await.unwrap());
     assert_eq!(there.map(|item| (item.version, item.body)), Some((2, "2".into())));
     let (_, there) = found(table.write(&[put("b", "1", When::Version(1))], "n4").await.unwrap());
@@ -76,7 +105,10 @@ async fn a_write_happens_only_on_the_version_it_names() {
 async fn a_removal_happens_only_on_the_version_it_names() {
     let (table, _) = new_table().await;
     table.write(&[put("a", "1", When::Absent)], "n1").await.unwrap();
-    let remove = |version| Write::Delete { key: key("a"), when: When::Version(version) };
+    let remove = |version| Write::Delete {
+        key: key("a"),
+        when: When::Version(version),
+    };
     let (_, there) = found(table.write(&[remove(2)], "n2").await.unwrap());
     assert_eq!(there.map(|item| item.version), Some(1));
     assert_eq!(table.write(&[remove(1)], "n3").await.unwrap(), Written::All);
@@ -86,12 +118,18 @@ async fn a_removal_happens_only_on_the_version_it_names() {
 #[tokio::test]
 async fn a_write_of_several_parts_happens_whole_or_not_at_all_and_names_the_part_that_failed() {
     let (table, _) = new_table().await;
-    table.write(&[put("b", "old", When::Absent), put("c", "old", When::Absent)], "n1").await.unwrap();
+    table
+        .write(&[put("b", "old", When::Absent), put("c", "old", When::Absent)], "n1")
+        .await
+        .unwrap();
     let parts = [
         put("a", "new", When::Absent),
         put("b", "new", When::Version(1)),
         put("c", "new", When::Version(7)),
-        Write::Delete { key: key("d"), when: When::Version(1) },
+        Write::Delete {
+            key: key("d"),
+            when: When::Version(1),
+        },
     ];
     let (part, there) = found(table.write(&parts, "n2").await.unwrap());
     assert_eq!((part, there.map(|item| item.body)), (2, Some("old".into())));
@@ -104,14 +142,23 @@ async fn a_check_guards_the_other_parts_and_changes_nothing() {
     let (table, _) = new_table().await;
     table.write(&[put("lock", "held", When::Absent)], "n1").await.unwrap();
     let guarded = |version, sk: &str| {
-        [Write::Check { key: key("lock"), when: When::Version(version) }, put(sk, "x", When::Absent)]
+        [
+            Write::Check {
+                key: key("lock"),
+                when: When::Version(version),
+            },
+            put(sk, "x", When::Absent),
+        ]
     };
     assert_eq!(table.write(&guarded(1, "a"), "n2").await.unwrap(), Written::All);
     let (part, there) = found(table.write(&guarded(2, "b"), "n3").await.unwrap());
     assert_eq!((part, there.map(|item| item.nonce)), (0, Some("n1".into())));
     assert_eq!(one(&table, "lock").await.map(|item| item.version), Some(1));
     assert_eq!(one(&table, "b").await, None);
-    let absent = [Write::Check { key: key("none"), when: When::Absent }];
+    let absent = [Write::Check {
+        key: key("none"),
+        when: When::Absent,
+    }];
     assert_eq!(table.write(&absent, "n4").await.unwrap(), Written::All);
 }
 
@@ -129,18 +176,34 @@ async fn a_repeated_transaction_is_recognised_by_its_token_even_after_others_wro
     let (table, _) = new_table().await;
     let parts = [put("a", "1", When::Absent), put("b", "1", When::Absent)];
     assert_eq!(table.write(&parts, "mine").await.unwrap(), Written::All);
-    table.write(&[put("a", "2", When::Version(1)), put("b", "2", When::Version(1))], "theirs").await.unwrap();
+    table
+        .write(
+            &[put("a", "2", When::Version(1)), put("b", "2", When::Version(1))],
+            "theirs",
+        )
+        .await
+        .unwrap();
     assert_eq!(table.write(&parts, "mine").await.unwrap(), Written::All);
-    assert_eq!(one(&table, "a").await.map(|item| item.body), Some("2".into()), "the repetition wrote nothing");
+    assert_eq!(
+        one(&table, "a").await.map(|item| item.body),
+        Some("2".into()),
+        "the repetition wrote nothing"
+    );
 }
 
 #[tokio::test]
 async fn the_same_nonce_with_other_parts_is_another_write() {
     let (table, _) = new_table().await;
-    table.write(&[put("a", "1", When::Absent), put("b", "1", When::Absent)], "mine").await.unwrap();
+    table
+        .write(&[put("a", "1", When::Absent), put("b", "1", When::Absent)], "mine")
+        .await
+        .unwrap();
     let decided_anew = [put("a", "2", When::Version(1)), put("b", "2", When::Version(1))];
     assert_eq!(table.write(&decided_anew, "mine").await.unwrap(), Written::All);
-    assert_eq!(one(&table, "b").await.map(|item| (item.version, item.body)), Some((2, "2".into())));
+    assert_eq!(
+        one(&table, "b").await.map(|item| (item.version, item.body)),
+        Some((2, "2".into()))
+    );
 }
 
 #[tokio::test]
@@ -155,7 +218,10 @@ async fn a_put_that_the_sdk_repeats_after_a_lost_answer_finds_its_own_nonce() {
 #[tokio::test]
 async fn a_transaction_that_the_sdk_repeats_after_a_lost_answer_happened_once() {
     let (table, lossy) = lossy_table().await;
-    table.write(&[put("a", "1", When::Absent), put("b", "1", When::Absent)], "n1").await.unwrap();
+    table
+        .write(&[put("a", "1", When::Absent), put("b", "1", When::Absent)], "n1")
+        .await
+        .unwrap();
     lossy.lose(1);
     let parts = [put("a", "2", When::Version(1)), put("b", "2", When::Version(1))];
     assert_eq!(table.write(&parts, "mine").await.unwrap(), Written::All);
@@ -236,20 +302,51 @@ async fn an_expired_item_is_gone_for_readers_and_gives_way_to_a_new_one() {
         expires_at: Some(expires_at),
         when: When::Absent,
     };
-    table.write(&[expiring("a", now - 1), expiring("b", now - 1), expiring("c", now + 60_000)], "n1").await.unwrap();
+    table
+        .write(
+            &[
+                expiring("a", now - 1),
+                expiring("b", now - 1),
+                expiring("c", now + 60_000),
+            ],
+            "n1",
+        )
+        .await
+        .unwrap();
     let read = table.get(&[key("a"), key("b"), key("c")]).await.unwrap();
-    assert_eq!(read.iter().map(Option::is_some).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(
+        read.iter().map(Option::is_some).collect::<Vec<_>>(),
+        [false, false, true]
+    );
     assert_eq!(read[2].as_ref().unwrap().expires_at, Some(now + 60_000));
     assert_eq!(one(&table, "a").await, None);
-    let listed: Vec<String> = table.query("P", "", false, 10).await.unwrap().into_iter().map(|item| item.key.sk).collect();
+    let listed: Vec<String> = table
+        .query("P", "", false, 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|item| item.key.sk)
+        .collect();
     assert_eq!(listed, ["c"]);
-    let due: Vec<String> = table.due(now, 10).await.unwrap().into_iter().map(|item| item.key.sk).collect();
+    let due: Vec<String> = table
+        .due(now, 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|item| item.key.sk)
+        .collect();
     assert_eq!(due, ["c"]);
 
-    assert_eq!(table.write(&[put("a", "new", When::Absent)], "n2").await.unwrap(), Written::All);
+    assert_eq!(
+        table.write(&[put("a", "new", When::Absent)], "n2").await.unwrap(),
+        Written::All
+    );
     let several = [put("b", "new", When::Absent), put("d", "new", When::Absent)];
     assert_eq!(table.write(&several, "n3").await.unwrap(), Written::All);
-    assert_eq!(one(&table, "b").await.map(|item| (item.version, item.body)), Some((1, "new".into())));
+    assert_eq!(
+        one(&table, "b").await.map(|item| (item.version, item.body)),
+        Some((1, "new".into()))
+    );
     let (_, there) = found(table.write(&[put("c", "new", When::Absent)], "n4").await.unwrap());
     assert_eq!(there.map(|item| item.body), Some("old".into()));
 }
@@ -260,7 +357,13 @@ async fn a_partition_is_read_in_order_by_prefix_from_either_end_over_all_pages()
     // Twelve bodies of 150 KB are more than the megabyte that one page holds.
     let body = "x".repeat(150 * 1024);
     for place in 0..12 {
-        table.write(&[put(&format!("IN#{place:02}"), &body, When::Absent)], &format!("n{place}")).await.unwrap();
+        table
+            .write(
+                &[put(&format!("IN#{place:02}"), &body, When::Absent)],
+                &format!("n{place}"),
+            )
+            .await
+            .unwrap();
     }
     table.write(&[put("OTHER", "o", When::Absent)], "other").await.unwrap();
     let places = |items: Vec<Item>| items.into_iter().map(|item| item.key.sk).collect::<Vec<_>>();
@@ -277,7 +380,10 @@ async fn a_partition_is_read_in_order_by_prefix_from_either_end_over_all_pages()
 async fn many_items_are_read_in_the_order_asked_even_twice() {
     let (table, _) = new_table().await;
     for chunk in (0..110).collect::<Vec<_>>().chunks(25) {
-        let parts: Vec<Write> = chunk.iter().map(|n| put(&format!("k{n}"), &n.to_string(), When::Absent)).collect();
+        let parts: Vec<Write> = chunk
+            .iter()
+            .map(|n| put(&format!("k{n}"), &n.to_string(), When::Absent))
+            .collect();
         table.write(&parts, &format!("n{}", chunk[0])).await.unwrap();
     }
     let mut keys: Vec<Key> = (0..110).rev().map(|n| key(&format!("k{n}"))).collect();
@@ -303,10 +409,16 @@ async fn what_is_due_comes_earliest_first_from_all_partitions_and_only_while_it_
         when,
     };
     for run in 0..30 {
-        table.write(&[due(run, Some(1_000 - run), When::Absent)], &format!("n{run}")).await.unwrap();
+        table
+            .write(&[due(run, Some(1_000 - run), When::Absent)], &format!("n{run}"))
+            .await
+            .unwrap();
     }
     table.write(&[due(7, None, When::Version(1))], "settled").await.unwrap();
-    table.write(&[due(8, Some(5_000), When::Version(1))], "later").await.unwrap();
+    table
+        .write(&[due(8, Some(5_000), When::Version(1))], "later")
+        .await
+        .unwrap();
     let runs = |items: Vec<Item>| items.into_iter().map(|item| item.due_at.unwrap()).collect::<Vec<_>>();
     assert_eq!(runs(table.due(975, 100).await.unwrap()), [971, 972, 973, 974, 975]);
     assert_eq!(runs(table.due(2_000, 3).await.unwrap()), [971, 972, 973]);
@@ -320,18 +432,33 @@ async fn keys_and_bodies_hold_any_text() {
     let place = "login zoë#漢字 \u{1f600} \"'\\ %";
     let body = "{\"name\":\"Zoë \\u0000 漢\"}";
     let key = Key::new("ACC#sf-emea/Łódź", place);
-    let part = Write::Put { key: key.clone(), body: body.to_owned(), due_at: None, expires_at: None, when: When::Absent };
+    let part = Write::Put {
+        key: key.clone(),
+        body: body.to_owned(),
+        due_at: None,
+        expires_at: None,
+        when: When::Absent,
+    };
     table.write(&[part], "n").await.unwrap();
     let read = table.get(std::slice::from_ref(&key)).await.unwrap().remove(0).unwrap();
     assert_eq!((read.key, read.body.as_str()), (key, body));
-    assert_eq!(table.query("ACC#sf-emea/Łódź", "login zoë#漢", false, 5).await.unwrap().len(), 1);
+    assert_eq!(
+        table
+            .query("ACC#sf-emea/Łódź", "login zoë#漢", false, 5)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test]
 async fn twenty_five_parts_are_written_and_one_more_is_refused_before_anything_is() {
     let (table, _) = new_table().await;
     let parts = |count: u32, letter: &str| -> Vec<Write> {
-        (0..count).map(|n| put(&format!("{letter}{n}"), &"x".repeat(100 * 1024), When::Absent)).collect()
+        (0..count)
+            .map(|n| put(&format!("{letter}{n}"), &"x".repeat(100 * 1024), When::Absent))
+            .collect()
     };
     assert_eq!(table.write(&parts(25, "a"), "n1").await.unwrap(), Written::All);
     assert!(table.write(&parts(26, "b"), "n2").await.is_err());
@@ -347,7 +474,10 @@ async fn making_the_table_again_changes_nothing_and_expiry_is_on() {
     create_table(&client, &name, &SystemClock).await.unwrap();
     assert!(one(&table, "a").await.is_some());
     let expiry = client.describe_time_to_live().table_name(&name).send().await.unwrap();
-    assert_eq!(expiry.time_to_live_description.unwrap().attribute_name.as_deref(), Some("expires"));
+    assert_eq!(
+        expiry.time_to_live_description.unwrap().attribute_name.as_deref(),
+        Some("expires")
+    );
 }
 
 #[tokio::test]

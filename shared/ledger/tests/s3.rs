@@ -1,4 +1,12 @@
 //! What we rely on from S3, asked of a local AWS. Each test says one promise by its name.
+#![cfg(feature = "servers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails, panics"
+)]
 
 mod support;
 
@@ -29,15 +37,24 @@ async fn a_stored_body_reads_back_byte_for_byte() {
 async fn storing_the_same_again_is_no_error() {
     let (files, _) = new_files().await;
     for _ in 0..2 {
-        files.put("receipts/run-1.json", Bytes::from_static(b"{}")).await.unwrap();
+        files
+            .put("receipts/run-1.json", Bytes::from_static(b"{}"))
+            .await
+            .unwrap();
     }
-    assert_eq!(files.get("receipts/run-1.json").await.unwrap(), Bytes::from_static(b"{}"));
+    assert_eq!(
+        files.get("receipts/run-1.json").await.unwrap(),
+        Bytes::from_static(b"{}")
+    );
 }
 
 #[tokio::test]
 async fn a_missing_file_is_named() {
     let (files, _) = new_files().await;
-    assert_eq!(files.get("signals/none").await, Err(FileError::Missing("signals/none".to_owned())));
+    assert_eq!(
+        files.get("signals/none").await,
+        Err(FileError::Missing("signals/none".to_owned()))
+    );
 }
 
 #[tokio::test]
@@ -45,12 +62,18 @@ async fn a_missing_bucket_is_not_taken_for_a_missing_file() {
     let client = aws::s3(&config(&required("ROLLCALL_TEST_AWS_URL")).await);
     let files = S3Files::new(client, unique("none"), "");
     let error = files.get("signals/none").await.unwrap_err();
-    assert!(matches!(&error, FileError::Unavailable(why) if why.contains("NoSuchBucket")), "{error}");
+    assert!(
+        matches!(&error, FileError::Unavailable(why) if why.contains("NoSuchBucket")),
+        "{error}"
+    );
     assert!(files.put("signals/none", Bytes::new()).await.is_err());
 }
 
 #[tokio::test]
 async fn people_find_a_file_by_its_address() {
     let (files, bucket) = new_files().await;
-    assert_eq!(files.locate("receipts/run-1.json"), format!("s3://{bucket}/rollcall/receipts/run-1.json"));
+    assert_eq!(
+        files.locate("receipts/run-1.json"),
+        format!("s3://{bucket}/rollcall/receipts/run-1.json")
+    );
 }

@@ -1,4 +1,12 @@
 //! What we rely on from SQS standard queues, asked of a local AWS. Each test says one promise by its name.
+#![cfg(feature = "servers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails, panics"
+)]
 
 mod support;
 
@@ -34,11 +42,27 @@ async fn new_queue() -> SqsQueue {
     let client = client().await;
     let name = unique("work");
     let dead = create(&client, &format!("{name}-dead"), None).await;
-    let about = client.get_queue_attributes().queue_url(&dead).attribute_names(QueueAttributeName::QueueArn);
-    let arn = about.send().await.unwrap().attributes.unwrap().remove(&QueueAttributeName::QueueArn).unwrap();
+    let about = client
+        .get_queue_attributes()
+        .queue_url(&dead)
+        .attribute_names(QueueAttributeName::QueueArn);
+    let arn = about
+        .send()
+        .await
+        .unwrap()
+        .attributes
+        .unwrap()
+        .remove(&QueueAttributeName::QueueArn)
+        .unwrap();
     let policy = format!("{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":\"{MAX_RECEIVES}\"}}");
     let queue = create(&client, &name, Some((QueueAttributeName::RedrivePolicy, policy))).await;
-    let lanes = BTreeMap::from([(Lane::Work, LaneUrls { queue, dead: Some(dead) })]);
+    let lanes = BTreeMap::from([(
+        Lane::Work,
+        LaneUrls {
+            queue,
+            dead: Some(dead),
+        },
+    )]);
     SqsQueue::new(client, lanes).waiting(Duration::from_secs(4))
 }
 
@@ -107,7 +131,9 @@ async fn more_than_one_batch_is_sent_and_received_whole() {
 #[tokio::test]
 async fn messages_of_the_largest_size_are_cut_into_calls_of_a_mebibyte() {
     let queue = new_queue().await;
-    let large: Vec<String> = ["a", "b", "c", "d", "e"].map(|letter| letter.repeat(MESSAGE_LIMIT)).to_vec();
+    let large: Vec<String> = ["a", "b", "c", "d", "e"]
+        .map(|letter| letter.repeat(MESSAGE_LIMIT))
+        .to_vec();
     queue.send(Lane::Work, &large, Duration::ZERO).await.unwrap();
     let taken = receive(&queue, 10, HIDDEN).await;
     assert_eq!(bodies(&taken), large.iter().map(String::as_str).collect::<Vec<_>>());
@@ -118,7 +144,13 @@ async fn a_body_over_the_limit_is_refused_before_anything_is_sent() {
     let queue = new_queue().await;
     let sent = [String::from("small"), "x".repeat(MESSAGE_LIMIT + 1)];
     let error = queue.send(Lane::Work, &sent, Duration::ZERO).await.unwrap_err();
-    assert_eq!(error, QueueError::TooLarge { size: MESSAGE_LIMIT + 1, limit: MESSAGE_LIMIT });
+    assert_eq!(
+        error,
+        QueueError::TooLarge {
+            size: MESSAGE_LIMIT + 1,
+            limit: MESSAGE_LIMIT
+        }
+    );
     assert!(look(&queue).await.is_empty());
 }
 
@@ -153,7 +185,10 @@ async fn a_message_given_back_is_visible_at_once_or_after_its_delay() {
     let queue = new_queue().await;
     send(&queue, &["one"]).await;
     let taken = receive(&queue, 1, HIDDEN).await;
-    queue.give_back(Lane::Work, &taken[0], Duration::from_millis(1)).await.unwrap();
+    queue
+        .give_back(Lane::Work, &taken[0], Duration::from_millis(1))
+        .await
+        .unwrap();
     assert!(look(&queue).await.is_empty(), "rounded up to a second, never early");
     assert_eq!(receive(&queue, 1, HIDDEN).await[0].attempt, 2);
 }
@@ -161,7 +196,10 @@ async fn a_message_given_back_is_visible_at_once_or_after_its_delay() {
 #[tokio::test]
 async fn a_delayed_message_is_not_seen_before_its_time() {
     let queue = new_queue().await;
-    queue.send(Lane::Work, &["later".to_owned()], Duration::from_millis(900)).await.unwrap();
+    queue
+        .send(Lane::Work, &["later".to_owned()], Duration::from_millis(900))
+        .await
+        .unwrap();
     assert!(look(&queue).await.is_empty());
     assert_eq!(bodies(&receive(&queue, 1, HIDDEN).await), ["later"]);
 }
@@ -169,7 +207,10 @@ async fn a_delayed_message_is_not_seen_before_its_time() {
 #[tokio::test]
 async fn a_delay_beyond_the_limit_of_sqs_is_cut_to_it() {
     let queue = new_queue().await;
-    queue.send(Lane::Work, &["much later".to_owned()], Duration::from_secs(100_000)).await.unwrap();
+    queue
+        .send(Lane::Work, &["much later".to_owned()], Duration::from_secs(100_000))
+        .await
+        .unwrap();
     assert!(look(&queue).await.is_empty());
 }
 
@@ -180,7 +221,11 @@ async fn a_message_delivered_too_often_is_a_dead_letter_with_its_body() {
     kill_all(&queue, 1).await;
     let letters = queue.dead(Lane::Work, 10).await.unwrap();
     assert_eq!(bodies(&letters), ["poison"]);
-    assert_eq!(bodies(&queue.dead(Lane::Work, 10).await.unwrap()), ["poison"], "looking takes nothing away");
+    assert_eq!(
+        bodies(&queue.dead(Lane::Work, 10).await.unwrap()),
+        ["poison"],
+        "looking takes nothing away"
+    );
 }
 
 #[tokio::test]
@@ -193,7 +238,10 @@ async fn dead_letters_go_back_to_their_lane_once() {
     assert_eq!(queue.redrive(Lane::Work).await.unwrap(), 12);
     let taken = receive(&queue, 20, HIDDEN).await;
     assert_eq!(bodies(&taken), numbers.iter().map(String::as_str).collect::<Vec<_>>());
-    assert!(taken.iter().all(|delivery| delivery.attempt == 1), "the count begins anew");
+    assert!(
+        taken.iter().all(|delivery| delivery.attempt == 1),
+        "the count begins anew"
+    );
     assert!(queue.dead(Lane::Work, 10).await.unwrap().is_empty());
     assert_eq!(queue.redrive(Lane::Work).await.unwrap(), 0);
 }
@@ -202,19 +250,47 @@ async fn dead_letters_go_back_to_their_lane_once() {
 async fn a_lane_without_a_queue_or_dead_letters_says_so() {
     let client = client().await;
     let url = create(&client, &unique("bulk"), None).await;
-    let queue = SqsQueue::new(client, BTreeMap::from([(Lane::Bulk, LaneUrls { queue: url, dead: None })]));
+    let queue = SqsQueue::new(
+        client,
+        BTreeMap::from([(Lane::Bulk, LaneUrls { queue: url, dead: None })]),
+    );
     queue.warm_up(Lane::Bulk).await.unwrap();
-    let error = queue.send(Lane::Urgent, &["x".to_owned()], Duration::ZERO).await.unwrap_err();
+    let error = queue
+        .send(Lane::Urgent, &["x".to_owned()], Duration::ZERO)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("urgent"), "{error}");
-    assert!(queue.dead(Lane::Bulk, 1).await.unwrap_err().to_string().contains("dead letters"));
+    assert!(
+        queue
+            .dead(Lane::Bulk, 1)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("dead letters")
+    );
 }
 
 #[tokio::test]
 async fn a_queue_that_does_not_exist_is_an_error_that_says_so() {
     let client = client().await;
     let missing = format!("{}/000000000000/{}", required("ROLLCALL_TEST_AWS_URL"), unique("none"));
-    let queue = SqsQueue::new(client, BTreeMap::from([(Lane::Work, LaneUrls { queue: missing, dead: None })]));
-    let error = queue.send(Lane::Work, &["x".to_owned()], Duration::ZERO).await.unwrap_err();
-    assert!(error.to_string().contains("NonExistentQueue") || error.to_string().contains("QueueDoesNotExist"), "{error}");
+    let queue = SqsQueue::new(
+        client,
+        BTreeMap::from([(
+            Lane::Work,
+            LaneUrls {
+                queue: missing,
+                dead: None,
+            },
+        )]),
+    );
+    let error = queue
+        .send(Lane::Work, &["x".to_owned()], Duration::ZERO)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("NonExistentQueue") || error.to_string().contains("QueueDoesNotExist"),
+        "{error}"
+    );
     assert!(queue.warm_up(Lane::Work).await.is_err());
 }

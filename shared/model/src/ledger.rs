@@ -167,7 +167,7 @@ pub struct RunClaim {
     pub holder: Holder,
     /// The ends of the sequences.
     pub heads: BTreeMap<ConnectionId, Head>,
-    /// How far the joining of events had come when it was claimed, so that [`Settle::Finish`] notices a later one.
+    /// How far the joining of events had come when it was claimed, so that [`Settle::FinishUnlessJoined`] notices a later one.
     pub joined: u64,
 }
 
@@ -200,9 +200,11 @@ pub enum Settle {
     Park(Timestamp),
     /// We let go until somebody decides; nothing is due.
     Hold,
-    /// It has ended; the goal is free for another run. `Stale` when an event joined after the claim that `run.triggers`
-    /// does not name: claim the run again (the same holder may), read the source again, then finish.
+    /// It has ended; the goal is free for another run.
     Finish,
+    /// The same, but `Stale` when an event joined after the claim that `run.triggers` does not name: it may say something
+    /// that this run has not read. Claim the run again (the same holder may), read the source again, then finish.
+    FinishUnlessJoined,
 }
 
 /// A reservation of one place in a limited window.
@@ -313,7 +315,8 @@ pub trait Ledger: Send + Sync {
     /// Runs, newest first; of one person when given.
     async fn runs(&self, person: Option<&PersonKey>, most: usize) -> Result<Vec<Run>, LedgerError>;
 
-    /// Claims a run and the ends of its journal sequences; every earlier holder's writes fail from now on.
+    /// Claims a run and the ends of its journal sequences; every earlier holder's writes fail from now on. A run that has
+    /// finished is lost to everybody; a run that is not there is `Stale`.
     async fn claim_run(
         &self,
         id: &RunId,

@@ -36,12 +36,21 @@ impl Configuration {
         let mut problems = Problems::default();
         if bundle.version != Bundle::VERSION {
             problems.push(crate::yaml::At::file("bundle").problem(
-                format!("its format is {}, this version reads {}", bundle.version, Bundle::VERSION),
+                format!(
+                    "its format is {}, this version reads {}",
+                    bundle.version,
+                    Bundle::VERSION
+                ),
                 "let the version of Rollcall that wrote it finish its runs",
             ));
             return Err(problems);
         }
-        load::assemble(&bundle.files, &bundle.environment, actions, &shipped::Library::stored(&bundle.shipped))
+        load::assemble(
+            &bundle.files,
+            &bundle.environment,
+            actions,
+            &shipped::Library::stored(&bundle.shipped),
+        )
     }
 }
 
@@ -52,7 +61,10 @@ pub(crate) fn content_digest(
     shipped: &BTreeMap<String, Value>,
 ) -> Result<Digest, CanonicalError> {
     let pairs = |files: &BTreeMap<String, Value>| -> Vec<(String, Value)> {
-        files.iter().map(|(path, content)| (path.clone(), content.clone())).collect()
+        files
+            .iter()
+            .map(|(path, content)| (path.clone(), content.clone()))
+            .collect()
     };
     digest(&(Bundle::VERSION, environment, pairs(files), pairs(shipped)))
 }

@@ -15,9 +15,7 @@ use crate::cases::Case;
 use crate::expression::Condition;
 
 /// A kind of system that a connection can be.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Okta Workforce Identity.
@@ -62,9 +60,7 @@ impl fmt::Display for Kind {
 }
 
 /// How far a playbook may go. Ordered from the strictest.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Plan only, to compare with what people do by hand.
@@ -205,7 +201,7 @@ pub struct Hook {
 /// One tenant of one environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {
-    /// Base address without a final slash; Slack's default is `https://slack.com`.
+    /// Base address without a final slash; for Slack that of its Web API, `https://slack.com/api` by default.
     pub url: String,
     /// The tenant's own id, checked at every token: Okta org id, OneLogin subdomain id, Salesforce organisation id, Slack
     /// team id.

@@ -183,3 +183,6 @@ pub struct TextFacts {
     /// What was handed over to whom; empty while nothing is.
     pub handover: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,8 +173,14 @@ pub(crate) fn person(person: &Person) -> Value {
         .collect();
     let text = |text: Option<String>| Value::String(text.unwrap_or_default());
     fields.extend([
-        ("active".to_owned(), Value::Bool(person.state == rollcall_model::SourceState::Active)),
-        ("attributes".to_owned(), Value::Object(person.attributes.clone().into_iter().collect())),
+        (
+            "active".to_owned(),
+            Value::Bool(person.state == rollcall_model::SourceState::Active),
+        ),
+        (
+            "attributes".to_owned(),
+            Value::Object(person.attributes.clone().into_iter().collect()),
+        ),
         ("display".to_owned(), Value::String(person.display.clone())),
         ("email".to_owned(), text(person.email.clone())),
         ("groups".to_owned(), json!(person.groups)),

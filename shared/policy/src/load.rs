@@ -30,11 +30,7 @@ use crate::yaml::{self, At};
 const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Loads a configuration folder for one environment. Needs no network.
-pub fn load(
-    folder: &Path,
-    environment: &str,
-    actions: &ActionCatalogue,
-) -> Result<Configuration, Problems> {
+pub fn load(folder: &Path, environment: &str, actions: &ActionCatalogue) -> Result<Configuration, Problems> {
     let files = folder::read(folder)?;
     load_files(&files, environment, actions)
 }
@@ -109,8 +105,8 @@ pub(crate) fn assemble(
     folder::strangers(&mut reader, files);
     let mut contents: BTreeMap<String, Value> = BTreeMap::new();
 
-    let root = source_file(&mut reader, files, &mut contents, "rollcall.yaml")
-        .and_then(|tree| root::read(&mut reader, &tree));
+    let root =
+        source_file(&mut reader, files, &mut contents, "rollcall.yaml").and_then(|tree| root::read(&mut reader, &tree));
     let env_path = format!("env/{environment}.yaml");
     if !files.contains_key(&env_path) {
         let there: Vec<&str> = files
@@ -122,7 +118,11 @@ pub(crate) fn assemble(
         } else {
             format!("choose one of {}", there.join(", "))
         };
-        reader.problem(&At::file(&env_path), format!("there is no environment `{environment}`"), next);
+        reader.problem(
+            &At::file(&env_path),
+            format!("there is no environment `{environment}`"),
+            next,
+        );
     }
     let env_tree = files
         .contains_key(&env_path)
@@ -148,7 +148,7 @@ pub(crate) fn assemble(
     let mut used = BTreeSet::new();
     let playbooks = playbook::read_all(&mut reader, files, &mut contents, &scene, &mut used);
     let names: Vec<String> = files.keys().filter_map(|path| playbook::name_of(path)).collect();
-    let env = env_tree.and_then(|tree| environment::read(&mut reader, &tree, &scene, &names));
+    let env = env_tree.map(|tree| environment::read(&mut reader, &tree, &scene, &names));
 
     let Some(env) = env.filter(|_| reader.problems.is_empty()) else {
         return Err(reader.problems.settled());
@@ -167,9 +167,7 @@ pub(crate) fn assemble(
         .collect();
     let shipped_contents = shipped
         .iter()
-        .filter_map(|(name, text)| {
-            Some((name.clone(), yaml::parse(name, text, &mut reader.problems)?.content()))
-        })
+        .filter_map(|(name, text)| Some((name.clone(), yaml::parse(name, text, &mut reader.problems)?.content())))
         .collect();
     let digest = content_digest(environment, &contents, &shipped_contents).map_err(|error| {
         let mut problems = Problems::default();
@@ -214,7 +212,11 @@ fn source_file(
     path: &str,
 ) -> Option<yaml::Node> {
     let Some(text) = files.get(path) else {
-        reader.problem(&At::file(path), "the file is missing", "write it, or choose another folder");
+        reader.problem(
+            &At::file(path),
+            "the file is missing",
+            "write it, or choose another folder",
+        );
         return None;
     };
     let tree = yaml::parse(path, text, &mut reader.problems)?;

@@ -33,7 +33,10 @@ impl<'n> Fields<'n> {
 
     /// A member with its key.
     pub(crate) fn member(&self, name: &str) -> Option<(&'n Key, &'n Node)> {
-        self.members.iter().find(|(key, _)| key.name == name).map(|(key, value)| (key, value))
+        self.members
+            .iter()
+            .find(|(key, _)| key.name == name)
+            .map(|(key, value)| (key, value))
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -100,24 +103,20 @@ impl Reader {
 
     /// A text that is not empty. Plain numbers and the like count as texts.
     pub(crate) fn text(&mut self, node: &Node, what: &str) -> Option<String> {
-        match &node.data {
-            Data::Scalar(text, style) => {
-                let nothing = *style == Style::Plain && matches!(text.as_str(), "" | "~" | "null");
-                if nothing || text.trim().is_empty() {
-                    self.problem(
-                        &node.at,
-                        format!("`{what}` is empty"),
-                        "fill it in; a text that begins with `#` needs quotes",
-                    );
-                    return None;
-                }
-                Some(text.clone())
-            }
-            _ => {
-                self.mismatch(node, what, "a text");
-                None
-            }
+        let Data::Scalar(text, style) = &node.data else {
+            self.mismatch(node, what, "a text");
+            return None;
+        };
+        let nothing = *style == Style::Plain && matches!(text.as_str(), "" | "~" | "null");
+        if nothing || text.trim().is_empty() {
+            self.problem(
+                &node.at,
+                format!("`{what}` is empty"),
+                "fill it in; a text that begins with `#` needs quotes",
+            );
+            return None;
         }
+        Some(text.clone())
     }
 
     /// `true` or `false`.
@@ -284,9 +283,7 @@ impl Reader {
                 _ => self.plain(node, text, what, names),
             },
             Data::Scalar(..) => self.template_data(node, what, names),
-            Data::List(items) => {
-                Value::Array(items.iter().map(|item| self.data(item, what, names)).collect())
-            }
+            Data::List(items) => Value::Array(items.iter().map(|item| self.data(item, what, names)).collect()),
             Data::Map(members) => Value::Object(
                 members
                     .iter()

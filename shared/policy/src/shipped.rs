@@ -18,7 +18,12 @@ pub(crate) struct Library(BTreeMap<String, String>);
 
 impl Library {
     pub(crate) fn built_in() -> Self {
-        Self(SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+        Self(
+            SHIPPED
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect(),
+        )
     }
 
     pub(crate) fn stored(texts: &BTreeMap<String, String>) -> Self {
@@ -49,23 +54,44 @@ pub(crate) fn expand(
             || format!("shipped are {}", names.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
-        reader.problem(&uses.at, format!("no playbook `{reference}` is shipped with this version"), next);
+        reader.problem(
+            &uses.at,
+            format!("no playbook `{reference}` is shipped with this version"),
+            next,
+        );
         return None;
     };
     let file = format!("<{reference}>");
     let tree = yaml::parse(&file, text, &mut reader.problems)?;
     let Data::Map(members) = tree.data else {
-        reader.problem(&tree.at, "a shipped playbook is not a mapping", "report this as a fault of Rollcall");
+        reader.problem(
+            &tree.at,
+            "a shipped playbook is not a mapping",
+            "report this as a fault of Rollcall",
+        );
         return None;
     };
-    let declared = members.iter().find(|(key, _)| key.name == "parameters").map(|(_, value)| value);
+    let declared = members
+        .iter()
+        .find(|(key, _)| key.name == "parameters")
+        .map(|(_, value)| value);
     let before = reader.problems.len();
     let values = parameters(reader, declared, uses, with, reference, source);
     if reader.problems.len() > before {
         return None;
     }
-    let body = members.iter().filter(|(key, _)| key.name != "parameters").cloned().collect();
-    fill(Node { at: tree.at, data: Data::Map(body) }, &values)
+    let body = members
+        .iter()
+        .filter(|(key, _)| key.name != "parameters")
+        .cloned()
+        .collect();
+    fill(
+        Node {
+            at: tree.at,
+            data: Data::Map(body),
+        },
+        &values,
+    )
 }
 
 /// The value of each parameter; `None` for an optional one that is absent.
@@ -132,8 +158,7 @@ fn fill(node: Node, values: &BTreeMap<String, Option<Node>>) -> Option<Node> {
                 .into_iter()
                 .filter_map(|(key, value)| fill(value, values).map(|value| (key, value)))
                 .collect();
-            let is_mute = filled.len() < had
-                && filled.iter().all(|(key, _)| key.name == "text" || key.name == "by");
+            let is_mute = filled.len() < had && filled.iter().all(|(key, _)| key.name == "text" || key.name == "by");
             if is_mute {
                 return None;
             }

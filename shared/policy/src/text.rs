@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn syntax_and_endless_loops_are_refused() {
         assert_eq!(check("a\n{{ person.display").unwrap_err().line, 1);
-        assert!(check("{% for x in range(9999) %}{% for y in range(9999) %}{{ y }}{% endfor %}{% endfor %}").is_err());
+        let endless = "{% for x in [1,2,3,4,5,6,7,8,9,0] %}".repeat(5) + "{{ x }}" + &"{% endfor %}".repeat(5);
+        assert!(check(&endless).unwrap_err().what.contains("fuel"));
         assert!(check(&"x".repeat(LONGEST + 1)).is_err());
     }
 

@@ -59,7 +59,18 @@ mod tests {
         assert_eq!(duration_ms("15m"), Ok(900_000));
         assert_eq!(duration_ms("24h"), Ok(86_400_000));
         assert_eq!(duration_ms("7d"), Ok(604_800_000));
-        for wrong in ["", "24", "h", "-1h", "1.5h", "1w", "400d", "99999999999999999999d", "24 h", "24H"] {
+        for wrong in [
+            "",
+            "24",
+            "h",
+            "-1h",
+            "1.5h",
+            "1w",
+            "400d",
+            "99999999999999999999d",
+            "24 h",
+            "24H",
+        ] {
             assert!(duration_ms(wrong).is_err(), "{wrong}");
         }
     }

@@ -27,7 +27,11 @@ pub(crate) struct At {
 
 impl At {
     pub(crate) fn file(file: &str) -> Self {
-        Self { file: Arc::from(file), line: 0, column: 0 }
+        Self {
+            file: Arc::from(file),
+            line: 0,
+            column: 0,
+        }
     }
 
     pub(crate) fn problem(&self, what: impl Into<String>, next: impl Into<String>) -> Problem {
@@ -88,18 +92,14 @@ impl Node {
     pub(crate) fn within(&self, line: usize, offset: usize) -> At {
         let mut at = self.at.clone();
         match &self.data {
-            Data::Scalar(_, Style::Plain) => {
+            // The place of a block is that of its first character, after the indentation.
+            Data::Scalar(_, Style::Plain | Style::Block) => {
                 at.line += line;
                 at.column += offset;
             }
             Data::Scalar(_, Style::Quoted) => {
                 at.line += line;
                 at.column += offset + 1;
-            }
-            // The text of a block begins on the line after its marker, indented by an amount that is not known here.
-            Data::Scalar(_, Style::Block) => {
-                at.line += line + 1;
-                at.column = 1;
             }
             Data::List(_) | Data::Map(_) => {}
         }
@@ -114,8 +114,10 @@ impl Node {
             Data::Scalar(text, _) => json!(text),
             Data::List(items) => Value::Array(items.iter().map(Self::content).collect()),
             Data::Map(members) => {
-                let mut pairs: Vec<(&str, Value)> =
-                    members.iter().map(|(key, value)| (key.name.as_str(), value.content())).collect();
+                let mut pairs: Vec<(&str, Value)> = members
+                    .iter()
+                    .map(|(key, value)| (key.name.as_str(), value.content()))
+                    .collect();
                 pairs.sort_by(|one, two| one.0.cmp(two.0));
                 json!({"members": pairs})
             }
@@ -135,11 +137,18 @@ pub(crate) fn parse(file: &str, text: &str, problems: &mut Problems) -> Option<N
         return None;
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut parser = Builder { file: name, events: Parser::new_from_str(text), count: 0, problems };
+    let mut parser = Builder {
+        file: name,
+        events: Parser::new_from_str(text),
+        count: 0,
+        problems,
+    };
     match parser.document() {
         Ok(Some(node)) => Some(node),
         Ok(None) => {
-            parser.problems.push(top.problem("the file is empty", "fill it in, or remove it"));
+            parser
+                .problems
+                .push(top.problem("the file is empty", "fill it in, or remove it"));
             None
         }
         Err(problem) => {
@@ -200,10 +209,9 @@ impl<'t, P: Iterator<Item = Item<'t>>> Builder<'_, P> {
         let node = self.node(event, at, 0)?;
         match self.next()? {
             None => Ok(Some(node)),
-            Some((_, at)) => Err(Box::new(at.problem(
-                "a second document begins here",
-                "put it into a file of its own",
-            ))),
+            Some((_, at)) => Err(Box::new(
+                at.problem("a second document begins here", "put it into a file of its own"),
+            )),
         }
     }
 
@@ -216,35 +224,36 @@ impl<'t, P: Iterator<Item = Item<'t>>> Builder<'_, P> {
             )));
         }
         match event {
-            Event::Scalar(_, _, anchor, _)
-            | Event::SequenceStart(_, anchor, _)
-            | Event::MappingStart(_, anchor, _)
+            Event::Scalar(_, _, anchor, _) | Event::SequenceStart(_, anchor, _) | Event::MappingStart(_, anchor, _)
                 if anchor != 0 =>
             {
-                Err(Self::foreign(&at, "an anchor"))
+                Err(Box::new(Self::foreign(&at, "an anchor")))
             }
             Event::Scalar(_, _, _, Some(_))
             | Event::SequenceStart(_, _, Some(_))
-            | Event::MappingStart(_, _, Some(_)) => Err(Self::foreign(&at, "a tag")),
+            | Event::MappingStart(_, _, Some(_)) => Err(Box::new(Self::foreign(&at, "a tag"))),
             Event::Scalar(text, style, ..) => {
                 let style = match style {
                     ScalarStyle::Plain => Style::Plain,
                     ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
                     ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
                 };
-                Ok(Node { at, data: Data::Scalar(text.into_owned(), style) })
+                Ok(Node {
+                    at,
+                    data: Data::Scalar(text.into_owned(), style),
+                })
             }
             Event::SequenceStart(..) => self.list(at, depth),
             Event::MappingStart(..) => self.map(at, depth),
-            _ => Err(Self::foreign(&at, "an alias")),
+            _ => Err(Box::new(Self::foreign(&at, "an alias"))),
         }
     }
 
-    fn foreign(at: &At, what: &str) -> Box<Problem> {
-        Box::new(at.problem(
+    fn foreign(at: &At, what: &str) -> Problem {
+        at.problem(
             format!("{what} of YAML is not used in a configuration"),
             "write the value out where it is needed",
-        ))
+        )
     }
 
     fn list(&mut self, at: At, depth: usize) -> Parsed<Node> {
@@ -255,7 +264,10 @@ impl<'t, P: Iterator<Item = Item<'t>>> Builder<'_, P> {
             }
             items.push(self.node(event, place, depth + 1)?);
         }
-        Ok(Node { at, data: Data::List(items) })
+        Ok(Node {
+            at,
+            data: Data::List(items),
+        })
     }
 
     fn map(&mut self, at: At, depth: usize) -> Parsed<Node> {
@@ -266,24 +278,26 @@ impl<'t, P: Iterator<Item = Item<'t>>> Builder<'_, P> {
             }
             let key = self.node(event, place, depth + 1)?;
             let Data::Scalar(name, _) = key.data else {
-                return Err(Box::new(key.at.problem(
-                    "a member's name is not a text",
-                    "write `name: value`",
-                )));
+                return Err(Box::new(
+                    key.at.problem("a member's name is not a text", "write `name: value`"),
+                ));
             };
             let Some((event, place)) = self.next()? else {
                 break;
             };
             let value = self.node(event, place, depth + 1)?;
             if members.iter().any(|(known, _)| known.name == name) {
-                self.problems.push(key.at.problem(
-                    format!("`{name}` is given twice"),
-                    "keep one of the two",
-                ));
+                self.problems.push(
+                    key.at
+                        .problem(format!("`{name}` is given twice"), "keep one of the two"),
+                );
                 continue;
             }
             members.push((Key { name, at: key.at }, value));
         }
-        Ok(Node { at, data: Data::Map(members) })
+        Ok(Node {
+            at,
+            data: Data::Map(members),
+        })
     }
 }

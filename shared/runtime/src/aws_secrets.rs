@@ -17,7 +17,7 @@ use crate::clock::{Clock, plus};
 use crate::secrets::{RemoteSecrets, Secret, SecretError, SecretRef};
 
 /// How long a fetched value is used before it is fetched again.
-pub const KEEP: Duration = Duration::from_secs(5 * 60);
+pub const KEEP: Duration = Duration::from_mins(5);
 
 /// Secrets in AWS, each kept for [`KEEP`].
 pub struct AwsSecrets {
@@ -31,7 +31,9 @@ impl AwsSecrets {
             parameters: aws_sdk_ssm::Client::new(config),
             secrets: aws_sdk_secretsmanager::Client::new(config),
         };
-        Self { kept: Kept::new(Arc::new(store), clock) }
+        Self {
+            kept: Kept::new(Arc::new(store), clock),
+        }
     }
 
     /// Drops a value that was refused (a 401), so that the next fetch asks the store.
@@ -56,17 +58,29 @@ struct Kept {
 
 impl Kept {
     fn new(store: Arc<dyn RemoteSecrets>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, values: Mutex::new(HashMap::new()) }
+        Self {
+            store,
+            clock,
+            values: Mutex::new(HashMap::new()),
+        }
     }
 
     fn forget(&self, reference: &SecretRef) {
-        self.values.lock().unwrap_or_else(PoisonError::into_inner).remove(&reference.to_string());
+        self.values
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&reference.to_string());
     }
 
     async fn fetch(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
         let name = reference.to_string();
         let now = self.clock.now();
-        let kept = self.values.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        let kept = self
+            .values
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&name)
+            .cloned();
         if let Some((value, until)) = kept
             && now < until
         {
@@ -74,7 +88,10 @@ impl Kept {
         }
         let value = self.store.fetch(reference).await?;
         let entry = (value.clone(), plus(now, KEEP));
-        self.values.lock().unwrap_or_else(PoisonError::into_inner).insert(name, entry);
+        self.values
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, entry);
         Ok(value)
     }
 }
@@ -99,7 +116,13 @@ impl RemoteSecrets for Store {
 impl Store {
     async fn parameter(&self, name: &str, reference: &SecretRef) -> Result<Secret, SecretError> {
         use aws_sdk_ssm::error::ProvideErrorMetadata as _;
-        let sent = self.parameters.get_parameter().name(name).with_decryption(true).send().await;
+        let sent = self
+            .parameters
+            .get_parameter()
+            .name(name)
+            .with_decryption(true)
+            .send()
+            .await;
         match sent {
             Ok(answer) => match answer.parameter.and_then(|parameter| parameter.value) {
                 Some(value) => Ok(Secret::new(value)),
@@ -118,10 +141,13 @@ impl Store {
         use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
         let sent = self.secrets.get_secret_value().secret_id(name).send().await;
         match sent {
-            Ok(answer) => answer.secret_string.map(Secret::new).ok_or_else(|| SecretError::Unreadable {
-                reference: reference.clone(),
-                why: "it is binary; store it as text".to_owned(),
-            }),
+            Ok(answer) => answer
+                .secret_string
+                .map(Secret::new)
+                .ok_or_else(|| SecretError::Unreadable {
+                    reference: reference.clone(),
+                    why: "it is binary; store it as text".to_owned(),
+                }),
             Err(error) => match error.as_service_error() {
                 Some(GetSecretValueError::ResourceNotFoundException(_)) => Err(SecretError::Missing(reference.clone())),
                 _ => Err(unreadable(reference, error.code(), &error)),
@@ -145,7 +171,10 @@ fn unreadable(reference: &SecretRef, code: Option<&str>, error: &dyn std::error:
         },
         ToOwned::to_owned,
     );
-    SecretError::Unreadable { reference: reference.clone(), why }
+    SecretError::Unreadable {
+        reference: reference.clone(),
+        why,
+    }
 }
 
 #[cfg(test)]
@@ -179,13 +208,20 @@ mod tests {
             if self.failing.load(Ordering::SeqCst) > 0 {
                 return Err(SecretError::Missing(reference.clone()));
             }
-            Ok(Secret::new(format!("{reference} {}", self.asked.fetch_add(1, Ordering::SeqCst))))
+            Ok(Secret::new(format!(
+                "{reference} {}",
+                self.asked.fetch_add(1, Ordering::SeqCst)
+            )))
         }
     }
 
     fn kept() -> (Kept, Arc<Counting>, Arc<Hands>) {
         let (store, clock) = (Arc::new(Counting::default()), Arc::new(Hands::default()));
-        (Kept::new(Arc::clone(&store) as _, Arc::clone(&clock) as _), store, clock)
+        (
+            Kept::new(Arc::clone(&store) as _, Arc::clone(&clock) as _),
+            store,
+            clock,
+        )
     }
 
     fn reference() -> SecretRef {

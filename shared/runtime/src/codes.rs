@@ -31,9 +31,7 @@ impl fmt::Debug for Code {
 impl Code {
     /// The code with this id, in any case: `rc0101` finds `RC0101`.
     pub fn find(id: &str) -> Option<Self> {
-        ALL.iter()
-            .copied()
-            .find(|code| code.id.eq_ignore_ascii_case(id))
+        ALL.iter().copied().find(|code| code.id.eq_ignore_ascii_case(id))
     }
 }
 
@@ -108,10 +106,7 @@ mod tests {
         for code in ALL {
             assert_eq!(code.id.len(), 6, "{code}");
             assert!(code.id.starts_with("RC0") && code.id[2..].bytes().all(|b| b.is_ascii_digit()));
-            assert!(
-                code.meaning.ends_with('.') && !code.meaning.contains('\n'),
-                "{code}"
-            );
+            assert!(code.meaning.ends_with('.') && !code.meaning.contains('\n'), "{code}");
         }
     }
 

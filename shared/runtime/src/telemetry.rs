@@ -55,9 +55,7 @@ pub fn init(output: Output) {
 
 /// A panic's place, as a line like any other. Its text is left out: it may quote what was being read.
 fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
-    let place = panic
-        .location()
-        .map_or_else(String::new, ToString::to_string);
+    let place = panic.location().map_or_else(String::new, ToString::to_string);
     tracing::error!(place, "A panic: a defect of ours.");
 }
 

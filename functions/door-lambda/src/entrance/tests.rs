@@ -24,7 +24,9 @@ impl RemoteSecrets for Store {
     async fn fetch(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let value = self.values.lock().unwrap().get(&reference.to_string()).cloned();
-        value.map(Secret::new).ok_or_else(|| SecretError::Missing(reference.clone()))
+        value
+            .map(Secret::new)
+            .ok_or_else(|| SecretError::Missing(reference.clone()))
     }
 }
 
@@ -94,7 +96,10 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let world = Self { store: Arc::default(), clock: Arc::default() };
+        let world = Self {
+            store: Arc::default(),
+            clock: Arc::default(),
+        };
         world.store.set("ssm:/hook", Some("first"));
         world
     }
@@ -127,7 +132,12 @@ impl World {
 async fn status(entrance: &Entrance, secret: &str) -> u16 {
     let mut headers = HeaderMap::new();
     headers.insert(http::header::AUTHORIZATION, secret.parse().unwrap());
-    let request = DoorRequest { method: Method::POST, path: "/hook".to_owned(), headers, body: Bytes::from_static(b"[]") };
+    let request = DoorRequest {
+        method: Method::POST,
+        path: "/hook".to_owned(),
+        headers,
+        body: Bytes::from_static(b"[]"),
+    };
     entrance.handle(request).await.status.as_u16()
 }
 
@@ -170,10 +180,19 @@ async fn both_secrets_open_the_door_and_a_bad_one_keeps_it_shut() {
     let world = World::new();
     world.store.set("ssm:/old", Some("zeroth"));
     let entrance = world.open(Some("/old")).await.unwrap();
-    assert_eq!((status(&entrance, "first").await, status(&entrance, "zeroth").await), (200, 200));
+    assert_eq!(
+        (status(&entrance, "first").await, status(&entrance, "zeroth").await),
+        (200, 200)
+    );
     world.store.set("ssm:/old", Some("with a break\n"));
-    assert_eq!(world.open(Some("/old")).await.err().unwrap().code(), codes::CONFIG_SECRET_UNUSABLE);
+    assert_eq!(
+        world.open(Some("/old")).await.err().unwrap().code(),
+        codes::CONFIG_SECRET_UNUSABLE
+    );
     world.store.set("ssm:/old", None);
     let error = world.open(Some("/old")).await.err().unwrap();
-    assert_eq!((error.code(), error.to_string().contains("ssm:/old")), (codes::CONFIG_SECRET, true));
+    assert_eq!(
+        (error.code(), error.to_string().contains("ssm:/old")),
+        (codes::CONFIG_SECRET, true)
+    );
 }

@@ -1,5 +1,7 @@
 //! One file a command.
 
+mod again;
+pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod pause;

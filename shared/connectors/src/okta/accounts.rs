@@ -13,10 +13,16 @@ use crate::exchange::text;
 /// One search over all keys and the canary, and a read by id for each linked account. The search runs on an index that
 /// trails, so what it finds is only as complete as the canary beside it shows; a link is read by id and does not trail.
 pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> Result<AccountSearch, Failure> {
-    let unproven = |why: &str| AccountSearch { accounts: Vec::new(), completeness: Completeness::Unproven(why.to_owned()) };
+    let unproven = |why: &str| AccountSearch {
+        accounts: Vec::new(),
+        completeness: Completeness::Unproven(why.to_owned()),
+    };
     for key in &query.keys {
         if !is_name(&key.field) {
-            return Err(Failure::needs_human(format!("{:?} is not the name of an Okta profile attribute: correct `match`", key.field)));
+            return Err(Failure::needs_human(format!(
+                "{:?} is not the name of an Okta profile attribute: correct `match`",
+                key.field
+            )));
         }
     }
     let keys: Vec<_> = query.keys.iter().filter(|key| !key.value.trim().is_empty()).collect();
@@ -28,9 +34,17 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
         Err(why) => return Ok(unproven(&why)),
     };
     let mut terms = vec![format!("id eq {}", quote(&canary))];
-    terms.extend(keys.iter().map(|key| format!("profile.{} eq {}", key.field, quote(key.value.trim()))));
+    terms.extend(
+        keys.iter()
+            .map(|key| format!("profile.{} eq {}", key.field, quote(key.value.trim()))),
+    );
     let path = format!("/api/v1/users?search={}&limit=200", percent(&terms.join(" or ")));
-    let links = futures::future::join_all(query.linked.iter().map(|id| user(client, call, "reading a linked user", id)));
+    let links = futures::future::join_all(
+        query
+            .linked
+            .iter()
+            .map(|id| user(client, call, "reading a linked user", id)),
+    );
     let (found, linked) = futures::join!(client.list(call, USERS, "searching users", &path), links);
     let found = found?;
     let seen = found.iter().any(|user| text(user, "id") == Some(canary.as_str()));
@@ -52,9 +66,15 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
     let completeness = if seen {
         Completeness::Proven
     } else {
-        Completeness::Unproven("the search did not return the canary: the index trails, or the app lacks an admin role that sees users".to_owned())
+        Completeness::Unproven(
+            "the search did not return the canary: the index trails, or the app lacks an admin role that sees users"
+                .to_owned(),
+        )
     };
-    Ok(AccountSearch { accounts: all.into_values().collect(), completeness })
+    Ok(AccountSearch {
+        accounts: all.into_values().collect(),
+        completeness,
+    })
 }
 
 /// A value inside a search expression, in quotes (Okta API, "Filter": backslash and quote are escaped).
@@ -71,7 +91,10 @@ fn is_name(field: &str) -> bool {
 fn matched(client: &Client, user: &Value, keys: &[&rollcall_model::MatchKey]) -> Option<Account> {
     let hits: Vec<_> = keys
         .iter()
-        .filter(|key| profile_text(user, &key.field).is_some_and(|value| value.trim().to_lowercase() == key.value.trim().to_lowercase()))
+        .filter(|key| {
+            profile_text(user, &key.field)
+                .is_some_and(|value| value.trim().to_lowercase() == key.value.trim().to_lowercase())
+        })
         .collect();
     if hits.is_empty() {
         return None;

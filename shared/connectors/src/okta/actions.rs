@@ -4,5 +4,7 @@ use rollcall_model::Failure;
 
 /// The failure of an action that this connector does not have.
 pub(super) fn unknown(action: &str) -> Failure {
-    Failure::give_up(format!("the Okta connector has no action {action} in this version: it reads only"))
+    Failure::give_up(format!(
+        "the Okta connector has no action {action} in this version: it reads only"
+    ))
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
-use rollcall_model::{Call, Failure, HttpResponse};
-use rollcall_runtime::clock::plus;
+use rollcall_model::{Call, Executed, Failure, HttpResponse};
 use rollcall_runtime::Ids;
+use rollcall_runtime::clock::plus;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
@@ -21,7 +21,7 @@ use crate::exchange::{Exchange, header, json, number, request, secret_header, te
 use crate::pace::Pace;
 
 /// A token is renewed this long before its end (Okta service apps: "cache it until about five minutes before").
-const EARLY: Duration = Duration::from_secs(300);
+const EARLY: Duration = Duration::from_mins(5);
 /// No list that Rollcall reads of one person is longer than this many pages; beyond it the vendor is repeating itself.
 const MOST_PAGES: usize = 200;
 
@@ -84,7 +84,9 @@ impl Client {
             let response = self.signed_get(call, what, &address, &access).await?;
             self.learn(bucket, &response);
             match response.status() {
-                StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST if !nonce_tried && self.took_nonce(&access, &response) => {
+                StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST
+                    if !nonce_tried && took_nonce(&access, &response) =>
+                {
                     nonce_tried = true;
                 }
                 StatusCode::UNAUTHORIZED if !renewed && self.renews() => {
@@ -93,9 +95,14 @@ impl Client {
                     access = self.access(call).await?;
                 }
                 status if status.is_success() || matches!(status.as_u16(), 403 | 404) => return Ok(response),
-                _ => return Err(retry::failure(what, &response)),
+                _ => return Err(read_failure(what, &response)),
             }
         }
+    }
+
+    /// Signs in, so that calls made side by side afterwards do not each try when it fails.
+    pub(super) async fn sign_in(&self, call: &Call) -> Result<(), Failure> {
+        self.access(call).await.map(drop)
     }
 
     /// Reads a list to its end: the absence of `rel="next"`, never a short page (Okta API, "Pagination"). 403 and 404 come
@@ -106,7 +113,7 @@ impl Client {
         for _ in 0..MOST_PAGES {
             let response = self.get(call, bucket, what, &path).await?;
             if !response.status().is_success() {
-                return Err(retry::failure(what, &response));
+                return Err(read_failure(what, &response));
             }
             match json(what, &response, true)? {
                 Value::Array(page) => all.extend(page),
@@ -117,7 +124,9 @@ impl Client {
                 Some(next) => path = self.below(what, &next)?,
             }
         }
-        Err(Failure::give_up(format!("{what}: the list does not end after {MOST_PAGES} pages")))
+        Err(Failure::give_up(format!(
+            "{what}: the list does not end after {MOST_PAGES} pages"
+        )))
     }
 
     /// The path of a link, which must lead to the same host: links can name another one when a tenant has a custom domain,
@@ -135,28 +144,30 @@ impl Client {
         }
     }
 
-    async fn signed_get(&self, call: &Call, what: &str, address: &str, access: &Access) -> Result<HttpResponse, Failure> {
+    async fn signed_get(
+        &self,
+        call: &Call,
+        what: &str,
+        address: &str,
+        access: &Access,
+    ) -> Result<HttpResponse, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
         headers.insert("authorization", access.authorization.clone());
         if let Some((key, hash)) = &access.proof {
             // A proof is good for one request: a repetition needs a new `jti` (RFC 9449, section 11.1).
-            let proof = key.proof("GET", address, Some(hash), self.exchange.clock.now(), &self.ids.unique())?;
+            let proof = key.proof(
+                "GET",
+                address,
+                Some(hash),
+                self.exchange.clock.now(),
+                &self.ids.unique(),
+            )?;
             headers.insert("dpop", secret_header(&proof)?);
         }
-        self.exchange.send(call, what, request(Method::GET, address, headers, "")?).await
-    }
-
-    /// Takes a nonce that the server wants in the next proof (RFC 9449, section 9). True when the call is worth repeating.
-    fn took_nonce(&self, access: &Access, response: &HttpResponse) -> bool {
-        let wanted = header(response, "www-authenticate").is_some_and(|asked| asked.contains("use_dpop_nonce"));
-        match (&access.proof, header(response, "dpop-nonce")) {
-            (Some((key, _)), Some(nonce)) if wanted => {
-                key.take_nonce(nonce);
-                true
-            }
-            _ => false,
-        }
+        self.exchange
+            .send(call, what, request(Method::GET, address, headers, "")?)
+            .await
     }
 
     fn renews(&self) -> bool {
@@ -209,13 +220,26 @@ impl Client {
         let access = match (&self.settings.auth, granted) {
             (OktaAuth::Ssws(secret), _) => {
                 sign_in.renew_at = None;
-                Access { authorization: secret_header(&format!("SSWS {}", secret.reveal()))?, proof: None, generation }
+                Access {
+                    authorization: secret_header(&format!("SSWS {}", secret.reveal()))?,
+                    proof: None,
+                    generation,
+                }
             }
             (OktaAuth::ServiceApp { .. }, Some(granted)) => {
-                let Granted { authorization, token_hash, expires_in, proof_key } = granted?;
-                sign_in.renew_at = Some(plus(now, expires_in - EARLY.min(expires_in / 2)));
+                let Granted {
+                    authorization,
+                    token_hash,
+                    expires_in,
+                    proof_key,
+                } = granted?;
+                sign_in.renew_at = Some(plus(now, expires_in.saturating_sub(EARLY.min(expires_in / 2))));
                 sign_in.proof_key.clone_from(&proof_key);
-                Access { authorization, proof: proof_key.zip(token_hash), generation }
+                Access {
+                    authorization,
+                    proof: proof_key.zip(token_hash),
+                    generation,
+                }
             }
             (OktaAuth::ServiceApp { .. }, None) => return Err(Failure::retry("no token was asked for")),
         };
@@ -230,9 +254,12 @@ impl Client {
         let address = format!("{}/.well-known/okta-organization", self.base());
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
-        let response = self.exchange.send(call, what, request(Method::GET, &address, headers, "")?).await?;
+        let response = self
+            .exchange
+            .send(call, what, request(Method::GET, &address, headers, "")?)
+            .await?;
         if !response.status().is_success() {
-            return Err(retry::failure(what, &response));
+            return Err(read_failure(what, &response));
         }
         let body = json(what, &response, true)?;
         text(&body, "id")
@@ -242,12 +269,34 @@ impl Client {
 
     fn learn(&self, bucket: &str, response: &HttpResponse) {
         let count = |name: &str| number(response, name).and_then(|count| u64::try_from(count).ok());
-        if let (Some(limit), Some(remaining), Some(reset)) =
-            (count("x-rate-limit-limit"), count("x-rate-limit-remaining"), retry::reset(response))
-        {
-            self.pace.learn(bucket, limit, remaining, plus(self.exchange.clock.now(), reset));
+        if let (Some(limit), Some(remaining), Some(reset)) = (
+            count("x-rate-limit-limit"),
+            count("x-rate-limit-remaining"),
+            retry::reset(response),
+        ) {
+            self.pace
+                .learn(bucket, limit, remaining, plus(self.exchange.clock.now(), reset));
         }
     }
+}
+
+/// Takes a nonce that the server wants in the next proof (RFC 9449, section 9). True when the call is worth repeating.
+fn took_nonce(access: &Access, response: &HttpResponse) -> bool {
+    let wanted = header(response, "www-authenticate").is_some_and(|asked| asked.contains("use_dpop_nonce"));
+    match (&access.proof, header(response, "dpop-nonce")) {
+        (Some((key, _)), Some(nonce)) if wanted => {
+            key.take_nonce(nonce);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The failure of a read, which changes nothing even when it was executed.
+pub(super) fn read_failure(what: &str, response: &HttpResponse) -> Failure {
+    let mut failure = retry::failure(what, response);
+    failure.executed = Executed::No;
+    failure
 }
 
 /// The address of the next page. The header may come once for each link or once with all of them (RFC 8288, section 3).
@@ -261,6 +310,7 @@ fn next_page(response: &HttpResponse) -> Option<String> {
         .flat_map(|link| link.split(", <").map(str::to_owned).collect::<Vec<_>>())
         .find_map(|link| {
             let (address, rest) = link.split_once('>')?;
-            rest.contains("rel=\"next\"").then(|| address.trim().trim_start_matches('<').to_owned())
+            rest.contains("rel=\"next\"")
+                .then(|| address.trim().trim_start_matches('<').to_owned())
         })
 }

@@ -28,7 +28,11 @@ impl ProofKey {
         let der = pair.to_pkcs8v1().map_err(|_| unusable())?;
         let key = EncodingKey::from_ec_der(der.as_ref());
         let public = Jwk::from_encoding_key(&key, Algorithm::ES256).map_err(|_| unusable())?;
-        Ok(Self { key, public, nonce: Mutex::default() })
+        Ok(Self {
+            key,
+            public,
+            nonce: Mutex::default(),
+        })
     }
 
     /// Keeps the nonce for the next proof.

@@ -18,7 +18,9 @@ pub(super) fn normalise(settings: &OktaSettings, signal: &Signal, raw: &str) -> 
     let part = |name: &str| log.get(name).unwrap_or(&none);
     let vendor_type = text(&log, "eventType").map_or_else(|| "unreadable".to_owned(), |name| short(name, 200));
     let target = |kind: &str| {
-        let found = items(&log, "target").iter().find(|target| text(target, "type") == Some(kind));
+        let found = items(&log, "target")
+            .iter()
+            .find(|target| text(target, "type") == Some(kind));
         found.and_then(|target| text(target, "id")).map(str::to_owned)
     };
     let published = text(&log, "published").and_then(|time| time.parse::<Timestamp>().ok());
@@ -75,7 +77,9 @@ fn kind(vendor_type: &str) -> EventKind {
         "application.user_membership.remove"
         | "application.user_membership.deprovision"
         | "application.user_membership.revoke" => Kind::AppRemoved,
-        "user.account.update_password" | "user.account.reset_password" | "user.account.expire_password" => Kind::FactorChanged,
+        "user.account.update_password" | "user.account.reset_password" | "user.account.expire_password" => {
+            Kind::FactorChanged
+        }
         "user.account.report_suspicious_activity_by_enduser"
         | "system.api_token.request_outside_allowed_range"
         | "system.oauth2.token.request_outside_allowed_range" => Kind::Threat,

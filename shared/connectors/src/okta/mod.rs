@@ -24,8 +24,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
-    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event,
-    Failure, Observation, Signal, SubjectRead, Transport,
+    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure,
+    Observation, Signal, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
 
@@ -112,19 +112,11 @@ impl Connector for Okta {
         events::normalise(&self.client.settings, signal, raw)
     }
 
-    async fn read_subject(
-        &self,
-        call: &Call,
-        account: &AccountRef,
-    ) -> Result<SubjectRead, Failure> {
+    async fn read_subject(&self, call: &Call, account: &AccountRef) -> Result<SubjectRead, Failure> {
         Box::pin(subject::read(&self.client, call, account)).await
     }
 
-    async fn find_accounts(
-        &self,
-        call: &Call,
-        query: &AccountQuery,
-    ) -> Result<AccountSearch, Failure> {
+    async fn find_accounts(&self, call: &Call, query: &AccountQuery) -> Result<AccountSearch, Failure> {
         Box::pin(accounts::find(&self.client, call, query)).await
     }
 
@@ -139,21 +131,11 @@ impl Connector for Okta {
         ))
     }
 
-    async fn apply(
-        &self,
-        _call: &Call,
-        change: &Change,
-        _marker: &str,
-    ) -> Result<Applied, Failure> {
+    async fn apply(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Applied, Failure> {
         Err(actions::unknown(&change.action))
     }
 
-    async fn find_effect(
-        &self,
-        _call: &Call,
-        change: &Change,
-        _marker: &str,
-    ) -> Result<Option<Applied>, Failure> {
+    async fn find_effect(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Option<Applied>, Failure> {
         Err(actions::unknown(&change.action))
     }
 }

@@ -14,7 +14,7 @@ use crate::exchange::{header, http_date, number, retry_after, text};
 /// Concurrency, not a quota, was exceeded: the reset time is only a hint then, and a second or two is enough.
 const CONCURRENCY_PAUSE: Duration = Duration::from_secs(2);
 /// How long an activation may keep a user's record busy.
-const ACTIVATION_PAUSE: Duration = Duration::from_secs(120);
+const ACTIVATION_PAUSE: Duration = Duration::from_mins(2);
 
 /// The failure that a response stands for.
 pub(super) fn failure(what: &str, response: &HttpResponse) -> Failure {
@@ -31,18 +31,23 @@ pub(super) fn failure(what: &str, response: &HttpResponse) -> Failure {
         (401, "E0000015") => Failure::needs_human(format!("{said}: the tenant does not have this feature")),
         (401, _) => Failure::credential(format!("{said}: the credential is refused, make a new one")),
         (403, "E0000005") => Failure::credential(format!("{said}: the session of the credential is over")),
-        (403, "E0000023") => Failure::needs_human(format!("{said}: the profile is mastered in another system, change it there")),
+        (403, "E0000023") => Failure::needs_human(format!(
+            "{said}: the profile is mastered in another system, change it there"
+        )),
         (403, _) => Failure::needs_human(format!("{said}: {}", missing_permission(response))),
-        // A stale cursor or index: the list is read again from its start.
-        (400, "E0000029" | "E0000053" | "E0000054") | (412, _) => retry(None),
         (409, "E0000112") => retry(Some(ACTIVATION_PAUSE)),
-        (409, "E0000113" | "E0000145" | "E0000195" | "E0000249" | "E0000268") | (423, _) => retry(None),
+        // A stale cursor or version is read again from the start, a busy record is tried again, and in read-only mode
+        // (E0000010) a write was certainly not made.
+        (400, "E0000029" | "E0000053" | "E0000054")
+        | (409, "E0000113" | "E0000145" | "E0000195" | "E0000249" | "E0000268")
+        | (412 | 423, _)
+        | (503, "E0000010") => retry(None),
         (429, _) => retry(Some(reset(response).unwrap_or(CONCURRENCY_PAUSE))),
-        // Read-only mode: a write was certainly not made.
-        (503, "E0000010") => retry(None),
         (501, _) => Failure::give_up(said.clone()),
         (500.., _) => retry(retry_after(response)).maybe_executed(),
-        (300..=399, _) => Failure::give_up(format!("{said}: a redirect is not followed, check the connection's url")),
+        (300..=399, _) => Failure::give_up(format!(
+            "{said}: a redirect is not followed, check the connection's url"
+        )),
         _ => Failure::give_up(said.clone()),
     };
     failure.with_request_id(request_id(response))
@@ -96,10 +101,7 @@ pub(super) fn reset(response: &HttpResponse) -> Option<Duration> {
 /// The scope that Okta says is missing, or what is missing when it does not say.
 fn missing_permission(response: &HttpResponse) -> String {
     let asked = header(response, "www-authenticate").unwrap_or_default();
-    let scope = asked
-        .split("scope=\"")
-        .nth(1)
-        .and_then(|rest| rest.split('"').next());
+    let scope = asked.split("scope=\"").nth(1).and_then(|rest| rest.split('"').next());
     match scope {
         Some(scope) => format!("grant the scope {} to the app", short(scope, 80)),
         None => "the credential lacks an admin role for it, or the account is an administrator above it".to_owned(),

@@ -6,8 +6,8 @@ use http::StatusCode;
 use rollcall_model::{AccountRef, Call, Failure, Lane, Manager, Person, PersonKey, SourceState, SubjectRead};
 use serde_json::{Value, json};
 
-use super::client::Client;
-use super::{ManagerLink, OktaAuth, retry};
+use super::client::{Client, read_failure};
+use super::{ManagerLink, OktaAuth};
 use crate::encode::percent;
 use crate::exchange::{json, text};
 
@@ -20,6 +20,7 @@ const ME: &str = "/api/v1/users/me";
 /// calls one after the other once there is a token (three when a canary has to be asked).
 pub(super) async fn read(client: &Client, call: &Call, account: &AccountRef) -> Result<SubjectRead, Failure> {
     let id = percent(&account.id);
+    client.sign_in(call).await?;
     let (user, groups, roles, linked) = futures::join!(
         user(client, call, "reading the user", &account.id),
         groups(client, call, &id),
@@ -34,12 +35,16 @@ pub(super) async fn read(client: &Client, call: &Call, account: &AccountRef) -> 
     };
     // The key of the read also matches logins; an event's id must come back as that very id.
     if text(&user, "id") != Some(account.id.as_str()) {
-        return Ok(SubjectRead::Unproven("Okta answered with another user than the one asked for".to_owned()));
+        return Ok(SubjectRead::Unproven(
+            "Okta answered with another user than the one asked for".to_owned(),
+        ));
     }
     let state = match state(&user) {
         Ok(state) => state,
         Err(status) => {
-            return Ok(SubjectRead::Unproven(format!("Okta states a user status that this version does not know: {status}")));
+            return Ok(SubjectRead::Unproven(format!(
+                "Okta states a user status that this version does not know: {status}"
+            )));
         }
     };
     let groups = groups?;
@@ -60,16 +65,20 @@ pub(super) async fn read(client: &Client, call: &Call, account: &AccountRef) -> 
 
 /// Records on the person that a part of it could not be read.
 fn note(person: &mut Person, name: &str, failure: &Failure) {
-    person.attributes.insert(name.to_owned(), json!(format!("unknown: {failure}")));
+    person
+        .attributes
+        .insert(name.to_owned(), json!(format!("unknown: {failure}")));
 }
 
 /// The user of this id or login; `None` when Okta says that there is none.
 pub(super) async fn user(client: &Client, call: &Call, what: &str, key: &str) -> Result<Option<Value>, Failure> {
-    let response = client.get(call, ONE_USER, what, &format!("/api/v1/users/{}", percent(key))).await?;
+    let response = client
+        .get(call, ONE_USER, what, &format!("/api/v1/users/{}", percent(key)))
+        .await?;
     match response.status() {
         StatusCode::NOT_FOUND => Ok(None),
         status if status.is_success() => json(what, &response, true).map(Some),
-        _ => Err(retry::failure(what, &response)),
+        _ => Err(read_failure(what, &response)),
     }
 }
 
@@ -80,7 +89,9 @@ pub(super) async fn canary(client: &Client, call: &Call) -> Result<Result<String
         (Some(id), _) => (ONE_USER, format!("/api/v1/users/{}", percent(id))),
         (None, OktaAuth::Ssws(_)) => (ME, "/api/v1/users/me".to_owned()),
         (None, OktaAuth::ServiceApp { .. }) => {
-            return Ok(Err("no such user, and no canary is configured that would prove it: set one for this connection".to_owned()));
+            return Ok(Err(
+                "no such user, and no canary is configured that would prove it: set one for this connection".to_owned(),
+            ));
         }
     };
     let response = client.get(call, bucket, what, &path).await?;
@@ -91,7 +102,9 @@ pub(super) async fn canary(client: &Client, call: &Call) -> Result<Result<String
         )));
     }
     let body = json(what, &response, true)?;
-    Ok(text(&body, "id").map(str::to_owned).ok_or_else(|| "the canary has no id".to_owned()))
+    Ok(text(&body, "id")
+        .map(str::to_owned)
+        .ok_or_else(|| "the canary has no id".to_owned()))
 }
 
 /// Status and `transitioningToStatus` as a state. A user on the way out has left for the purpose of cutting; one on the way
@@ -100,7 +113,9 @@ pub(super) fn state(user: &Value) -> Result<SourceState, String> {
     let status = text(user, "status").unwrap_or("none");
     match text(user, "transitioningToStatus") {
         Some("DEPROVISIONED") => return Ok(SourceState::Deactivating),
-        Some("ACTIVE" | "PROVISIONED") if matches!(status, "STAGED" | "DEPROVISIONED") => return Ok(SourceState::Active),
+        Some("ACTIVE" | "PROVISIONED") if matches!(status, "STAGED" | "DEPROVISIONED") => {
+            return Ok(SourceState::Active);
+        }
         _ => {}
     }
     match status {
@@ -120,9 +135,17 @@ fn person(client: &Client, account: &AccountRef, user: &Value, state: SourceStat
     let login = text(profile, "login").unwrap_or_default().to_lowercase();
     let mut attributes: BTreeMap<String, Value> = profile
         .as_object()
-        .map(|members| members.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+        .map(|members| {
+            members
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
+        })
         .unwrap_or_default();
-    attributes.insert("okta.status".to_owned(), user.get("status").cloned().unwrap_or_default());
+    attributes.insert(
+        "okta.status".to_owned(),
+        user.get("status").cloned().unwrap_or_default(),
+    );
     if let Some(provider) = user.pointer("/credentials/provider/type") {
         attributes.insert("okta.provider".to_owned(), provider.clone());
     }
@@ -142,7 +165,10 @@ fn person(client: &Client, account: &AccountRef, user: &Value, state: SourceStat
 
 fn display(profile: &Value) -> Option<String> {
     let whole = || {
-        let parts: Vec<&str> = ["firstName", "lastName"].iter().filter_map(|part| text(profile, part)).collect();
+        let parts: Vec<&str> = ["firstName", "lastName"]
+            .iter()
+            .filter_map(|part| text(profile, part))
+            .collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     };
     text(profile, "displayName").map(str::to_owned).or_else(whole)
@@ -150,13 +176,31 @@ fn display(profile: &Value) -> Option<String> {
 
 /// Names of all groups. Membership decides who is protected, so a list that cannot be read whole is a failure.
 async fn groups(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, Failure> {
-    let all = client.list(call, USERS, "reading the user's groups", &format!("/api/v1/users/{id}/groups?limit=200")).await?;
-    Ok(all.iter().filter_map(|group| group.pointer("/profile/name")?.as_str()).map(str::to_owned).collect())
+    let all = client
+        .list(
+            call,
+            USERS,
+            "reading the user's groups",
+            &format!("/api/v1/users/{id}/groups?limit=200"),
+        )
+        .await?;
+    Ok(all
+        .iter()
+        .filter_map(|group| group.pointer("/profile/name")?.as_str())
+        .map(str::to_owned)
+        .collect())
 }
 
 /// Types of admin roles, each once: the id of a standard role is the same for every user, so the type is its name.
 async fn roles(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, Failure> {
-    let all = client.list(call, USERS, "reading the user's admin roles", &format!("/api/v1/users/{id}/roles")).await?;
+    let all = client
+        .list(
+            call,
+            USERS,
+            "reading the user's admin roles",
+            &format!("/api/v1/users/{id}/roles"),
+        )
+        .await?;
     let mut roles: Vec<String> = all
         .iter()
         .filter(|role| text(role, "status").is_none_or(|status| status == "ACTIVE"))
@@ -173,12 +217,21 @@ async fn roles(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, Fa
 
 /// The manager's id by a linked object, which Okta gives as an address only.
 async fn linked_manager(client: &Client, call: &Call, id: &str) -> Result<Option<String>, Failure> {
-    let ManagerLink::LinkedObject(name) = &client.settings.manager else { return Ok(None) };
+    let ManagerLink::LinkedObject(name) = &client.settings.manager else {
+        return Ok(None);
+    };
     let what = "reading the manager link";
-    let response = client.get(call, USERS, what, &format!("/api/v1/users/{id}/linkedObjects/{}", percent(name))).await?;
+    let response = client
+        .get(
+            call,
+            USERS,
+            what,
+            &format!("/api/v1/users/{id}/linkedObjects/{}", percent(name)),
+        )
+        .await?;
     match response.status() {
         StatusCode::NOT_FOUND => return Ok(None),
-        status if !status.is_success() => return Err(retry::failure(what, &response)),
+        status if !status.is_success() => return Err(read_failure(what, &response)),
         _ => {}
     }
     let body = json(what, &response, true)?;
@@ -191,17 +244,27 @@ async fn linked_manager(client: &Client, call: &Call, id: &str) -> Result<Option
 }
 
 /// The manager as an account where it resolves, as the words of the profile where it does not.
-async fn manager(client: &Client, call: &Call, user: &Value, linked: Result<Option<String>, Failure>) -> Result<Option<Manager>, Failure> {
+async fn manager(
+    client: &Client,
+    call: &Call,
+    user: &Value,
+    linked: Result<Option<String>, Failure>,
+) -> Result<Option<Manager>, Failure> {
     let profile = user.get("profile").cloned().unwrap_or_default();
     let (named, words) = match &client.settings.manager {
         ManagerLink::LinkedObject(_) => (linked?, None),
-        ManagerLink::Profile => (text(&profile, "managerId").map(str::to_owned), text(&profile, "manager").map(str::to_owned)),
+        ManagerLink::Profile => (
+            text(&profile, "managerId").map(str::to_owned),
+            text(&profile, "manager").map(str::to_owned),
+        ),
     };
     if named.is_none() && words.is_none() {
         return Ok(None);
     }
     // `manager` is a name in some tenants and a login in others; only what looks like a login is worth a call.
-    let key = named.clone().or_else(|| words.clone().filter(|words| words.contains('@')));
+    let key = named
+        .clone()
+        .or_else(|| words.clone().filter(|words| words.contains('@')));
     let found = match key {
         Some(key) => match self::user(client, call, "reading the manager", &key).await? {
             None if named.is_some() => by_employee_number(client, call, &key).await?,
@@ -209,7 +272,10 @@ async fn manager(client: &Client, call: &Call, user: &Value, linked: Result<Opti
         },
         None => None,
     };
-    let bare = Manager { display: words.clone().or(named), ..Manager::default() };
+    let bare = Manager {
+        display: words.clone().or(named),
+        ..Manager::default()
+    };
     Ok(Some(match found {
         None => bare,
         Some(found) => {
@@ -227,7 +293,14 @@ async fn manager(client: &Client, call: &Call, user: &Value, linked: Result<Opti
 /// The one user with this employee number; several are nobody.
 async fn by_employee_number(client: &Client, call: &Call, number: &str) -> Result<Option<Value>, Failure> {
     let search = format!("profile.employeeNumber eq {}", super::accounts::quote(number));
-    let found = client.list(call, USERS, "searching the manager", &format!("/api/v1/users?search={}&limit=2", percent(&search))).await?;
+    let found = client
+        .list(
+            call,
+            USERS,
+            "searching the manager",
+            &format!("/api/v1/users?search={}&limit=2", percent(&search)),
+        )
+        .await?;
     Ok(match found.as_slice() {
         [one] => Some(one.clone()),
         _ => None,

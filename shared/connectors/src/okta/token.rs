@@ -38,7 +38,13 @@ pub(super) async fn grant(
     call: &Call,
     mut proof_key: Option<Arc<ProofKey>>,
 ) -> Result<Granted, Failure> {
-    let OktaAuth::ServiceApp { client_id, key, kid, scopes } = &settings.auth else {
+    let OktaAuth::ServiceApp {
+        client_id,
+        key,
+        kid,
+        scopes,
+    } = &settings.auth
+    else {
         return Err(Failure::credential("this connection has no service app"));
     };
     let what = "getting a token";
@@ -56,16 +62,28 @@ pub(super) async fn grant(
         let body = form(&[
             ("grant_type", "client_credentials"),
             ("scope", &scopes.join(" ")),
-            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
             ("client_assertion", &assertion),
         ]);
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
-        headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+        headers.insert(
+            "content-type",
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
         if let Some(key) = &proof_key {
-            headers.insert("dpop", secret_header(&key.proof("POST", &address, None, now, &ids.unique())?)?);
+            headers.insert(
+                "dpop",
+                secret_header(&key.proof("POST", &address, None, now, &ids.unique())?)?,
+            );
         }
-        let response = exchange.send(call, what, request(Method::POST, &address, headers, body)?).await.map_err(without_effect)?;
+        let response = exchange
+            .send(call, what, request(Method::POST, &address, headers, body)?)
+            .await
+            .map_err(without_effect)?;
         if let (Some(key), Some(nonce)) = (&proof_key, header(&response, "dpop-nonce")) {
             key.take_nonce(nonce);
         }
@@ -78,7 +96,9 @@ pub(super) async fn grant(
             _ => return Err(token_failure(&response)),
         }
     }
-    Err(Failure::retry(format!("{what}: Okta keeps asking for another DPoP nonce")))
+    Err(Failure::retry(format!(
+        "{what}: Okta keeps asking for another DPoP nonce"
+    )))
 }
 
 /// What an error asks for.
@@ -99,7 +119,8 @@ fn wanted(response: &HttpResponse) -> Wanted {
 
 fn granted(what: &str, response: &HttpResponse, proof_key: Option<Arc<ProofKey>>) -> Result<Granted, Failure> {
     let body = exchange::json(what, response, false)?;
-    let token = text(&body, "access_token").ok_or_else(|| Failure::retry(format!("{what}: the answer holds no token")))?;
+    let token =
+        text(&body, "access_token").ok_or_else(|| Failure::retry(format!("{what}: the answer holds no token")))?;
     let seconds = body.get("expires_in").and_then(Value::as_u64).unwrap_or(0);
     // Which kind it is, the answer decides: an app may be switched to DPoP while we run.
     let bound = text(&body, "token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("dpop"));

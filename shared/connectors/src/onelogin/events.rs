@@ -35,13 +35,20 @@ pub(super) fn normalise(settings: &OneLoginSettings, signal: &Signal, raw: &str)
         key: signal.key.clone(),
         source: signal.source.clone(),
         kind,
-        account: id(event, "user_id").filter(|_| !foreign).map(|id| AccountRef::new(&signal.source, id)),
+        account: id(event, "user_id")
+            .filter(|_| !foreign)
+            .map(|id| AccountRef::new(&signal.source, id)),
         app: id(event, "app_id"),
         ours: credential.is_some_and(|used| settings.own_client_ids.iter().any(|own| own == used))
             || actor.as_ref().is_some_and(|user| settings.own_user_ids.contains(user)),
-        actor: credential.map(str::to_owned).or(actor).or_else(|| text(event, "actor_system").map(str::to_owned)),
+        actor: credential
+            .map(str::to_owned)
+            .or(actor)
+            .or_else(|| text(event, "actor_system").map(str::to_owned)),
         succeeded: !number.is_some_and(is_failure),
-        occurred_at: text(event, "event_timestamp").and_then(moment).unwrap_or(signal.received_at),
+        occurred_at: text(event, "event_timestamp")
+            .and_then(moment)
+            .unwrap_or(signal.received_at),
         received_at: signal.received_at,
         vendor_type,
     }
@@ -59,12 +66,18 @@ fn id(event: &Value, name: &str) -> Option<String> {
 /// `2026-11-20 09:15:02 UTC` or `2026-11-20 09:15:02+0530`.
 fn moment(text: &str) -> Option<Timestamp> {
     let text = text.trim().replace(" UTC", "+0000");
-    Timestamp::strptime("%Y-%m-%d %H:%M:%S%z", text).ok().map(whole_milliseconds)
+    Timestamp::strptime("%Y-%m-%d %H:%M:%S%z", text)
+        .ok()
+        .map(whole_milliseconds)
 }
 
 /// Attempts that failed: sign-ins, bad API requests, provisioning, mappings.
 fn is_failure(number: i64) -> bool {
-    matches!(number, 6 | 9 | 25 | 61..=65 | 69 | 77 | 79 | 90 | 106 | 123 | 218 | 247 | 250 | 251 | 334 | 400 | 401 | 402 | 527 | 532 | 1002)
+    matches!(
+        number,
+        6 | 9 | 25 | 61
+            ..=65 | 69 | 77 | 79 | 90 | 106 | 123 | 218 | 247 | 250 | 251 | 334 | 400 | 401 | 402 | 527 | 532 | 1002
+    )
 }
 
 fn kind(number: i64, event: &Value) -> EventKind {
@@ -81,12 +94,32 @@ fn kind(number: i64, event: &Value) -> EventKind {
         4 | 147..=150 | 513 | 514 => Kind::GroupChanged,
         206 => Kind::AppAssigned,
         207 => Kind::AppRemoved,
-        22 | 24 | 36 | 40 | 540 | 1100 | 1101 | 1400 | 1600 | 10 | 11 | 18 | 211 | 510 | 511 | 1608 => Kind::FactorChanged,
+        22 | 24 | 36 | 40 | 540 | 1100 | 1101 | 1400 | 1600 | 10 | 11 | 18 | 211 | 510 | 511 | 1608 => {
+            Kind::FactorChanged
+        }
         70..=73 | 151 | 152 | 2100..=2113 => Kind::PrivilegeChanged,
         // Somebody acts as somebody else, reads a password, or a push that nobody asked for was refused.
         3 | 240 | 555 | 950 => Kind::Threat,
-        74..=76 | 112 | 119 | 156..=158 | 170..=172 | 174..=176 | 179..=182 | 189..=193 | 197 | 202 | 215 | 410..=412 | 931 | 932
-        | 2003 | 2007 | 2009 | 2012 | 2015 | 2017 => Kind::TenantChanged,
+        74..=76
+        | 112
+        | 119
+        | 156..=158
+        | 170..=172
+        | 174..=176
+        | 179..=182
+        | 189..=193
+        | 197
+        | 202
+        | 215
+        | 410..=412
+        | 931
+        | 932
+        | 2003
+        | 2007
+        | 2009
+        | 2012
+        | 2015
+        | 2017 => Kind::TenantChanged,
         5..=9 | 29 | 68 | 69 | 77 | 78 | 90 | 122 | 123 | 516 | 527 | 550 | 1001 | 1002 | 1010 => sign_in(event),
         other => Kind::Unknown(format!("onelogin:{other}")),
     }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
-    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event,
-    Failure, Observation, Signal, SubjectRead, Transport,
+    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure,
+    Observation, Signal, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids};
 
@@ -62,19 +62,11 @@ impl Connector for OneLogin {
         events::normalise(&self.settings, signal, raw)
     }
 
-    async fn read_subject(
-        &self,
-        _call: &Call,
-        _account: &AccountRef,
-    ) -> Result<SubjectRead, Failure> {
+    async fn read_subject(&self, _call: &Call, _account: &AccountRef) -> Result<SubjectRead, Failure> {
         Err(Self::not_yet("reading a user"))
     }
 
-    async fn find_accounts(
-        &self,
-        _call: &Call,
-        _query: &AccountQuery,
-    ) -> Result<AccountSearch, Failure> {
+    async fn find_accounts(&self, _call: &Call, _query: &AccountQuery) -> Result<AccountSearch, Failure> {
         Err(Self::not_yet("searching users"))
     }
 
@@ -89,21 +81,11 @@ impl Connector for OneLogin {
         ))
     }
 
-    async fn apply(
-        &self,
-        _call: &Call,
-        change: &Change,
-        _marker: &str,
-    ) -> Result<Applied, Failure> {
+    async fn apply(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Applied, Failure> {
         Err(Self::not_yet(&change.action))
     }
 
-    async fn find_effect(
-        &self,
-        _call: &Call,
-        change: &Change,
-        _marker: &str,
-    ) -> Result<Option<Applied>, Failure> {
+    async fn find_effect(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Option<Applied>, Failure> {
         Err(Self::not_yet(&change.action))
     }
 }

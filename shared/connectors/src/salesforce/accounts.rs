@@ -1,6 +1,8 @@
 //! Searching the org for a person's users.
 
-use rollcall_model::{Account, AccountClass, AccountQuery, AccountRef, AccountSearch, Call, Completeness, Failure, MatchKey};
+use rollcall_model::{
+    Account, AccountClass, AccountQuery, AccountRef, AccountSearch, Call, Completeness, Failure, MatchKey,
+};
 use serde_json::Value;
 
 use super::client::{Client, Rows};
@@ -17,10 +19,18 @@ const LONGEST_QUERY: usize = 8_000;
 /// back, and because it would do so even for a user who sees nobody else, a permission or somebody else's row must show too.
 pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> Result<AccountSearch, Failure> {
     let what = "searching users";
-    let nothing = |why: String| Ok(AccountSearch { accounts: Vec::new(), completeness: Completeness::Unproven(why) });
+    let nothing = |why: String| {
+        Ok(AccountSearch {
+            accounts: Vec::new(),
+            completeness: Completeness::Unproven(why),
+        })
+    };
     for key in &query.keys {
         if !is_name(&key.field) {
-            return Err(Failure::needs_human(format!("{:?} is not the name of a field of User: correct `match`", key.field)));
+            return Err(Failure::needs_human(format!(
+                "{:?} is not the name of a field of User: correct `match`",
+                key.field
+            )));
         }
     }
     // An empty literal would match everybody whose field is empty.
@@ -42,8 +52,17 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
     }
     let queries = [
         ("found", soql),
-        ("other", format!("SELECT Id FROM User WHERE Id != {} AND UserType = 'Standard' LIMIT 1", soql_quote(&own))),
-        ("rights", "SELECT PermissionsViewAllUsers, PermissionsManageUsers FROM UserPermissionAccess LIMIT 1".to_owned()),
+        (
+            "other",
+            format!(
+                "SELECT Id FROM User WHERE Id != {} AND UserType = 'Standard' LIMIT 1",
+                soql_quote(&own)
+            ),
+        ),
+        (
+            "rights",
+            "SELECT PermissionsViewAllUsers, PermissionsManageUsers FROM UserPermissionAccess LIMIT 1".to_owned(),
+        ),
     ];
     let mut answers = client.queries(call, what, &queries).await?;
     let found = match answers.remove("found") {
@@ -51,9 +70,12 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
         Some(Err(refusal)) => return Err(refusal.failure(what)),
         None => return Err(Failure::retry(format!("{what}: the answer leaves out the search"))),
     };
-    let mut accounts: Vec<Account> = found.iter().filter_map(|row| matched(client, row, &keys, &linked)).collect();
+    let mut accounts: Vec<Account> = found
+        .iter()
+        .filter_map(|row| matched(client, row, &keys, &linked))
+        .collect();
     accounts.sort_by(|one, two| one.account.id.cmp(&two.account.id));
-    let completeness = completeness(&own, &found, &linked, answers.remove("other"), answers.remove("rights"));
+    let completeness = completeness(&own, &found, &linked, answers.get("other"), answers.get("rights"));
     Ok(AccountSearch { accounts, completeness })
 }
 
@@ -69,11 +91,20 @@ fn search(own: &str, keys: &[&MatchKey], linked: &[String]) -> String {
     }
     let ids: Vec<String> = linked.iter().map(String::as_str).chain([own]).map(soql_quote).collect();
     let mut terms = vec![format!("Id IN ({})", ids.join(", "))];
-    terms.extend(keys.iter().map(|key| format!("{} = {}", key.field, soql_quote(key.value.trim()))));
+    terms.extend(
+        keys.iter()
+            .map(|key| format!("{} = {}", key.field, soql_quote(key.value.trim()))),
+    );
     format!("SELECT {fields} FROM User WHERE {}", terms.join(" OR "))
 }
 
-fn completeness(own: &str, found: &[Value], linked: &[String], other: Option<Rows>, rights: Option<Rows>) -> Completeness {
+fn completeness(
+    own: &str,
+    found: &[Value],
+    linked: &[String],
+    other: Option<&Rows>,
+    rights: Option<&Rows>,
+) -> Completeness {
     let shows = |id: &str| found.iter().any(|row| row_id(row).as_deref() == Some(id));
     if !shows(own) {
         return Completeness::Unproven(
@@ -81,9 +112,11 @@ fn completeness(own: &str, found: &[Value], linked: &[String], other: Option<Row
         );
     }
     let unseen = "the integration user does not see other users: grant View All Users";
-    let others = found.len() > 1 || matches!(&other, Some(Ok(rows)) if !rows.is_empty());
-    let right = rights.and_then(Result::ok).and_then(|rows| rows.into_iter().next()).map(|row| {
-        ["PermissionsViewAllUsers", "PermissionsManageUsers"].iter().any(|name| row.get(name) == Some(&Value::Bool(true)))
+    let others = found.len() > 1 || matches!(other, Some(Ok(rows)) if !rows.is_empty());
+    let right = rights.and_then(|rows| rows.as_ref().ok()?.first()).map(|row| {
+        ["PermissionsViewAllUsers", "PermissionsManageUsers"]
+            .iter()
+            .any(|name| row.get(name) == Some(&Value::Bool(true)))
     });
     // Orgs without the object that states our rights show at least somebody else.
     if !right.unwrap_or(others) {
@@ -102,7 +135,10 @@ fn row_id(row: &Value) -> Option<String> {
 
 fn matched(client: &Client, row: &Value, keys: &[&MatchKey], linked: &[String]) -> Option<Account> {
     let id = row_id(row)?;
-    let hits: Vec<&&MatchKey> = keys.iter().filter(|key| same(row, &key.field, key.value.trim())).collect();
+    let hits: Vec<&&MatchKey> = keys
+        .iter()
+        .filter(|key| same(row, &key.field, key.value.trim()))
+        .collect();
     let mut matched_by: Vec<String> = hits.iter().map(|key| key.field.clone()).collect();
     let mut sure = hits.iter().any(|key| key.sure);
     if linked.contains(&id) {
@@ -126,18 +162,28 @@ fn matched(client: &Client, row: &Value, keys: &[&MatchKey], linked: &[String]) 
 /// Comparisons in SOQL ignore case, and so does this one.
 fn same(row: &Value, field: &str, value: &str) -> bool {
     let held = row.as_object().and_then(|members| {
-        members.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, held)| held)
+        members
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(field))
+            .map(|(_, held)| held)
     });
-    held.and_then(Value::as_str).is_some_and(|held| held.trim().to_lowercase() == value.to_lowercase())
+    held.and_then(Value::as_str)
+        .is_some_and(|held| held.trim().to_lowercase() == value.to_lowercase())
 }
 
 /// What a user is for (Object Reference, User.UserType). Rights that come from permission sets do not show here.
 fn class(row: &Value) -> AccountClass {
-    let licence = row.pointer("/Profile/UserLicense/Name").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+    let licence = row
+        .pointer("/Profile/UserLicense/Name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_lowercase();
     let held = |name: &str| row.pointer(&format!("/Profile/{name}")) == Some(&Value::Bool(true));
     match text(row, "UserType") {
         Some("AutomatedProcess" | "CloudIntegrationUser" | "Guest") => AccountClass::Service,
-        Some("PowerPartner" | "PowerCustomerSuccess" | "CustomerSuccess" | "CspLitePortal" | "SelfService") => AccountClass::Portal,
+        Some("PowerPartner" | "PowerCustomerSuccess" | "CustomerSuccess" | "CspLitePortal" | "SelfService") => {
+            AccountClass::Portal
+        }
         _ if licence.contains("integration") => AccountClass::Service,
         _ if held("PermissionsModifyAllData") || held("PermissionsManageUsers") => AccountClass::Admin,
         _ => AccountClass::Human,

@@ -111,9 +111,10 @@ impl Action for SetTo {
             return Planned::AlreadySo;
         }
         match (self.goal, observed.value.get(self.predicate)) {
-            (Goal::Is(_), Some(Value::String(row))) if row == NO_LOGIN_ROW => {
-                Planned::Skip("the user never signed in, so there is nothing to freeze: deactivation bars the first sign-in".to_owned())
-            }
+            (Goal::Is(_), Some(Value::String(row))) if row == NO_LOGIN_ROW => Planned::Skip(
+                "the user never signed in, so there is nothing to freeze: deactivation bars the first sign-in"
+                    .to_owned(),
+            ),
             (Goal::Is(_), Some(Value::Bool(_))) => Planned::Change { after },
             (Goal::None, Some(Value::String(some))) if some == "some" => Planned::Change { after },
             _ => Planned::Refuse(format!("the state read does not answer {:?}", self.predicate)),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::actions::{END_SESSIONS, FREEZE, REVOKE_TOKENS, UNFREEZE};
 use super::client::{Client, harmless};
 use super::retry::{self, Refusal};
-use super::soql::{eighteen, is_id, soql_quote};
+use super::soql::{eighteen, is_id, same_record, soql_quote};
 use super::states::delete_tokens;
 use crate::encode::form;
 use crate::exchange::{self, items, request, text};
@@ -23,16 +23,24 @@ const CHUNK: usize = 200;
 pub(super) async fn apply(client: &Client, call: &Call, change: &Change) -> Result<Applied, Failure> {
     let target = change.account.as_ref().and_then(|account| eighteen(&account.id));
     let Some(target) = target else {
-        return Err(Failure::give_up(format!("{} needs a Salesforce user, and the account's id is none", change.action)));
+        return Err(Failure::give_up(format!(
+            "{} needs a Salesforce user, and the account's id is none",
+            change.action
+        )));
     };
-    if client.access(call).await?.own_user == target {
-        return Err(Failure::give_up(format!("{}: refused, it is the integration's own user", change.action)));
+    if same_record(&client.access(call).await?.own_user, &target) {
+        return Err(Failure::give_up(format!(
+            "{}: refused, it is the integration's own user",
+            change.action
+        )));
     }
     match change.action.as_str() {
         FREEZE | UNFREEZE => freeze(client, call, change, &target).await,
         REVOKE_TOKENS => revoke_tokens(client, call, &target).await,
         END_SESSIONS => end_sessions(client, call, change, &target).await,
-        other => Err(Failure::give_up(format!("Salesforce has no action {other} in this version"))),
+        other => Err(Failure::give_up(format!(
+            "Salesforce has no action {other} in this version"
+        ))),
     }
 }
 
@@ -40,41 +48,63 @@ pub(super) async fn apply(client: &Client, call: &Call, change: &Change) -> Resu
 async fn freeze(client: &Client, call: &Call, change: &Change, target: &str) -> Result<Applied, Failure> {
     let what = "freezing";
     let Some(frozen) = change.after.get("frozen").and_then(Value::as_bool) else {
-        return Err(Failure::give_up(format!("{what}: the change does not say whether the user ends frozen")));
+        return Err(Failure::give_up(format!(
+            "{what}: the change does not say whether the user ends frozen"
+        )));
     };
-    let login = match text(&change.evidence, "login").filter(|id| is_id(id)) {
-        Some(id) => id.to_owned(),
-        None => {
-            let soql = format!("SELECT Id FROM UserLogin WHERE UserId = {}", soql_quote(target));
-            let rows = client.query(call, "reading the log-in", &soql).await?;
-            let id = rows.first().and_then(|row| text(row, "Id")).filter(|id| is_id(id));
-            id.map(str::to_owned).ok_or_else(|| Failure::retry(format!("{what}: the user has no log-in row now")))?
-        }
+    let login = if let Some(id) = text(&change.evidence, "login").filter(|id| is_id(id)) {
+        id.to_owned()
+    } else {
+        let soql = format!("SELECT Id FROM UserLogin WHERE UserId = {}", soql_quote(target));
+        let rows = client.query(call, "reading the log-in", &soql).await?;
+        let id = rows.first().and_then(|row| text(row, "Id")).filter(|id| is_id(id));
+        id.map(str::to_owned)
+            .ok_or_else(|| Failure::retry(format!("{what}: the user has no log-in row now")))?
     };
     let path = format!("{}/sobjects/UserLogin/{login}", client.data());
-    let response = client.send(call, what, Method::PATCH, &path, Some(&json!({ "IsFrozen": frozen }))).await?;
-    Ok(Applied { request_id: retry::request_id(&response), reference: json!({ "login": login }) })
+    let response = client
+        .send(call, what, Method::PATCH, &path, Some(&json!({ "IsFrozen": frozen })))
+        .await?;
+    Ok(Applied {
+        request_id: retry::request_id(&response),
+        reference: json!({ "login": login }),
+    })
 }
 
 /// Every token by its own secret, side by side; one that is gone already is done. What fails is told as one failure after all
 /// were tried, since no token should live on because another one's call was lost.
 async fn revoke_tokens(client: &Client, call: &Call, target: &str) -> Result<Applied, Failure> {
-    let remembered = client.delete_tokens.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(target);
-    let secrets = match remembered {
-        Some(secrets) => secrets,
-        None => {
-            let soql = format!("SELECT Id, DeleteToken FROM OauthToken WHERE UserId = {}", soql_quote(target));
-            let rows = client.query(call, "reading the OAuth tokens", &soql).await.map_err(harmless)?;
-            delete_tokens(&rows.iter().collect::<Vec<_>>())
-        }
+    let remembered = client
+        .delete_tokens
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .remove(target);
+    let secrets = if let Some(secrets) = remembered {
+        secrets
+    } else {
+        let soql = format!(
+            "SELECT Id, DeleteToken FROM OauthToken WHERE UserId = {}",
+            soql_quote(target)
+        );
+        let rows = client
+            .query(call, "reading the OAuth tokens", &soql)
+            .await
+            .map_err(harmless)?;
+        delete_tokens(&rows.iter().collect::<Vec<_>>())
     };
     let count = secrets.len();
-    let results: Vec<Result<(), Failure>> =
-        futures::stream::iter(secrets).map(|secret| revoke(client, call, secret)).buffer_unordered(AT_ONCE).collect().await;
+    let results: Vec<Result<(), Failure>> = futures::stream::iter(secrets)
+        .map(|secret| revoke(client, call, secret))
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
     let failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
     match summed(&format!("of {count} tokens"), failures, count) {
         Some(failure) => Err(failure),
-        None => Ok(Applied { request_id: None, reference: json!({ "revoked": count }) }),
+        None => Ok(Applied {
+            request_id: None,
+            reference: json!({ "revoked": count }),
+        }),
     }
 }
 
@@ -83,9 +113,15 @@ async fn revoke(client: &Client, call: &Call, secret: Secret) -> Result<(), Fail
     let what = "revoking a token";
     let address = format!("{}/services/oauth2/revoke", client.access(call).await?.instance);
     let mut headers = HeaderMap::new();
-    headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert(
+        "content-type",
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
     let body = form(&[("token", secret.reveal())]);
-    let response = client.exchange.send(call, what, request(Method::POST, &address, headers, body)?).await?;
+    let response = client
+        .exchange
+        .send(call, what, request(Method::POST, &address, headers, body)?)
+        .await?;
     if response.status().is_success() {
         return Ok(());
     }
@@ -102,11 +138,23 @@ async fn revoke(client: &Client, call: &Call, secret: Secret) -> Result<(), Fail
 
 /// Deletes the sessions that the plan has seen. New ones show at the read-back.
 async fn end_sessions(client: &Client, call: &Call, change: &Change, target: &str) -> Result<Applied, Failure> {
-    let seen: Vec<String> = items(&change.evidence, "ids").iter().filter_map(Value::as_str).filter(|id| is_id(id)).map(str::to_owned).collect();
+    let seen: Vec<String> = items(&change.evidence, "ids")
+        .iter()
+        .filter_map(Value::as_str)
+        .filter(|id| is_id(id))
+        .map(str::to_owned)
+        .collect();
     let ids = if seen.is_empty() {
         let soql = format!("SELECT Id FROM AuthSession WHERE UsersId = {}", soql_quote(target));
-        let rows = client.query(call, "reading the sessions", &soql).await.map_err(harmless)?;
-        rows.iter().filter_map(|row| text(row, "Id")).filter(|id| is_id(id)).map(str::to_owned).collect()
+        let rows = client
+            .query(call, "reading the sessions", &soql)
+            .await
+            .map_err(harmless)?;
+        rows.iter()
+            .filter_map(|row| text(row, "Id"))
+            .filter(|id| is_id(id))
+            .map(str::to_owned)
+            .collect()
     } else {
         seen
     };
@@ -114,14 +162,21 @@ async fn end_sessions(client: &Client, call: &Call, change: &Change, target: &st
     let failures: Vec<Failure> = chunks.into_iter().flatten().collect();
     match summed(&format!("of {} sessions", ids.len()), failures, ids.len()) {
         Some(failure) => Err(failure),
-        None => Ok(Applied { request_id: None, reference: json!({ "ended": ids.len() }) }),
+        None => Ok(Applied {
+            request_id: None,
+            reference: json!({ "ended": ids.len() }),
+        }),
     }
 }
 
 /// One collections call; answers what failed. A session that is gone is done, whichever way the vendor says so.
 async fn delete(client: &Client, call: &Call, ids: &[String]) -> Vec<Failure> {
     let what = "ending sessions";
-    let path = format!("{}/composite/sobjects?ids={}&allOrNone=false", client.data(), ids.join(","));
+    let path = format!(
+        "{}/composite/sobjects?ids={}&allOrNone=false",
+        client.data(),
+        ids.join(",")
+    );
     let response = match client.send(call, what, Method::DELETE, &path, None).await {
         Ok(response) => response,
         Err(failure) => return vec![failure],
@@ -132,12 +187,19 @@ async fn delete(client: &Client, call: &Call, ids: &[String]) -> Vec<Failure> {
     };
     let rows = answer.as_array().map_or(&[][..], Vec::as_slice);
     if rows.len() != ids.len() {
-        return vec![Failure::retry(format!("{what}: {} answers for {} sessions", rows.len(), ids.len())).maybe_executed()];
+        return vec![
+            Failure::retry(format!("{what}: {} answers for {} sessions", rows.len(), ids.len())).maybe_executed(),
+        ];
     }
     rows.iter()
         .filter(|row| row.get("success") != Some(&Value::Bool(true)))
         .map(|row| Refusal::of(400, &Value::from(items(row, "errors").to_vec())))
-        .filter(|refusal| !matches!(refusal.code.as_str(), "ENTITY_IS_DELETED" | "INVALID_CROSS_REFERENCE_KEY" | "NOT_FOUND"))
+        .filter(|refusal| {
+            !matches!(
+                refusal.code.as_str(),
+                "ENTITY_IS_DELETED" | "INVALID_CROSS_REFERENCE_KEY" | "NOT_FOUND"
+            )
+        })
         .map(|refusal| refusal.failure(what))
         .collect()
 }

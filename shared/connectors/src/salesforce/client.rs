@@ -21,7 +21,7 @@ use crate::pace::Pace;
 /// The one quota that the header tells of.
 const QUOTA: &str = "the org's daily API requests";
 /// The quota rolls over 24 hours; after this long its state is worth asking again.
-const QUOTA_MEMORY: Duration = Duration::from_secs(600);
+const QUOTA_MEMORY: Duration = Duration::from_mins(10);
 /// No list that is read of one account is longer than this many pages.
 const MOST_PAGES: usize = 100;
 
@@ -106,14 +106,22 @@ impl Client {
             }
             let bytes = body.map(Value::to_string).unwrap_or_default();
             let address = format!("{}{path}", access.instance);
-            let response = self.exchange.send(call, what, request(method.clone(), &address, headers, bytes)?).await?;
+            let response = self
+                .exchange
+                .send(call, what, request(method.clone(), &address, headers, bytes)?)
+                .await?;
             self.learn(&response);
             if response.status().is_success() {
                 return Ok(response);
             }
             let stale = response.status() == StatusCode::UNAUTHORIZED && retry::refusal(&response).wants_new_token();
             if !stale || renewed {
-                return Err(retry::failure(what, &response));
+                let failure = retry::failure(what, &response);
+                return Err(if method == Method::GET {
+                    harmless(failure)
+                } else {
+                    failure
+                });
             }
             renewed = true;
             let mut sign_in = self.sign_in.lock().await;
@@ -129,21 +137,36 @@ impl Client {
     }
 
     /// Several queries in one call, each to its last page. Nothing of it changes anything, so a lost answer leaves nothing open.
-    pub(super) async fn queries(&self, call: &Call, what: &str, queries: &[(&str, String)]) -> Result<BTreeMap<String, Rows>, Failure> {
+    pub(super) async fn queries(
+        &self,
+        call: &Call,
+        what: &str,
+        queries: &[(&str, String)],
+    ) -> Result<BTreeMap<String, Rows>, Failure> {
         let parts: Vec<Value> = queries
             .iter()
             .map(|(name, soql)| json!({ "method": "GET", "referenceId": name, "url": format!("{}/query?q={}", self.data(), percent(soql)) }))
             .collect();
         let body = json!({ "allOrNone": false, "compositeRequest": parts });
         let response = self
-            .send(call, what, Method::POST, &format!("{}/composite", self.data()), Some(&body))
+            .send(
+                call,
+                what,
+                Method::POST,
+                &format!("{}/composite", self.data()),
+                Some(&body),
+            )
             .await
             .map_err(harmless)?;
         let answer = exchange::json(what, &response, true)?;
         let mut all = BTreeMap::new();
         for part in items(&answer, "compositeResponse") {
             let name = text(part, "referenceId").unwrap_or_default();
-            let status = part.get("httpStatusCode").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+            let status = part
+                .get("httpStatusCode")
+                .and_then(Value::as_u64)
+                .and_then(|status| u16::try_from(status).ok())
+                .unwrap_or(0);
             let body = part.get("body").cloned().unwrap_or_default();
             let rows = if status == 200 {
                 Ok(self.rest_of(call, what, body).await?)
@@ -186,12 +209,16 @@ impl Client {
             }
             let next = text(&page, "nextRecordsUrl").filter(|path| path.starts_with("/services/data/"));
             let Some(next) = next else {
-                return Err(Failure::retry(format!("{what}: the list is not done and names no next page")));
+                return Err(Failure::retry(format!(
+                    "{what}: the list is not done and names no next page"
+                )));
             };
             let response = self.send(call, what, Method::GET, next, None).await?;
             page = exchange::json(what, &response, true)?;
         }
-        Err(Failure::give_up(format!("{what}: the list does not end after {MOST_PAGES} pages")))
+        Err(Failure::give_up(format!(
+            "{what}: the list does not end after {MOST_PAGES} pages"
+        )))
     }
 
     /// `Sforce-Limit-Info: api-usage=18/5000`, possibly with more after it.
@@ -202,7 +229,12 @@ impl Client {
             .and_then(|usage| usage.split_once('/'))
             .and_then(|(used, limit)| Some((used.parse::<u64>().ok()?, limit.trim().parse::<u64>().ok()?)));
         if let Some((used, limit)) = usage {
-            self.pace.learn(QUOTA, limit, limit.saturating_sub(used), plus(self.exchange.clock.now(), QUOTA_MEMORY));
+            self.pace.learn(
+                QUOTA,
+                limit,
+                limit.saturating_sub(used),
+                plus(self.exchange.clock.now(), QUOTA_MEMORY),
+            );
         }
     }
 }

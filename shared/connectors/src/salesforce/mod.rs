@@ -31,8 +31,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
-    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event,
-    EventKind, Failure, Observation, Signal, SubjectRead, Transport,
+    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, EventKind, Failure,
+    Observation, Signal, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
 
@@ -126,21 +126,13 @@ impl Connector for Salesforce {
         }
     }
 
-    async fn read_subject(
-        &self,
-        _call: &Call,
-        _account: &AccountRef,
-    ) -> Result<SubjectRead, Failure> {
+    async fn read_subject(&self, _call: &Call, _account: &AccountRef) -> Result<SubjectRead, Failure> {
         Err(Failure::give_up(
             "Salesforce is a target, not a source, in this version",
         ))
     }
 
-    async fn find_accounts(
-        &self,
-        call: &Call,
-        query: &AccountQuery,
-    ) -> Result<AccountSearch, Failure> {
+    async fn find_accounts(&self, call: &Call, query: &AccountQuery) -> Result<AccountSearch, Failure> {
         Box::pin(accounts::find(&self.client, call, query)).await
     }
 
@@ -157,12 +149,7 @@ impl Connector for Salesforce {
         Box::pin(apply::apply(&self.client, call, change)).await
     }
 
-    async fn find_effect(
-        &self,
-        _call: &Call,
-        change: &Change,
-        _marker: &str,
-    ) -> Result<Option<Applied>, Failure> {
+    async fn find_effect(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Option<Applied>, Failure> {
         Err(Failure::give_up(format!(
             "{} is read back by id, not searched for",
             change.action

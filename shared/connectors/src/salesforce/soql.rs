@@ -1,5 +1,7 @@
 //! The only place where values become part of a query, and the forms of ids and names.
 
+use std::fmt::Write as _;
+
 /// A string literal. Only the pairs that SOQL knows are written; any other backslash would be an error (SOQL and SOSL
 /// Reference, "Quoted String Escape Sequences").
 pub(super) fn soql_quote(value: &str) -> String {
@@ -16,7 +18,7 @@ pub(super) fn soql_quote(value: &str) -> String {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             control if control.is_control() => {
-                out.push_str(&format!("\\u{:04X}", u32::from(control)));
+                let _ = write!(out, "\\u{:04X}", u32::from(control));
             }
             plain => out.push(plain),
         }
@@ -46,10 +48,19 @@ pub(super) fn eighteen(id: &str) -> Option<String> {
     let (case, check) = id.split_at_checked(15)?;
     let mut out = case.to_owned();
     for group in case.as_bytes().chunks(5) {
-        let bits = group.iter().rev().fold(0_u8, |bits, byte| (bits << 1) | u8::from(byte.is_ascii_uppercase()));
+        let bits = group
+            .iter()
+            .rev()
+            .fold(0_u8, |bits, byte| (bits << 1) | u8::from(byte.is_ascii_uppercase()));
         out.push(char::from(if bits < 26 { b'A' + bits } else { b'0' + (bits - 26) }));
     }
     (check.is_empty() || out.ends_with(&check.to_ascii_uppercase())).then_some(out)
+}
+
+/// True when two ids name the same record. The first fifteen characters are the id; the three after them only repeat their
+/// case, and people copy them wrongly.
+pub(super) fn same_record(one: &str, two: &str) -> bool {
+    is_id(one) && is_id(two) && one.get(..15) == two.get(..15)
 }
 
 #[cfg(test)]
@@ -79,8 +90,24 @@ mod tests {
             assert_eq!(eighteen(&whole[..15]).as_deref(), Some(whole));
             assert_eq!(eighteen(whole).as_deref(), Some(whole));
         }
-        for wrong in ["", "005", "0055f00000CCCC1AAA", "0055f00000CCCC1'OR", "0055f00000CCCC1 AP", "ééééééééé"] {
+        for wrong in [
+            "",
+            "005",
+            "0055f00000CCCC1AAA",
+            "0055f00000CCCC1'OR",
+            "0055f00000CCCC1 AP",
+            "ééééééééé",
+        ] {
             assert_eq!(eighteen(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_last_three_characters_name_nothing() {
+        assert!(same_record("00D5f000000aaaa", "00D5f000000aaaaEAA"));
+        assert!(same_record("00D5f000000aaaaAAA", "00D5f000000aaaaEAA"));
+        for other in ["00D5f000000aaab", "00d5f000000aaaaEAA", "", "00D5f000000aaaaEA"] {
+            assert!(!same_record(other, "00D5f000000aaaaEAA"), "{other}");
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::actions::{END_SESSIONS, FREEZE, NO_LOGIN_ROW, REVOKE_TOKENS, UNFREEZE};
 use super::client::{Client, Rows};
 use super::retry::Refusal;
-use super::soql::{eighteen, soql_quote};
+use super::soql::{eighteen, same_record, soql_quote};
 use crate::exchange::text;
 
 /// What one look at a user saw. `Err` where the org refused that query for good.
@@ -32,16 +32,27 @@ pub(super) async fn observe(
     account: Option<&AccountRef>,
     actions: &[ActionUse],
 ) -> Result<Vec<Observation>, Failure> {
-    if let Some(unknown) = actions.iter().find(|asked| ![FREEZE, UNFREEZE, REVOKE_TOKENS, END_SESSIONS].contains(&asked.action.as_str())) {
-        return Err(Failure::give_up(format!("Salesforce has no action {} in this version", unknown.action)));
+    if let Some(unknown) = actions
+        .iter()
+        .find(|asked| ![FREEZE, UNFREEZE, REVOKE_TOKENS, END_SESSIONS].contains(&asked.action.as_str()))
+    {
+        return Err(Failure::give_up(format!(
+            "Salesforce has no action {} in this version",
+            unknown.action
+        )));
     }
     let target = account.and_then(|account| eighteen(&account.id));
     let Some(target) = target else {
-        return Err(Failure::give_up("this action needs a Salesforce user, and the account's id is none"));
+        return Err(Failure::give_up(
+            "this action needs a Salesforce user, and the account's id is none",
+        ));
     };
     let own = client.access(call).await?.own_user;
-    if own == target {
-        let ours = Observation::Known(State { value: json!({ "ours": true }), evidence: Value::Null });
+    if same_record(&own, &target) {
+        let ours = Observation::Known(State {
+            value: json!({ "ours": true }),
+            evidence: Value::Null,
+        });
         return Ok(vec![ours; actions.len()]);
     }
     let seen = look(client, call, own, target).await?;
@@ -59,13 +70,31 @@ pub(super) async fn observe(
 async fn look(client: &Client, call: &Call, own: String, target: String) -> Result<Seen, Failure> {
     let both = format!("({}, {})", soql_quote(&target), soql_quote(&own));
     let queries = [
-        ("logins", format!("SELECT Id, UserId, IsFrozen FROM UserLogin WHERE UserId IN {both}")),
-        ("strangers", format!("SELECT Id, UserId FROM UserLogin WHERE UserId NOT IN {both} LIMIT 1")),
-        ("sessions", format!("SELECT Id, UsersId, SessionType FROM AuthSession WHERE UsersId IN {both}")),
-        ("tokens", format!("SELECT Id, UserId, AppName, DeleteToken FROM OauthToken WHERE UserId IN {both}")),
-        ("rights", "SELECT PermissionsManageUsers, PermissionsCustomizeApplication FROM UserPermissionAccess LIMIT 1".to_owned()),
+        (
+            "logins",
+            format!("SELECT Id, UserId, IsFrozen FROM UserLogin WHERE UserId IN {both}"),
+        ),
+        (
+            "strangers",
+            format!("SELECT Id, UserId FROM UserLogin WHERE UserId NOT IN {both} LIMIT 1"),
+        ),
+        (
+            "sessions",
+            format!("SELECT Id, UsersId, SessionType FROM AuthSession WHERE UsersId IN {both}"),
+        ),
+        (
+            "tokens",
+            format!("SELECT Id, UserId, AppName, DeleteToken FROM OauthToken WHERE UserId IN {both}"),
+        ),
+        (
+            "rights",
+            "SELECT PermissionsManageUsers, PermissionsCustomizeApplication FROM UserPermissionAccess LIMIT 1"
+                .to_owned(),
+        ),
     ];
-    let mut answers = client.queries(call, "reading the user's log-in, sessions and tokens", &queries).await?;
+    let mut answers = client
+        .queries(call, "reading the user's log-in, sessions and tokens", &queries)
+        .await?;
     let mut take = |name: &str| answers.remove(name).unwrap_or_else(|| Ok(Vec::new()));
     let right = |row: &Value, name: &str| row.get(name) == Some(&Value::Bool(true));
     Ok(Seen {
@@ -73,10 +102,12 @@ async fn look(client: &Client, call: &Call, own: String, target: String) -> Resu
         sessions: take("sessions"),
         tokens: take("tokens"),
         stranger: take("strangers").is_ok_and(|rows| !rows.is_empty()),
-        rights: take("rights")
-            .ok()
-            .and_then(|rows| rows.into_iter().next())
-            .map(|row| (right(&row, "PermissionsManageUsers"), right(&row, "PermissionsCustomizeApplication"))),
+        rights: take("rights").ok().and_then(|rows| rows.into_iter().next()).map(|row| {
+            (
+                right(&row, "PermissionsManageUsers"),
+                right(&row, "PermissionsCustomizeApplication"),
+            )
+        }),
         own,
         target,
     })
@@ -84,13 +115,18 @@ async fn look(client: &Client, call: &Call, own: String, target: String) -> Resu
 
 impl Seen {
     fn of<'a>(rows: &'a [Value], field: &str, user: &str) -> Vec<&'a Value> {
-        rows.iter().filter(|row| text(row, field).and_then(eighteen).as_deref() == Some(user)).collect()
+        rows.iter()
+            .filter(|row| text(row, field).and_then(eighteen).as_deref() == Some(user))
+            .collect()
     }
 
     /// Log-in rows and sessions of others need Manage Users; without it only our own show. So our own row proves that the
     /// query works, and somebody else's row, or the org's word, that it is not blind.
     fn sees_others(&self) -> bool {
-        let (logins, sessions) = (self.logins.as_deref().unwrap_or_default(), self.sessions.as_deref().unwrap_or_default());
+        let (logins, sessions) = (
+            self.logins.as_deref().unwrap_or_default(),
+            self.sessions.as_deref().unwrap_or_default(),
+        );
         let shown = self.stranger
             || !Self::of(logins, "UserId", &self.target).is_empty()
             || !Self::of(sessions, "UsersId", &self.target).is_empty();
@@ -98,7 +134,9 @@ impl Seen {
     }
 
     fn own_session(&self) -> bool {
-        self.sessions.as_ref().is_ok_and(|rows| !Self::of(rows, "UsersId", &self.own).is_empty())
+        self.sessions
+            .as_ref()
+            .is_ok_and(|rows| !Self::of(rows, "UsersId", &self.own).is_empty())
     }
 }
 
@@ -121,7 +159,10 @@ fn frozen(seen: &Seen) -> Observation {
             None => Observation::Unknown("the log-in row does not say whether it is frozen".to_owned()),
         },
         None if seen.sees_others() => known(json!({ "frozen": NO_LOGIN_ROW }), Value::Null),
-        None => Observation::Unknown("no log-in row came back, and the permission to see those of others is missing: grant Manage Users".to_owned()),
+        None => Observation::Unknown(
+            "no log-in row came back, and the permission to see those of others is missing: grant Manage Users"
+                .to_owned(),
+        ),
     }
 }
 
@@ -137,7 +178,9 @@ fn sessions(seen: &Seen) -> Observation {
     if seen.own_session() && seen.sees_others() {
         return known(json!({ "sessions": "none" }), json!({ "count": 0 }));
     }
-    Observation::Unknown("no session came back, and the permission to see those of others is missing: grant Manage Users".to_owned())
+    Observation::Unknown(
+        "no session came back, and the permission to see those of others is missing: grant Manage Users".to_owned(),
+    )
 }
 
 fn tokens(seen: &Seen) -> Observation {
@@ -150,19 +193,31 @@ fn tokens(seen: &Seen) -> Observation {
         let mut apps: Vec<&str> = held.iter().filter_map(|row| text(row, "AppName")).collect();
         apps.sort_unstable();
         apps.dedup();
-        return known(json!({ "tokens": "some" }), json!({ "count": held.len(), "ids": ids(&held), "apps": apps }));
+        return known(
+            json!({ "tokens": "some" }),
+            json!({ "count": held.len(), "ids": ids(&held), "apps": apps }),
+        );
     }
     // Where the org does not state our rights, no row of our own can prove this one; the integration user is set up with its
     // permissions as a whole, so the two proofs beside it stand for it.
-    let proven = seen.rights.map_or_else(|| seen.own_session() && seen.sees_others(), |(_, customize)| customize);
+    let proven = seen
+        .rights
+        .map_or_else(|| seen.own_session() && seen.sees_others(), |(_, customize)| customize);
     if proven {
         return known(json!({ "tokens": "none" }), json!({ "count": 0 }));
     }
-    Observation::Unknown("no token came back, and the permission to see those of others is missing: grant Customize Application".to_owned())
+    Observation::Unknown(
+        "no token came back, and the permission to see those of others is missing: grant Customize Application"
+            .to_owned(),
+    )
 }
 
 fn ids(rows: &[&Value]) -> Vec<String> {
-    let mut ids: Vec<String> = rows.iter().filter_map(|row| text(row, "Id")).map(str::to_owned).collect();
+    let mut ids: Vec<String> = rows
+        .iter()
+        .filter_map(|row| text(row, "Id"))
+        .map(str::to_owned)
+        .collect();
     ids.sort();
     ids
 }
@@ -171,7 +226,10 @@ fn ids(rows: &[&Value]) -> Vec<String> {
 fn remember_tokens(client: &Client, seen: &Seen) {
     let rows = seen.tokens.as_deref().unwrap_or_default();
     let secrets = delete_tokens(&Seen::of(rows, "UserId", &seen.target));
-    let mut all = client.delete_tokens.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut all = client
+        .delete_tokens
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     if secrets.is_empty() {
         all.remove(&seen.target);
     } else {
@@ -181,5 +239,8 @@ fn remember_tokens(client: &Client, seen: &Seen) {
 
 /// The secrets by which tokens are revoked.
 pub(super) fn delete_tokens(rows: &[&Value]) -> Vec<Secret> {
-    rows.iter().filter_map(|row| text(row, "DeleteToken")).map(Secret::new).collect()
+    rows.iter()
+        .filter_map(|row| text(row, "DeleteToken"))
+        .map(Secret::new)
+        .collect()
 }

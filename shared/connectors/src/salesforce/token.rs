@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::{Host, Url};
 
 use super::retry::token_failure;
-use super::soql::eighteen;
+use super::soql::{eighteen, is_id, same_record};
 use super::{SalesforceFlow, SalesforceSettings};
 use crate::encode::{form, short};
 use crate::exchange::{self, Exchange, request, secret_header, text};
@@ -55,10 +55,17 @@ pub(super) async fn grant(
 ) -> Result<Access, Refused> {
     let what = "getting a token";
     let (host, body) = match &settings.flow {
-        SalesforceFlow::JwtBearer { consumer_key, username, key } => {
+        SalesforceFlow::JwtBearer {
+            consumer_key,
+            username,
+            key,
+        } => {
             let (key, algorithm) = private_key(key)?;
             if algorithm != jsonwebtoken::Algorithm::RS256 {
-                return Err(Failure::credential("Salesforce takes RSA keys only: set the key of the app's certificate").into());
+                return Err(Failure::credential(
+                    "Salesforce takes RSA keys only: set the key of the app's certificate",
+                )
+                .into());
             }
             // Seconds: milliseconds are taken for a time that is past.
             let claims = json!({
@@ -67,18 +74,30 @@ pub(super) async fn grant(
             });
             let assertion = signed(&Header::new(algorithm), &claims, &key)?;
             let grant_type = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-            (&settings.login_url, form(&[("grant_type", grant_type), ("assertion", &assertion)]))
+            (
+                &settings.login_url,
+                form(&[("grant_type", grant_type), ("assertion", &assertion)]),
+            )
         }
         SalesforceFlow::ClientCredentials { consumer_key, secret } => (
             &settings.my_domain_url,
-            form(&[("grant_type", "client_credentials"), ("client_id", consumer_key), ("client_secret", secret.reveal())]),
+            form(&[
+                ("grant_type", "client_credentials"),
+                ("client_id", consumer_key),
+                ("client_secret", secret.reveal()),
+            ]),
         ),
     };
     let address = format!("{}/services/oauth2/token", host.trim_end_matches('/'));
     let mut headers = HeaderMap::new();
     headers.insert("accept", HeaderValue::from_static("application/json"));
-    headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
-    let response = exchange.send(call, what, request(Method::POST, &address, headers, body)?).await?;
+    headers.insert(
+        "content-type",
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
+    let response = exchange
+        .send(call, what, request(Method::POST, &address, headers, body)?)
+        .await?;
     if !response.status().is_success() {
         return Err(token_failure(&response).into());
     }
@@ -89,7 +108,10 @@ pub(super) async fn grant(
 /// The audience is the login service of the kind of org, whatever host is asked (OAuth 2.0 JWT Bearer Flow, "aud"). A host of
 /// its own, like a site or a simulator, is its own audience.
 fn audience(settings: &SalesforceSettings) -> String {
-    let vendor = Url::parse(&settings.login_url).ok().and_then(|url| url.host_str().map(is_vendor)).unwrap_or(false);
+    let vendor = Url::parse(&settings.login_url)
+        .ok()
+        .and_then(|url| url.host_str().map(is_vendor))
+        .unwrap_or(false);
     match (vendor, settings.sandbox) {
         (true, true) => "https://test.salesforce.com".to_owned(),
         (true, false) => "https://login.salesforce.com".to_owned(),
@@ -98,12 +120,21 @@ fn audience(settings: &SalesforceSettings) -> String {
 }
 
 fn accept(settings: &SalesforceSettings, answer: &Value, generation: u64) -> Result<Access, Refused> {
-    let incomplete = |name: &str| Refused::from(Failure::retry(format!("getting a token: the answer holds no usable {name}")));
+    let incomplete = |name: &str| {
+        Refused::from(Failure::retry(format!(
+            "getting a token: the answer holds no usable {name}"
+        )))
+    };
     // `https://login.salesforce.com/id/<org>/<user>`.
     let mut identity = text(answer, "id").ok_or_else(|| incomplete("id"))?.rsplit('/');
-    let (user, org) = (identity.next().and_then(eighteen), identity.next().and_then(eighteen));
-    let (Some(user), Some(org)) = (user, org) else { return Err(incomplete("id")) };
-    if eighteen(&settings.org_id).as_deref() != Some(org.as_str()) {
+    let (user, org) = (
+        identity.next().and_then(eighteen),
+        identity.next().filter(|org| is_id(org)),
+    );
+    let (Some(user), Some(org)) = (user, org) else {
+        return Err(incomplete("id"));
+    };
+    if !same_record(&settings.org_id, org) {
         return Err(Refused::WrongOrg(format!(
             "{} belongs to org {org}, configured {}: refusing every call",
             settings.connection,
@@ -136,7 +167,11 @@ fn checked_instance(settings: &SalesforceSettings, instance: &str) -> Result<Str
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
     };
-    let allowed = is_vendor(host) || settings.allowed_hosts.iter().any(|allowed| allowed == host);
+    let allowed = is_vendor(host)
+        || settings
+            .allowed_hosts
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(host));
     let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
     let plain = url.username().is_empty() && url.password().is_none() && url.path() == "/" && url.query().is_none();
     if allowed && scheme && plain {

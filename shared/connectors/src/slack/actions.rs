@@ -38,7 +38,11 @@ struct Tell {
 }
 
 const TEXT: Parameter = ("text", true, "the message; what is over 4,000 characters is cut");
-const BLOCKS: Parameter = ("blocks", false, "Block Kit blocks; the text is then what notifications show");
+const BLOCKS: Parameter = (
+    "blocks",
+    false,
+    "Block Kit blocks; the text is then what notifications show",
+);
 const THREAD: Parameter = ("thread_ts", false, "the message to answer in its thread");
 
 const ACTIONS: &[Tell] = &[
@@ -46,15 +50,31 @@ const ACTIONS: &[Tell] = &[
         name: POST,
         summary: "Posts a message in a channel.",
         effect: EffectClass::Findable,
-        scopes: &["chat:write", "channels:history", "groups:history", "channels:read", "groups:read"],
-        parameters: &[("channel", true, "the channel's id, or its name with #"), TEXT, BLOCKS, THREAD],
+        scopes: &[
+            "chat:write",
+            "channels:history",
+            "groups:history",
+            "channels:read",
+            "groups:read",
+        ],
+        parameters: &[
+            ("channel", true, "the channel's id, or its name with #"),
+            TEXT,
+            BLOCKS,
+            THREAD,
+        ],
     },
     Tell {
         name: DM,
         summary: "Sends a direct message to the person with an e-mail address.",
         effect: EffectClass::Findable,
         scopes: &["chat:write", "users:read.email", "im:write", "im:history"],
-        parameters: &[("email", true, "the person's e-mail address in Slack"), TEXT, BLOCKS, THREAD],
+        parameters: &[
+            ("email", true, "the person's e-mail address in Slack"),
+            TEXT,
+            BLOCKS,
+            THREAD,
+        ],
     },
     Tell {
         name: UPDATE,
@@ -62,7 +82,12 @@ const ACTIONS: &[Tell] = &[
         // The same text under the same (channel, ts) is the same message however often it is written.
         effect: EffectClass::Keyed,
         scopes: &["chat:write"],
-        parameters: &[("channel", true, "the channel's id"), ("ts", true, "the message's ts"), TEXT, BLOCKS],
+        parameters: &[
+            ("channel", true, "the channel's id"),
+            ("ts", true, "the message's ts"),
+            TEXT,
+            BLOCKS,
+        ],
     },
 ];
 
@@ -103,13 +128,18 @@ impl Action for Tell {
     }
 
     fn plan(&self, observed: &State, with: &Value) -> Planned {
-        let missing = self.parameters.iter().find(|(name, required, _)| *required && text(with, name).is_none_or(|text| text.trim().is_empty()));
+        let missing = self
+            .parameters
+            .iter()
+            .find(|(name, required, _)| *required && text(with, name).is_none_or(|text| text.trim().is_empty()));
         if let Some((name, _, what)) = missing {
             return Planned::Refuse(format!("{name} is missing: {what}"));
         }
         match observed.value.get("posted") {
             Some(Value::Bool(true)) => Planned::AlreadySo,
-            _ => Planned::Change { after: json!({ "posted": true }) },
+            _ => Planned::Change {
+                after: json!({ "posted": true }),
+            },
         }
     }
 }

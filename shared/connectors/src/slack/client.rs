@@ -49,7 +49,13 @@ impl Client {
     }
 
     /// Reads by a method with query parameters.
-    pub(super) async fn read(&self, call: &Call, what: &str, method: &str, parameters: &[(&str, &str)]) -> Result<Answer, Failure> {
+    pub(super) async fn read(
+        &self,
+        call: &Call,
+        what: &str,
+        method: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Answer, Failure> {
         self.check(call).await?;
         let path = format!("{method}?{}", form(parameters));
         let response = self.send(call, what, Method::GET, &path, String::new()).await?;
@@ -64,7 +70,14 @@ impl Client {
     }
 
     /// Reads a list of several pages to its end, or fails: half a list is none.
-    pub(super) async fn list(&self, call: &Call, what: &str, method: &str, parameters: &[(&str, &str)], member: &str) -> Result<Vec<Value>, Failure> {
+    pub(super) async fn list(
+        &self,
+        call: &Call,
+        what: &str,
+        method: &str,
+        parameters: &[(&str, &str)],
+        member: &str,
+    ) -> Result<Vec<Value>, Failure> {
         let mut all = Vec::new();
         let mut cursor = String::new();
         for _ in 0..MOST_PAGES {
@@ -77,14 +90,19 @@ impl Client {
                 return Err(Failure::retry(format!("{what}: the answer holds no {member}")));
             }
             all.extend_from_slice(items(&answer, member));
-            let next = answer.pointer("/response_metadata/next_cursor").and_then(Value::as_str).unwrap_or_default();
+            let next = answer
+                .pointer("/response_metadata/next_cursor")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             match (next.is_empty(), answer.get("has_more") == Some(&Value::Bool(true))) {
                 (true, false) => return Ok(all),
                 (true, true) => return Err(Failure::retry(format!("{what}: there is more, and no cursor for it"))),
                 (false, _) => next.clone_into(&mut cursor),
             }
         }
-        Err(Failure::give_up(format!("{what}: the list does not end after {MOST_PAGES} pages")))
+        Err(Failure::give_up(format!(
+            "{what}: the list does not end after {MOST_PAGES} pages"
+        )))
     }
 
     /// The id of a channel that is named by id or name.
@@ -93,14 +111,27 @@ impl Client {
             return Ok(channel.to_owned());
         }
         let name = channel.trim_start_matches('#').to_lowercase();
-        let known = self.channels.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&name).cloned();
+        let known = self
+            .channels
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get(&name)
+            .cloned();
         if let Some(id) = known {
             return Ok(id);
         }
         let what = "looking for the channel";
-        let parameters = [("types", "public_channel,private_channel"), ("exclude_archived", "true"), ("limit", "999")];
-        let all = self.list(call, what, "conversations.list", &parameters, "channels").await?;
-        let found = all.iter().find(|channel| text(channel, "name").is_some_and(|held| held.to_lowercase() == name));
+        let parameters = [
+            ("types", "public_channel,private_channel"),
+            ("exclude_archived", "true"),
+            ("limit", "999"),
+        ];
+        let all = self
+            .list(call, what, "conversations.list", &parameters, "channels")
+            .await?;
+        let found = all
+            .iter()
+            .find(|channel| text(channel, "name").is_some_and(|held| held.to_lowercase() == name));
         match found.and_then(|channel| text(channel, "id")) {
             Some(id) => {
                 self.remember(&name, id);
@@ -116,7 +147,10 @@ impl Client {
     /// Keeps a channel's id, as an answer has just told it.
     pub(super) fn remember(&self, channel: &str, id: &str) {
         let name = channel.trim_start_matches('#').to_lowercase();
-        self.channels.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(name, id.to_owned());
+        self.channels
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(name, id.to_owned());
     }
 
     /// Once for each process: the token's workspace must be the configured one.
@@ -128,9 +162,13 @@ impl Client {
             Workspace::Unasked => {}
         }
         let what = "checking the workspace";
-        let response = self.send(call, what, Method::POST, "auth.test", String::new()).await.map_err(without_effect)?;
+        let response = self
+            .send(call, what, Method::POST, "auth.test", String::new())
+            .await
+            .map_err(without_effect)?;
         let answer = accepted(what, &response, true)?.body;
-        let team = text(&answer, "team_id").ok_or_else(|| Failure::retry(format!("{what}: the answer names no team")))?;
+        let team =
+            text(&answer, "team_id").ok_or_else(|| Failure::retry(format!("{what}: the answer names no team")))?;
         if team == self.settings.team_id {
             *workspace = Workspace::Right;
             return Ok(());
@@ -145,14 +183,35 @@ impl Client {
         Err(Failure::credential(why))
     }
 
-    async fn send(&self, call: &Call, what: &str, method: Method, path: &str, body: String) -> Result<HttpResponse, Failure> {
+    async fn send(
+        &self,
+        call: &Call,
+        what: &str,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<HttpResponse, Failure> {
         let address = format!("{}/{path}", self.settings.base_url.trim_end_matches('/'));
         let mut headers = HeaderMap::new();
-        headers.insert("authorization", secret_header(&format!("Bearer {}", self.settings.token.reveal()))?);
-        if method == Method::POST {
-            headers.insert("content-type", HeaderValue::from_static("application/json; charset=utf-8"));
+        headers.insert(
+            "authorization",
+            secret_header(&format!("Bearer {}", self.settings.token.reveal()))?,
+        );
+        if !body.is_empty() {
+            headers.insert(
+                "content-type",
+                HeaderValue::from_static("application/json; charset=utf-8"),
+            );
+        } else if method == Method::POST {
+            // No arguments at all: an empty text is no JSON.
+            headers.insert(
+                "content-type",
+                HeaderValue::from_static("application/x-www-form-urlencoded"),
+            );
         }
-        self.exchange.send(call, what, request(method, &address, headers, body)?).await
+        self.exchange
+            .send(call, what, request(method, &address, headers, body)?)
+            .await
     }
 }
 
@@ -164,18 +223,29 @@ pub(super) fn without_effect(mut failure: Failure) -> Failure {
 
 /// Conversation ids: `C…`, `G…` and `D…`, upper-case letters and digits.
 fn is_channel_id(channel: &str) -> bool {
-    channel.len() >= 9 && channel.starts_with(['C', 'G', 'D']) && channel.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    channel.len() >= 9
+        && channel.starts_with(['C', 'G', 'D'])
+        && channel
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 fn accepted(what: &str, response: &HttpResponse, reads: bool) -> Result<Answer, Failure> {
     let success = response.status().is_success();
     let body = match serde_json::from_slice::<Value>(response.body()) {
         Ok(body) => body,
-        Err(_) if success => return Err(exchange::json(what, response, reads).err().unwrap_or_else(|| Failure::retry(what))),
+        Err(_) if success => {
+            return Err(exchange::json(what, response, reads)
+                .err()
+                .unwrap_or_else(|| Failure::retry(what)));
+        }
         Err(_) => Value::Null,
     };
     if success && body.get("ok") == Some(&Value::Bool(true)) {
-        return Ok(Answer { body, request_id: retry::request_id(response) });
+        return Ok(Answer {
+            body,
+            request_id: retry::request_id(response),
+        });
     }
     Err(retry::failure(what, response, &body, reads))
 }

@@ -36,19 +36,36 @@ pub(super) fn parameter<'a>(change: &'a Change, name: &str) -> Result<&'a str, F
 /// The conversation with the person of this e-mail address. Opening it again is the same conversation, so nothing of this
 /// leaves anything open.
 pub(super) async fn dm_channel(client: &Client, call: &Call, email: &str) -> Result<String, Failure> {
-    let found = client.read(call, "looking for the person", "users.lookupByEmail", &[("email", email)]).await?.body;
+    let found = client
+        .read(
+            call,
+            "looking for the person",
+            "users.lookupByEmail",
+            &[("email", email)],
+        )
+        .await?
+        .body;
     let user = found.get("user").cloned().unwrap_or_default();
     if user.get("deleted") == Some(&Value::Bool(true)) {
-        return Err(Failure::give_up("looking for the person: their Slack account is deactivated"));
+        return Err(Failure::give_up(
+            "looking for the person: their Slack account is deactivated",
+        ));
     }
     let id = text(&user, "id").ok_or_else(|| Failure::retry("looking for the person: the answer names no user"))?;
     let opened = client
-        .write(call, "opening the conversation", "conversations.open", &json!({ "users": id }))
+        .write(
+            call,
+            "opening the conversation",
+            "conversations.open",
+            &json!({ "users": id }),
+        )
         .await
         .map_err(without_effect)?
         .body;
     let channel = opened.pointer("/channel/id").and_then(Value::as_str);
-    channel.map(str::to_owned).ok_or_else(|| Failure::retry("opening the conversation: the answer names none"))
+    channel
+        .map(str::to_owned)
+        .ok_or_else(|| Failure::retry("opening the conversation: the answer names none"))
 }
 
 async fn post(client: &Client, call: &Call, change: &Change, channel: &str, marker: &str) -> Result<Applied, Failure> {

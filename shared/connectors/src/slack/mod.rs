@@ -19,8 +19,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
-    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event,
-    EventKind, Failure, Observation, Signal, State, SubjectRead, Transport,
+    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, EventKind, Failure,
+    Observation, Signal, State, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
 use serde_json::{Value, json};
@@ -86,19 +86,11 @@ impl Connector for Slack {
         }
     }
 
-    async fn read_subject(
-        &self,
-        _call: &Call,
-        _account: &AccountRef,
-    ) -> Result<SubjectRead, Failure> {
+    async fn read_subject(&self, _call: &Call, _account: &AccountRef) -> Result<SubjectRead, Failure> {
         Err(Failure::give_up("Slack is no source"))
     }
 
-    async fn find_accounts(
-        &self,
-        _call: &Call,
-        _query: &AccountQuery,
-    ) -> Result<AccountSearch, Failure> {
+    async fn find_accounts(&self, _call: &Call, _query: &AccountQuery) -> Result<AccountSearch, Failure> {
         Err(Failure::give_up(
             "Slack is for messages only in this version: it has no accounts to change",
         ))
@@ -122,12 +114,7 @@ impl Connector for Slack {
         Box::pin(messages::apply(&self.client, call, change, marker)).await
     }
 
-    async fn find_effect(
-        &self,
-        call: &Call,
-        change: &Change,
-        marker: &str,
-    ) -> Result<Option<Applied>, Failure> {
+    async fn find_effect(&self, call: &Call, change: &Change, marker: &str) -> Result<Option<Applied>, Failure> {
         Box::pin(search::find(&self.client, call, change, marker)).await
     }
 }

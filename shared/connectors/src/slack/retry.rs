@@ -30,19 +30,29 @@ pub(super) fn failure(what: &str, response: &HttpResponse, body: &Value, reads: 
             if reads { failure } else { failure.maybe_executed() }
         }
         (_, "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired") => {
-            Failure::credential(format!("{said}: the bot's token is refused, install the app again and set its token"))
+            Failure::credential(format!(
+                "{said}: the bot's token is refused, install the app again and set its token"
+            ))
         }
         (_, "missing_scope") => {
             let needed = short(text(body, "needed").unwrap_or("that Slack does not name"), 80);
             human(format!("add the scope {needed} to the app and install it again"))
         }
-        (_, "no_permission" | "ekm_access_denied" | "restricted_action") => human("a workspace administrator must allow it".to_owned()),
+        (_, "no_permission" | "ekm_access_denied" | "restricted_action") => {
+            human("a workspace administrator must allow it".to_owned())
+        }
         (_, "not_in_channel") => human("invite the bot to the channel".to_owned()),
-        (_, "channel_not_found") => human("there is no such channel, or it is private: correct its name or invite the bot".to_owned()),
+        (_, "channel_not_found") => {
+            human("there is no such channel, or it is private: correct its name or invite the bot".to_owned())
+        }
         (_, "is_archived") => human("the channel is archived: name another".to_owned()),
-        (_, "users_not_found" | "user_not_found") => Failure::give_up(format!("{said}: nobody in the workspace has this e-mail address")),
+        (_, "users_not_found" | "user_not_found") => {
+            Failure::give_up(format!("{said}: nobody in the workspace has this e-mail address"))
+        }
         (_, "user_disabled" | "cannot_dm_bot") => Failure::give_up(format!("{said}: the person cannot be written to")),
-        (300..=399, _) => Failure::give_up(format!("{said}: a redirect is not followed, check the connection's url")),
+        (300..=399, _) => Failure::give_up(format!(
+            "{said}: a redirect is not followed, check the connection's url"
+        )),
         _ => Failure::give_up(said.clone()),
     };
     failure.with_request_id(request_id(response))

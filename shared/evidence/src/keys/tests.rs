@@ -22,11 +22,7 @@ fn both_forms_of_one_key_are_the_same_key() {
     for (name, text) in [("pem", PEM), ("seed", SEED)] {
         let path = dir.path().join(name);
         write(&path, text, 0o600);
-        assert_eq!(
-            FileSigner::open(&path).unwrap().public_key().to_pem(),
-            PUBLIC,
-            "{name}"
-        );
+        assert_eq!(FileSigner::open(&path).unwrap().public_key().to_pem(), PUBLIC, "{name}");
     }
 }
 
@@ -35,13 +31,8 @@ async fn a_created_key_is_private_and_opens_as_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("receipts.key");
     let created = FileSigner::create(&path).unwrap();
-    assert_eq!(
-        (mode(&path), mode(&public_path(&path)) & 0o600),
-        (0o600, 0o600)
-    );
-    let public =
-        PublicKey::from_pem(&fs::read_to_string(dir.path().join("receipts.key.pub")).unwrap())
-            .unwrap();
+    assert_eq!((mode(&path), mode(&public_path(&path)) & 0o600), (0o600, 0o600));
+    let public = PublicKey::from_pem(&fs::read_to_string(dir.path().join("receipts.key.pub")).unwrap()).unwrap();
     let opened = FileSigner::open(&path).unwrap();
     assert_eq!(
         (&public, public.key_id().as_str()),
@@ -50,11 +41,7 @@ async fn a_created_key_is_private_and_opens_as_the_same() {
     let signature = opened.sign(b"said").await.unwrap();
     assert_eq!(signature.key_id, public.key_id());
     assert!(public.verifies(b"said", &STANDARD.decode(signature.value).unwrap()));
-    assert_eq!(
-        fs::read_dir(dir.path()).unwrap().count(),
-        2,
-        "no draft is left"
-    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "no draft is left");
 }
 
 #[test]
@@ -80,19 +67,9 @@ fn of_many_that_create_at_once_all_get_one_key() {
     let path = dir.path().join("key");
     let ids: Vec<String> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
-            .map(|_| {
-                scope.spawn(|| {
-                    FileSigner::open_or_create(&path)
-                        .unwrap()
-                        .key_id()
-                        .to_owned()
-                })
-            })
+            .map(|_| scope.spawn(|| FileSigner::open_or_create(&path).unwrap().key_id().to_owned()))
             .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }
@@ -128,16 +105,10 @@ fn other_content_is_refused_and_never_printed() {
     ] {
         write(&path, text, 0o600);
         let fault = FileSigner::open(&path).unwrap_err();
-        assert!(
-            matches!(fault, KeyError::Content { .. }),
-            "{text}: {fault:?}"
-        );
+        assert!(matches!(fault, KeyError::Content { .. }), "{text}: {fault:?}");
     }
     fs::write(&path, [0xff, 0xfe]).unwrap();
-    assert!(matches!(
-        FileSigner::open(&path),
-        Err(KeyError::Content { .. })
-    ));
+    assert!(matches!(FileSigner::open(&path), Err(KeyError::Content { .. })));
     assert!(matches!(
         FileSigner::open(&dir.path().join("none")),
         Err(KeyError::File { .. })

@@ -51,12 +51,7 @@ async fn the_receipt_says_what_the_run_says() {
         .map(|journal| journal.sequence.as_str())
         .collect();
     assert_eq!(names, ["rollcall", "sf-emea", "sf-us", "slack"]);
-    let counts: Vec<u64> = receipt
-        .manifest
-        .sequences
-        .iter()
-        .map(|sealed| sealed.count)
-        .collect();
+    let counts: Vec<u64> = receipt.manifest.sequences.iter().map(|sealed| sealed.count).collect();
     assert_eq!(
         counts,
         [2, 4, 6, 0],
@@ -82,11 +77,8 @@ async fn what_is_signed_fits_a_key_service_whatever_the_journal() {
 fn a_journal_that_is_not_whole_is_not_sealed() {
     let run = samples::run();
     let (entries, heads) = samples::journal(&run);
-    let fault = |entries: &[Entry], heads: &[Chain]| {
-        Receipt::of(&run, entries, heads, VERSION)
-            .unwrap_err()
-            .to_string()
-    };
+    let fault =
+        |entries: &[Entry], heads: &[Chain]| Receipt::of(&run, entries, heads, VERSION).unwrap_err().to_string();
     for gone in 0..entries.len() {
         let mut short = entries.clone();
         let sequence = short.remove(gone).connection;
@@ -155,19 +147,12 @@ async fn an_answer_that_is_no_signature_of_this_key_is_refused() {
     for (odd, expected) in [
         (Odd("RS256", "0123456789abcdef", good), "another algorithm"),
         (Odd("Ed25519", "fedcba9876543210", good), "another key"),
-        (
-            Odd("Ed25519", "0123456789abcdef", "AAAA"),
-            "not 64 bytes in Base64",
-        ),
+        (Odd("Ed25519", "0123456789abcdef", "AAAA"), "not 64 bytes in Base64"),
     ] {
         match seal(unsigned.clone(), &odd).await {
             Err(SealError::Answer(what)) => assert_eq!(what, expected),
             other => panic!("{other:?}"),
         }
     }
-    assert!(
-        seal(unsigned, &Odd("Ed25519", "0123456789abcdef", good))
-            .await
-            .is_ok()
-    );
+    assert!(seal(unsigned, &Odd("Ed25519", "0123456789abcdef", good)).await.is_ok());
 }

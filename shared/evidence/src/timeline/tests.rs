@@ -206,9 +206,7 @@ fn a_message_that_failed_says_why() {
     message.outcome = Outcome::Failed("given up: no such channel".to_owned());
     let text = story(&run, &[], &[]);
     assert!(
-        text.contains(
-            "\n  ✗ failed  bodil@corp.example  by slack, Failed: given up: no such channel\n"
-        ),
+        text.contains("\n  ✗ failed  bodil@corp.example  by slack, Failed: given up: no such channel\n"),
         "{text}"
     );
 }
@@ -227,9 +225,7 @@ fn colours_change_nothing_but_colours() {
     assert!(coloured.contains("\u{1b}[32mDone\u{1b}[0m"));
     let mut plain = String::new();
     for part in coloured.split('\u{1b}') {
-        let text = part
-            .split_once('m')
-            .filter(|(code, _)| code.starts_with('['));
+        let text = part.split_once('m').filter(|(code, _)| code.starts_with('['));
         plain.push_str(text.map_or(part, |(_, text)| text));
     }
     timeline.colour = false;
@@ -240,13 +236,7 @@ fn colours_change_nothing_but_colours() {
 fn bars_are_in_proportion_and_never_empty_for_some_time() {
     let full = |ms, longest| bar(ms, longest).0.chars().count();
     assert_eq!(
-        [
-            full(100, 100),
-            full(50, 100),
-            full(1, 100_000),
-            full(0, 0),
-            full(0, 5)
-        ],
+        [full(100, 100), full(50, 100), full(1, 100_000), full(0, 0), full(0, 5)],
         [BAR, BAR / 2, 1, 0, 0]
     );
     assert_eq!(bar(50, 100).1.chars().count(), BAR / 2);

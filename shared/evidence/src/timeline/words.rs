@@ -47,13 +47,7 @@ pub(super) fn mark(outcome: &Outcome) -> (&'static str, Ink) {
 /// Names come from vendors: a control character in one must not steer the terminal.
 pub(super) fn clean(text: &str) -> String {
     text.chars()
-        .map(|letter| {
-            if letter.is_control() {
-                '\u{fffd}'
-            } else {
-                letter
-            }
-        })
+        .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
         .collect()
 }
 
@@ -108,12 +102,10 @@ mod tests {
 
     #[test]
     fn durations_read_as_people_say_them() {
-        let said: Vec<String> = [
-            0, 999, 1000, 59_999, 60_000, 3_599_999, 3_600_000, 86_580_000, -30,
-        ]
-        .into_iter()
-        .map(duration)
-        .collect();
+        let said: Vec<String> = [0, 999, 1000, 59_999, 60_000, 3_599_999, 3_600_000, 86_580_000, -30]
+            .into_iter()
+            .map(duration)
+            .collect();
         assert_eq!(
             said,
             [

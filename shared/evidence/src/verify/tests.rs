@@ -13,16 +13,12 @@ fn altered(receipt: &Receipt, alter: impl FnOnce(&mut Value)) -> Vec<u8> {
     serde_json::to_vec(&document).unwrap()
 }
 
-fn entries<'a>(document: &'a mut Value, journal: usize) -> &'a mut Vec<Value> {
-    document["journals"][journal]["entries"]
-        .as_array_mut()
-        .unwrap()
+fn entries(document: &mut Value, journal: usize) -> &mut Vec<Value> {
+    document["journals"][journal]["entries"].as_array_mut().unwrap()
 }
 
 fn told(receipt: &Receipt, key: PublicKey, alter: impl FnOnce(&mut Value)) -> String {
-    verify(&altered(receipt, alter), &[key])
-        .unwrap_err()
-        .to_string()
+    verify(&altered(receipt, alter), &[key]).unwrap_err().to_string()
 }
 
 #[tokio::test]
@@ -30,10 +26,7 @@ async fn a_good_receipt_verifies_whatever_its_white_space_and_escapes() {
     let (receipt, key) = samples::receipt().await;
     let text = receipt.to_text().unwrap();
     let verified = verify(text.as_bytes(), &[key]).unwrap();
-    assert_eq!(
-        (verified.header.state.as_str(), verified.entries()),
-        ("Done", 12)
-    );
+    assert_eq!((verified.header.state.as_str(), verified.entries()), ("Done", 12));
     assert_eq!(verified.header, receipt.header);
     let compact = serde_json::to_string(&receipt).unwrap();
     let sorted = serde_json::to_string(&serde_json::to_value(&receipt).unwrap()).unwrap();
@@ -50,10 +43,7 @@ async fn a_good_receipt_verifies_whatever_its_white_space_and_escapes() {
 async fn the_key_is_chosen_by_its_id() {
     let (receipt, key) = samples::receipt().await;
     let text = receipt.to_text().unwrap();
-    let (older, newer) = (
-        *samples::signer().public_key(),
-        *samples::signer().public_key(),
-    );
+    let (older, newer) = (*samples::signer().public_key(), *samples::signer().public_key());
     assert!(verify(text.as_bytes(), &[older, key, newer]).is_ok());
     let fault = verify(text.as_bytes(), &[older, newer]).unwrap_err();
     assert_eq!(
@@ -74,12 +64,9 @@ async fn every_flipped_byte_is_refused_or_means_nothing() {
     heads.truncate(2);
     read.retain(|entry| heads.iter().any(|head| head.connection == entry.connection));
     let signer = samples::signer();
-    let receipt = seal(
-        Receipt::of(&run, &read, &heads, samples::VERSION).unwrap(),
-        &signer,
-    )
-    .await
-    .unwrap();
+    let receipt = seal(Receipt::of(&run, &read, &heads, samples::VERSION).unwrap(), &signer)
+        .await
+        .unwrap();
     let keys = [*signer.public_key()];
     let text = receipt.to_text().unwrap().into_bytes();
     let original = verify(&text, &keys).unwrap();
@@ -133,18 +120,11 @@ async fn every_flipped_byte_of_an_entry_is_placed_in_that_entry() {
                 let fault = verify(&serde_json::to_vec(&document).unwrap(), &[key]).unwrap_err();
                 match fault {
                     Fault::Altered {
-                        sequence,
-                        seq: at,
-                        of,
-                        ..
+                        sequence, seq: at, of, ..
                     } => {
                         assert_eq!(
                             (sequence, at, of),
-                            (
-                                sealed.sequence.clone(),
-                                seq as u64,
-                                sealed.entries.len() as u64
-                            )
+                            (sealed.sequence.clone(), seq as u64, sealed.entries.len() as u64)
                         );
                     }
                     other => panic!("{name}: {other:?}"),
@@ -172,9 +152,7 @@ async fn every_truncation_is_cut_off_at_its_byte() {
     let last = &receipt.journals[2].entries[4];
     let inside = text.find(last.digest.as_str()).unwrap() + 10;
     assert_eq!(
-        verify(&text.as_bytes()[..inside], &[key])
-            .unwrap_err()
-            .to_string(),
+        verify(&text.as_bytes()[..inside], &[key]).unwrap_err().to_string(),
         format!("the receipt is cut off at byte {inside}, in sf-us: entry 5: digest")
     );
 }
@@ -185,7 +163,7 @@ async fn every_dropped_entry_is_removed() {
     for (journal, sealed) in receipt.journals.iter().enumerate() {
         for gone in 0..sealed.entries.len() {
             let text = altered(&receipt, |document| {
-                drop(entries(document, journal).remove(gone))
+                drop(entries(document, journal).remove(gone));
             });
             assert_eq!(
                 verify(&text, &[key]),
@@ -199,7 +177,7 @@ async fn every_dropped_entry_is_removed() {
         }
     }
     let several = told(&receipt, key, |document| {
-        drop(entries(document, 2).drain(1..4))
+        drop(entries(document, 2).drain(1..4));
     });
     assert_eq!(several, "sf-us: entries 2 to 4 of 6 removed");
     let rest = told(&receipt, key, |document| entries(document, 2).truncate(4));
@@ -213,7 +191,7 @@ async fn every_swapped_pair_is_reordered() {
         for first in 0..sealed.entries.len() {
             for second in first + 1..sealed.entries.len() {
                 let text = altered(&receipt, |document| {
-                    entries(document, journal).swap(first, second)
+                    entries(document, journal).swap(first, second);
                 });
                 assert_eq!(
                     verify(&text, &[key]),
@@ -254,10 +232,7 @@ async fn every_repeated_entry_is_inserted() {
         entry["outcome"] = Value::from("Failed");
         entries(document, 2).insert(0, entry);
     });
-    assert_eq!(
-        made_up,
-        "sf-us: an entry was inserted at place 1; 6 were signed"
-    );
+    assert_eq!(made_up, "sf-us: an entry was inserted at place 1; 6 were signed");
 }
 
 #[tokio::test]
@@ -265,7 +240,7 @@ async fn an_altered_member_is_named_when_the_digest_proves_it() {
     let (receipt, key) = samples::receipt().await;
     let change = |name: &'static str, value: Value| {
         told(&receipt, key, move |document| {
-            entries(document, 2)[3][name] = value
+            entries(document, 2)[3][name] = value;
         })
     };
     assert_eq!(
@@ -276,10 +251,7 @@ async fn an_altered_member_is_named_when_the_digest_proves_it() {
         change("seq", Value::from(7)),
         "sf-us: entry 4 of 6 was altered: seq was signed as 4 and now reads 7"
     );
-    assert!(
-        change("prev", Value::from("00"))
-            .starts_with("sf-us: entry 4 of 6 was altered: prev was signed as")
-    );
+    assert!(change("prev", Value::from("00")).starts_with("sf-us: entry 4 of 6 was altered: prev was signed as"));
     assert!(change("kind", Value::from("intent")).contains("kind was signed as \"observed\""));
     assert!(change("digest", Value::from("00")).contains("digest was signed as"));
     assert_eq!(
@@ -289,10 +261,7 @@ async fn an_altered_member_is_named_when_the_digest_proves_it() {
     );
     // The same moment in another spelling is not what was signed.
     let at = receipt.journals[2].entries[3].public.at.to_string();
-    assert!(
-        change("at", Value::from(at.replace('Z', "z")))
-            .starts_with("sf-us: entry 4 of 6 was altered")
-    );
+    assert!(change("at", Value::from(at.replace('Z', "z"))).starts_with("sf-us: entry 4 of 6 was altered"));
 }
 
 #[tokio::test]
@@ -314,23 +283,16 @@ async fn a_forger_who_computes_all_digests_anew_is_still_refused() {
     let text = receipt.to_text().unwrap();
     assert_eq!(
         verify(text.as_bytes(), &[key]),
-        Err(Fault::SignatureMismatch {
-            key_id: key.key_id()
-        })
+        Err(Fault::SignatureMismatch { key_id: key.key_id() })
     );
     // With a key of their own that claims the id of ours.
     let own = samples::signer();
-    let forged = own
-        .sign(&receipt.manifest.statement().unwrap())
-        .await
-        .unwrap();
+    let forged = own.sign(&receipt.manifest.statement().unwrap()).await.unwrap();
     receipt.signature.value = forged.value;
     let text = receipt.to_text().unwrap();
     assert_eq!(
         verify(text.as_bytes(), &[key]),
-        Err(Fault::SignatureMismatch {
-            key_id: key.key_id()
-        })
+        Err(Fault::SignatureMismatch { key_id: key.key_id() })
     );
 }
 
@@ -350,15 +312,11 @@ async fn sequences_are_held_to_the_manifest() {
         alter(document["journals"].as_array_mut().unwrap());
     };
     assert_eq!(
-        told(&receipt, key, |document| journals(document, |all| drop(
-            all.remove(2)
-        ))),
+        told(&receipt, key, |document| journals(document, |all| drop(all.remove(2)))),
         "sf-us: the whole sequence was removed (6 entries)"
     );
     assert_eq!(
-        told(&receipt, key, |document| journals(document, |all| drop(
-            all.pop()
-        ))),
+        told(&receipt, key, |document| journals(document, |all| drop(all.pop()))),
         "slack: the whole sequence was removed (0 entries)"
     );
     assert_eq!(
@@ -375,8 +333,7 @@ async fn sequences_are_held_to_the_manifest() {
         "sf-us: the sequence was added after signing"
     );
     assert_eq!(
-        told(&receipt, key, |document| journals(document, |all| all
-            .swap(1, 2))),
+        told(&receipt, key, |document| journals(document, |all| all.swap(1, 2))),
         "sf-us: the sequence stands in another place than it was signed in"
     );
 }
@@ -386,7 +343,7 @@ async fn every_header_member_is_bound() {
     let (receipt, key) = samples::receipt().await;
     let header = |name: &'static str, value: Value| {
         told(&receipt, key, move |document| {
-            document["header"][name] = value
+            document["header"][name] = value;
         })
     };
     assert_eq!(
@@ -404,7 +361,7 @@ async fn every_header_member_is_bound() {
     {
         let fault = verify(
             &altered(&receipt, |document| {
-                document["header"][*name] = Value::from("x")
+                document["header"][*name] = Value::from("x");
             }),
             &[key],
         );
@@ -418,7 +375,7 @@ async fn signature_faults_are_told_apart() {
     let signature = |name: &'static str, value: String| {
         verify(
             &altered(&receipt, move |document| {
-                document["signature"][name] = value.into()
+                document["signature"][name] = value.into();
             }),
             &[key],
         )
@@ -439,10 +396,7 @@ async fn signature_faults_are_told_apart() {
     ] {
         assert_eq!(signature("value", value), Fault::SignatureMalformed);
     }
-    assert!(matches!(
-        signature("key_id", "00".to_owned()),
-        Fault::KeyDiffers { .. }
-    ));
+    assert!(matches!(signature("key_id", "00".to_owned()), Fault::KeyDiffers { .. }));
     assert!(matches!(
         signature("algorithm", "none".to_owned()),
         Fault::Algorithm { .. }
@@ -455,10 +409,7 @@ async fn signature_faults_are_told_apart() {
         |manifest: &mut Value| manifest["format"] = "x".into(),
     ] {
         let text = altered(&receipt, |document| alter(&mut document["manifest"]));
-        assert!(matches!(
-            verify(&text, &[key]),
-            Err(Fault::SignatureMismatch { .. })
-        ));
+        assert!(matches!(verify(&text, &[key]), Err(Fault::SignatureMismatch { .. })));
     }
 }
 
@@ -483,12 +434,7 @@ async fn what_the_format_does_not_have_is_refused_with_its_place() {
         "manifest: sf-us: the format has no member \"x\""
     );
     assert_eq!(
-        with(|document| drop(
-            entries(document, 2)[1]
-                .as_object_mut()
-                .unwrap()
-                .remove("prev")
-        )),
+        with(|document| drop(entries(document, 2)[1].as_object_mut().unwrap().remove("prev"))),
         "sf-us: entry 2: the member \"prev\" is missing"
     );
     assert_eq!(
@@ -499,19 +445,14 @@ async fn what_the_format_does_not_have_is_refused_with_its_place() {
         with(|document| document["header"]["ended_at"] = 1.into()),
         "header: ended_at: not a text or null"
     );
-    assert_eq!(
-        with(|document| document["journals"] = 1.into()),
-        "journals: not a list"
-    );
+    assert_eq!(with(|document| document["journals"] = 1.into()), "journals: not a list");
     assert_eq!(
         with(|document| document["format"] = "rollcall-receipt/2".into()),
         "the format is \"rollcall-receipt/2\", this program verifies \"rollcall-receipt/1\""
     );
-    let twice = serde_json::to_string(&receipt).unwrap().replacen(
-        "\"outcome\":",
-        "\"outcome\":null,\"outcome\":",
-        1,
-    );
+    let twice = serde_json::to_string(&receipt)
+        .unwrap()
+        .replacen("\"outcome\":", "\"outcome\":null,\"outcome\":", 1);
     assert_eq!(
         verify(twice.as_bytes(), &[key]).unwrap_err().to_string(),
         "rollcall: entry 1: the member \"outcome\" stands there twice"
@@ -520,9 +461,7 @@ async fn what_the_format_does_not_have_is_refused_with_its_place() {
         verify(b"[]", &[key]).unwrap_err().to_string(),
         "the document: not an object"
     );
-    let steering = verify(b"{\"format\":\"\\u001b[2J\"}", &[key])
-        .unwrap_err()
-        .to_string();
+    let steering = verify(b"{\"format\":\"\\u001b[2J\"}", &[key]).unwrap_err().to_string();
     assert!(!steering.contains('\u{1b}'), "{steering}");
 }
 
@@ -552,10 +491,7 @@ async fn a_signed_receipt_whose_chain_does_not_hold_is_refused() {
     );
     let mut doubled = unsigned;
     doubled.journals[3] = doubled.journals[2].clone();
-    assert_eq!(
-        doubled.journals[3].entries[0].public.kind,
-        EntryKind::Intent
-    );
+    assert_eq!(doubled.journals[3].entries[0].public.kind, EntryKind::Intent);
     let text = seal(doubled, &signer).await.unwrap().to_text().unwrap();
     assert!(matches!(
         verify(text.as_bytes(), &[key]),

@@ -233,11 +233,7 @@ mod tests {
         for table in [URGENT, WORK] {
             assert!(table.is_sorted_by(|one, next| one < next));
         }
-        assert!(
-            URGENT
-                .iter()
-                .all(|urgent| WORK.binary_search(urgent).is_err())
-        );
+        assert!(URGENT.iter().all(|urgent| WORK.binary_search(urgent).is_err()));
     }
 
     #[test]

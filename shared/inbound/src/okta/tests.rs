@@ -12,10 +12,7 @@ fn only_data_events_counts_wherever_it_stands() {
     let body = br#" {"events":[{"uuid":"no"}],"data":{"more":[1,{"events":[2]}],"events":[{"uuid":"a","eventType":"user.lifecycle.suspend"}],"x":null},"data2":{"events":[3]}}"#;
     let found = elements(body);
     assert_eq!(found.len(), 1);
-    assert_eq!(
-        found[0].raw,
-        br#"{"uuid":"a","eventType":"user.lifecycle.suspend"}"#
-    );
+    assert_eq!(found[0].raw, br#"{"uuid":"a","eventType":"user.lifecycle.suspend"}"#);
     assert_eq!(found[0].id.as_deref(), Some("a"));
     assert_eq!(found[0].lane, Lane::Urgent);
 }
@@ -38,12 +35,7 @@ fn what_is_no_hook_body_is_unreadable() {
         b"\xff\xfe{\x00}\x00",
         b"{\"x\":[1,\"data\":{\"events\":[1]}}",
     ] {
-        assert_eq!(
-            split(body),
-            Split::Unreadable,
-            "{}",
-            String::from_utf8_lossy(body)
-        );
+        assert_eq!(split(body), Split::Unreadable, "{}", String::from_utf8_lossy(body));
     }
 }
 
@@ -54,21 +46,9 @@ fn an_empty_hook_has_no_elements() {
 
 #[test]
 fn an_envelope_that_breaks_off_behind_the_events_loses_nothing() {
-    for tail in [
-        "",
-        ",",
-        "}",
-        "},\"eventTime\":\"20",
-        "} trailing",
-        ",\"x\":[}",
-    ] {
-        let body = format!(
-            "{{\"eventId\":\"e\",\"data\":{{\"events\":[{{\"uuid\":\"a\"}},{{\"uuid\":\"b\"}}]{tail}"
-        );
-        let ids: Vec<_> = elements(body.as_bytes())
-            .into_iter()
-            .map(|e| e.id.unwrap())
-            .collect();
+    for tail in ["", ",", "}", "},\"eventTime\":\"20", "} trailing", ",\"x\":[}"] {
+        let body = format!("{{\"eventId\":\"e\",\"data\":{{\"events\":[{{\"uuid\":\"a\"}},{{\"uuid\":\"b\"}}]{tail}");
+        let ids: Vec<_> = elements(body.as_bytes()).into_iter().map(|e| e.id.unwrap()).collect();
         assert_eq!(ids, ["a", "b"], "{tail:?}");
     }
 }
@@ -103,11 +83,7 @@ fn a_bad_element_is_kept_and_costs_its_neighbours_nothing() {
             (Some("a"), Lane::Urgent),
             "{bad}"
         );
-        assert_eq!(
-            (found[1].raw, found[1].id.as_deref()),
-            (bad.as_bytes(), None),
-            "{bad}"
-        );
+        assert_eq!((found[1].raw, found[1].id.as_deref()), (bad.as_bytes(), None), "{bad}");
         assert_eq!(found[2].id.as_deref(), Some("b"), "{bad}");
     }
 }
@@ -124,10 +100,7 @@ fn an_element_in_broken_utf8_is_kept_by_its_fingerprint() {
 #[test]
 fn an_event_without_an_id_still_goes_where_its_type_belongs() {
     let body = br#"{"data":{"events":[{"eventType":"user.lifecycle.deactivate"},{"uuid":7,"eventType":"user.lifecycle.create"},{"uuid":"a","eventType":[1]}]}}"#;
-    let lanes: Vec<Lane> = elements(body)
-        .into_iter()
-        .map(|element| element.lane)
-        .collect();
+    let lanes: Vec<Lane> = elements(body).into_iter().map(|element| element.lane).collect();
     assert_eq!(lanes, [Lane::Urgent, Lane::Work, Lane::Bulk]);
 }
 

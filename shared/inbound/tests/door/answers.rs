@@ -65,22 +65,12 @@ async fn okta_verification_needs_the_secret_and_one_challenge() {
 
 #[tokio::test]
 async fn a_missing_wrong_or_doubled_secret_is_401() {
-    let mut doubled = request(
-        Method::POST,
-        "/hook",
-        Some(SECRET),
-        okta_body(&["{\"uuid\":\"a\"}"]),
-    );
+    let mut doubled = request(Method::POST, "/hook", Some(SECRET), okta_body(&["{\"uuid\":\"a\"}"]));
     doubled
         .headers
         .append(http::header::AUTHORIZATION, SECRET.parse().unwrap());
     for request in [
-        request(
-            Method::POST,
-            "/hook",
-            None,
-            okta_body(&["{\"uuid\":\"a\"}"]),
-        ),
+        request(Method::POST, "/hook", None, okta_body(&["{\"uuid\":\"a\"}"])),
         request(
             Method::POST,
             "/hook",
@@ -91,10 +81,7 @@ async fn a_missing_wrong_or_doubled_secret_is_401() {
         doubled,
     ] {
         let reply = answer(Source::Okta, request).await;
-        assert_eq!(
-            (reply.status.as_u16(), text(&reply)),
-            (401, "{\"error\":\"RC0101\"}")
-        );
+        assert_eq!((reply.status.as_u16(), text(&reply)), (401, "{\"error\":\"RC0101\"}"));
     }
 }
 
@@ -124,34 +111,16 @@ async fn other_methods_and_paths_are_refused() {
     for method in [Method::PUT, Method::HEAD, Method::DELETE, Method::OPTIONS] {
         let reply = answer(Source::Okta, request(method, "/hook", Some(SECRET), "")).await;
         assert_eq!(
-            (
-                reply.status.as_u16(),
-                reply.headers[ALLOW].to_str().unwrap()
-            ),
+            (reply.status.as_u16(), reply.headers[ALLOW].to_str().unwrap()),
             (405, "GET, POST")
         );
     }
-    let reply = answer(
-        Source::Onelogin,
-        request(Method::GET, "/hook", Some(SECRET), ""),
-    )
-    .await;
+    let reply = answer(Source::Onelogin, request(Method::GET, "/hook", Some(SECRET), "")).await;
     assert_eq!(
-        (
-            reply.status.as_u16(),
-            reply.headers[ALLOW].to_str().unwrap()
-        ),
+        (reply.status.as_u16(), reply.headers[ALLOW].to_str().unwrap()),
         (405, "POST")
     );
-    for path in [
-        "",
-        "/",
-        "/hooks",
-        "/hook/x",
-        "/x/hook",
-        "/hook/_bulk",
-        "/HOOK",
-    ] {
+    for path in ["", "/", "/hooks", "/hook/x", "/x/hook", "/hook/_bulk", "/HOOK"] {
         let reply = answer(Source::Okta, request(Method::POST, path, Some(SECRET), "")).await;
         assert_eq!(
             (reply.status.as_u16(), text(&reply)),
@@ -170,11 +139,7 @@ async fn onelogin_may_add_bulk_and_gets_exactly_200() {
         ("/hook/_bulk/x", 404),
         ("/_bulk", 404),
     ] {
-        let reply = answer(
-            Source::Onelogin,
-            request(Method::POST, path, Some(SECRET), "[]"),
-        )
-        .await;
+        let reply = answer(Source::Onelogin, request(Method::POST, path, Some(SECRET), "[]")).await;
         assert_eq!(reply.status, status, "{path}");
     }
 }
@@ -187,10 +152,7 @@ async fn a_body_over_the_limit_is_413_and_one_at_the_limit_is_taken() {
         request(Method::POST, "/hook", Some(SECRET), blank(BODY_LIMIT + 1)),
     )
     .await;
-    assert_eq!(
-        (reply.status.as_u16(), text(&reply)),
-        (413, "{\"error\":\"RC0103\"}")
-    );
+    assert_eq!((reply.status.as_u16(), text(&reply)), (413, "{\"error\":\"RC0103\"}"));
     let reply = answer(
         Source::Onelogin,
         request(Method::POST, "/hook", Some(SECRET), blank(BODY_LIMIT)),
@@ -216,10 +178,7 @@ async fn a_panic_costs_one_request() {
         okta_body(&["{\"uuid\":\"a\"}"]),
     )
     .await;
-    assert_eq!(
-        (reply.status.as_u16(), text(&reply)),
-        (503, "{\"error\":\"RC0108\"}")
-    );
+    assert_eq!((reply.status.as_u16(), text(&reply)), (503, "{\"error\":\"RC0108\"}"));
 }
 
 #[test]
@@ -237,11 +196,7 @@ fn settings_that_cannot_work_are_refused() {
             path: path.to_owned(),
             ..good()
         };
-        assert_eq!(
-            refused(settings),
-            Some(("RC0202", DoorSettingsError::Path)),
-            "{path}"
-        );
+        assert_eq!(refused(settings), Some(("RC0202", DoorSettingsError::Path)), "{path}");
     }
     for connection in ["", "a:b", "a b"] {
         let settings = DoorSettings {

@@ -109,12 +109,7 @@ async fn an_element_too_large_for_a_message_goes_to_the_files_and_its_reference_
         r#"{{"uuid":"big","eventType":"user.lifecycle.suspend","x":"{}"}}"#,
         "é".repeat(MESSAGE_LIMIT / 2)
     );
-    let (reply, backend) = post(
-        Source::Okta,
-        Backend::default(),
-        okta_body(&[LEAVER, &large]),
-    )
-    .await;
+    let (reply, backend) = post(Source::Okta, Backend::default(), okta_body(&[LEAVER, &large])).await;
     assert_eq!(reply.status, 200);
     let digest = sha256(large.as_bytes());
     assert_eq!(
@@ -138,8 +133,7 @@ async fn whatever_a_queue_or_the_files_do_not_take_is_503_and_the_rest_is_queued
             failing_lane: Some(failing),
             ..Backend::default()
         };
-        let (reply, backend) =
-            post(Source::Okta, backend, okta_body(&[LEAVER, JOINER, NOISE])).await;
+        let (reply, backend) = post(Source::Okta, backend, okta_body(&[LEAVER, JOINER, NOISE])).await;
         assert_eq!(
             (reply.status.as_u16(), &reply.body[..]),
             (503, &b"{\"error\":\"RC0104\"}"[..])

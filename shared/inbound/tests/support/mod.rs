@@ -7,9 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
-use rollcall_inbound::{Door, DoorReply, DoorRequest, DoorSettings, Source};
-use rollcall_model::queue::Message;
-use rollcall_model::{Delivery, FileError, Files, Lane, Queue, QueueError, Signal};
+use rollcall_inbound::{Door, DoorRequest, DoorSettings, Source};
+use rollcall_model::{Delivery, FileError, Files, Lane, Queue, QueueError};
 use rollcall_runtime::{Clock, Secret};
 
 pub(crate) const SECRET: &str = "Bearer planted-current-secret";
@@ -27,12 +26,7 @@ pub(crate) struct Backend {
 
 #[async_trait]
 impl Queue for Backend {
-    async fn send(
-        &self,
-        lane: Lane,
-        bodies: &[String],
-        _delay: Duration,
-    ) -> Result<(), QueueError> {
+    async fn send(&self, lane: Lane, bodies: &[String], _delay: Duration) -> Result<(), QueueError> {
         assert!(!self.panics, "planted panic: {}", bodies[0]);
         if self.failing_lane == Some(lane) {
             return Err(QueueError::Unavailable("throttled".to_owned()));
@@ -96,21 +90,10 @@ pub(crate) fn settings(source: Source) -> DoorSettings {
 }
 
 pub(crate) fn door(source: Source, backend: &Arc<Backend>) -> Door {
-    Door::new(
-        &settings(source),
-        backend.clone(),
-        backend.clone(),
-        Arc::new(Noon),
-    )
-    .unwrap()
+    Door::new(&settings(source), backend.clone(), backend.clone(), Arc::new(Noon)).unwrap()
 }
 
-pub(crate) fn request(
-    method: Method,
-    path: &str,
-    secret: Option<&str>,
-    body: impl Into<Bytes>,
-) -> DoorRequest {
+pub(crate) fn request(method: Method, path: &str, secret: Option<&str>, body: impl Into<Bytes>) -> DoorRequest {
     let mut headers = HeaderMap::new();
     if let Some(secret) = secret {
         headers.insert(http::header::AUTHORIZATION, secret.parse().unwrap());

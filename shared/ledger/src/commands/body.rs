@@ -29,11 +29,7 @@ fn name(digest: &str) -> String {
 
 impl TableLedger {
     /// The text that an item holds. A long one is in the files before anything refers to it.
-    pub(super) async fn encode<T: Serialize + Sync>(
-        &self,
-        what: &str,
-        value: &T,
-    ) -> Result<String, LedgerError> {
+    pub(super) async fn encode<T: Serialize + Sync>(&self, what: &str, value: &T) -> Result<String, LedgerError> {
         let text = serde_json::to_string(value).map_err(|error| LedgerError::Unfit {
             item: what.to_owned(),
             why: error.to_string(),
@@ -55,19 +51,12 @@ impl TableLedger {
             return parse(item, item.body.as_bytes());
         }
         let Spilled { file } = parse(item, item.body.as_bytes())?;
-        let bytes = self
-            .files
-            .get(&name(&file))
-            .await
-            .map_err(|error| match error {
-                FileError::Missing(_) => corrupt(item, error.to_string()),
-                FileError::Unavailable(_) => LedgerError::Unavailable(error.to_string()),
-            })?;
+        let bytes = self.files.get(&name(&file)).await.map_err(|error| match error {
+            FileError::Missing(_) => corrupt(item, error.to_string()),
+            FileError::Unavailable(_) => LedgerError::Unavailable(error.to_string()),
+        })?;
         if sha256(&bytes).as_str() != file {
-            return Err(corrupt(
-                item,
-                format!("the file {} has other content", name(&file)),
-            ));
+            return Err(corrupt(item, format!("the file {} has other content", name(&file))));
         }
         parse(item, &bytes)
     }

@@ -11,23 +11,14 @@ use super::writing::{Done, TRIES, as_read, exhausted, put};
 use crate::table::{Item, When, Write};
 
 impl TableLedger {
-    pub(super) async fn read_document(
-        &self,
-        kind: &str,
-        id: &str,
-    ) -> Result<Option<Document>, LedgerError> {
+    pub(super) async fn read_document(&self, kind: &str, id: &str) -> Result<Option<Document>, LedgerError> {
         match self.read(keys::document(kind, id)).await? {
             Some(item) => Ok(Some(self.document_from(&item).await?)),
             None => Ok(None),
         }
     }
 
-    pub(super) async fn replace_document(
-        &self,
-        kind: &str,
-        id: &str,
-        body: &Value,
-    ) -> Result<(), LedgerError> {
+    pub(super) async fn replace_document(&self, kind: &str, id: &str, body: &Value) -> Result<(), LedgerError> {
         let text = self.document_body(id, body, "").await?;
         for _ in 0..TRIES {
             let place = keys::document(kind, id);
@@ -84,19 +75,10 @@ impl TableLedger {
         exhausted()
     }
 
-    pub(super) async fn list_documents(
-        &self,
-        kind: &str,
-        most: usize,
-    ) -> Result<Vec<Document>, LedgerError> {
+    pub(super) async fn list_documents(&self, kind: &str, most: usize) -> Result<Vec<Document>, LedgerError> {
         let items = self
             .table
-            .query(
-                &keys::documents_partition(kind),
-                keys::DOCUMENTS,
-                false,
-                most,
-            )
+            .query(&keys::documents_partition(kind), keys::DOCUMENTS, false, most)
             .await?;
         let mut documents = Vec::with_capacity(items.len());
         for item in &items {
@@ -105,12 +87,7 @@ impl TableLedger {
         Ok(documents)
     }
 
-    async fn document_body(
-        &self,
-        id: &str,
-        body: &Value,
-        nonce: &str,
-    ) -> Result<String, LedgerError> {
+    async fn document_body(&self, id: &str, body: &Value, nonce: &str) -> Result<String, LedgerError> {
         let item = DocumentItem {
             id: id.to_owned(),
             body: body.clone(),

@@ -107,11 +107,7 @@ impl TableLedger {
     }
 
     /// The inbox as it is now; what was read before is used when nothing moved.
-    pub(super) async fn refreshed(
-        &self,
-        inbox: Inbox,
-        head: Option<&Item>,
-    ) -> Result<Inbox, LedgerError> {
+    pub(super) async fn refreshed(&self, inbox: Inbox, head: Option<&Item>) -> Result<Inbox, LedgerError> {
         if head.map_or(0, |item| item.version) == inbox.version {
             Ok(inbox)
         } else {
@@ -138,9 +134,7 @@ impl TableLedger {
             let made = self.encode("disposition", dealing.disposition).await?;
             parts.push(put(keys::disposition(event), made, When::Absent));
             if let Some(run) = joins {
-                let item = TriggerItem {
-                    event: event.clone(),
-                };
+                let item = TriggerItem { event: event.clone() };
                 let body = self.encode("trigger", &item).await?;
                 parts.push(put(keys::trigger(run, event), body, When::Absent));
             }
@@ -150,11 +144,7 @@ impl TableLedger {
     }
 
     /// The inbox's head, drained up to a place.
-    pub(super) async fn drained_to(
-        &self,
-        head: &Item,
-        drained: u64,
-    ) -> Result<Write, LedgerError> {
+    pub(super) async fn drained_to(&self, head: &Item, drained: u64) -> Result<Write, LedgerError> {
         let mut inbox: InboxItem = self.decode(head).await?;
         inbox.drained = inbox.drained.max(drained);
         inbox.attempts = 0;

@@ -25,9 +25,7 @@ impl TableLedger {
             let (stored, inbox) = match &event.account {
                 None => (self.read(keys::event(&event.key)).await?, None),
                 Some(account) => {
-                    let [stored, inbox] = self
-                        .read_all([keys::event(&event.key), keys::inbox(account)])
-                        .await?;
+                    let [stored, inbox] = self.read_all([keys::event(&event.key), keys::inbox(account)]).await?;
                     (stored, inbox)
                 }
             };
@@ -91,13 +89,8 @@ impl TableLedger {
         exhausted()
     }
 
-    pub(super) async fn stored_event(
-        &self,
-        key: &SignalKey,
-    ) -> Result<Option<StoredEvent>, LedgerError> {
-        let [event, made] = self
-            .read_all([keys::event(key), keys::disposition(key)])
-            .await?;
+    pub(super) async fn stored_event(&self, key: &SignalKey) -> Result<Option<StoredEvent>, LedgerError> {
+        let [event, made] = self.read_all([keys::event(key), keys::disposition(key)]).await?;
         let Some(event) = event else { return Ok(None) };
         let event: EventItem = self.decode(&event).await?;
         let disposition = match made {
@@ -118,11 +111,7 @@ impl TableLedger {
     }
 
     /// The inbox whose head was read as `item`. Rows are never removed, so what the head names is there.
-    pub(super) async fn inbox_from(
-        &self,
-        account: &AccountRef,
-        item: Option<&Item>,
-    ) -> Result<Inbox, LedgerError> {
+    pub(super) async fn inbox_from(&self, account: &AccountRef, item: Option<&Item>) -> Result<Inbox, LedgerError> {
         let mut inbox = Inbox {
             account: account.clone(),
             version: 0,
@@ -140,9 +129,7 @@ impl TableLedger {
         let mut next = head.drained + 1;
         while next <= head.seq {
             let last = head.seq.min(next + ROWS_A_READ - 1);
-            let wanted: Vec<_> = (next..=last)
-                .map(|seq| keys::inbox_row(account, seq))
-                .collect();
+            let wanted: Vec<_> = (next..=last).map(|seq| keys::inbox_row(account, seq)).collect();
             for (key, row) in wanted.iter().zip(self.table.get(&wanted).await?) {
                 let Some(row) = row else {
                     return Err(LedgerError::Corrupt {

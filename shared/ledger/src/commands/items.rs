@@ -70,6 +70,9 @@ pub(super) struct RunItem {
     pub(super) lease: Option<Lease>,
     /// Of the newest `settle`; kept by claims.
     pub(super) nonce: String,
+    /// Nobody claims it any more.
+    #[serde(default)]
+    pub(super) finished: bool,
 }
 
 /// The end of a journal sequence.

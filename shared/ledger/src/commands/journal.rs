@@ -40,13 +40,10 @@ impl TableLedger {
         let mut parts = Vec::with_capacity(drafts.len() + 2);
         let mut entries = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            let (entry, longer) =
-                chain
-                    .next(draft, at, salt)
-                    .map_err(|error| LedgerError::Unfit {
-                        item: format!("journal entry of run {run}"),
-                        why: error.to_string(),
-                    })?;
+            let (entry, longer) = chain.next(draft, at, salt).map_err(|error| LedgerError::Unfit {
+                item: format!("journal entry of run {run}"),
+                why: error.to_string(),
+            })?;
             chain = longer;
             parts.push(put(
                 keys::entry(&run, &connection, entry.public.seq),
@@ -115,9 +112,10 @@ impl TableLedger {
         }
         // A nonce used for something else must not pass for a repetition: the entry would be lost without a word.
         let same = entries.len() == asked.len()
-            && entries.iter().zip(asked).all(|(entry, draft)| {
-                entry.public.kind == draft.kind && entry.public.what == draft.what
-            });
+            && entries
+                .iter()
+                .zip(asked)
+                .all(|(entry, draft)| entry.public.kind == draft.kind && entry.public.what == draft.what);
         if !same {
             return Err(LedgerError::Unfit {
                 item: format!("journal entry of run {run}"),
@@ -137,9 +135,7 @@ impl TableLedger {
         for item in &items {
             entries.push(self.decode(item).await?);
         }
-        entries.sort_by(|one, other| {
-            (&one.connection, one.public.seq).cmp(&(&other.connection, other.public.seq))
-        });
+        entries.sort_by(|one, other| (&one.connection, one.public.seq).cmp(&(&other.connection, other.public.seq)));
         Ok(entries)
     }
 }

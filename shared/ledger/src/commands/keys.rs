@@ -72,10 +72,7 @@ pub(super) fn head(id: &RunId, connection: &ConnectionId) -> Key {
 
 /// A journal entry.
 pub(super) fn entry(id: &RunId, connection: &ConnectionId, seq: u64) -> Key {
-    Key::new(
-        run_partition(id),
-        format!("{ENTRIES}{connection}#{seq:020}"),
-    )
+    Key::new(run_partition(id), format!("{ENTRIES}{connection}#{seq:020}"))
 }
 
 /// An event that joined a run.
@@ -100,10 +97,7 @@ pub(super) fn listed(opened_at: Timestamp, id: &RunId) -> String {
 
 /// A limited window.
 pub(super) fn window(key: &str, start: Timestamp) -> Key {
-    Key::new(
-        format!("RSV#{key}"),
-        format!("{:015}", start.as_millisecond()),
-    )
+    Key::new(format!("RSV#{key}"), format!("{:015}", start.as_millisecond()))
 }
 
 /// A review.

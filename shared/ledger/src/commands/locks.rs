@@ -101,9 +101,7 @@ impl TableLedger {
         let place = keys::inbox(&inbox.account);
         let nonce = format!("release {}", lock.holder.name);
         for _ in 0..TRIES {
-            let [held, head] = self
-                .read_all([keys::lock(&lock.key), place.clone()])
-                .await?;
+            let [held, head] = self.read_all([keys::lock(&lock.key), place.clone()]).await?;
             if let Some(answer) = self.lost_lock(lock, held.as_ref()).await? {
                 return Ok(answer);
             }
@@ -141,11 +139,7 @@ impl TableLedger {
     }
 
     /// What to answer when a lock is no longer held: by us, because we let it go in order, or by somebody else.
-    async fn lost_lock(
-        &self,
-        lock: &Lock,
-        item: Option<&Item>,
-    ) -> Result<Option<Answer<()>>, LedgerError> {
+    async fn lost_lock(&self, lock: &Lock, item: Option<&Item>) -> Result<Option<Answer<()>>, LedgerError> {
         if self.holds(lock, item).await? {
             return Ok(None);
         }
@@ -162,11 +156,7 @@ impl TableLedger {
     }
 
     /// True while the lock is ours: nobody has claimed it since, even if the lease has run out.
-    pub(super) async fn holds(
-        &self,
-        lock: &Lock,
-        item: Option<&Item>,
-    ) -> Result<bool, LedgerError> {
+    pub(super) async fn holds(&self, lock: &Lock, item: Option<&Item>) -> Result<bool, LedgerError> {
         let Some(item) = item.filter(|item| item.version == lock.fence) else {
             return Ok(false);
         };
@@ -203,9 +193,9 @@ impl TableLedger {
 }
 
 fn lost<T>(now: &LockItem) -> Answer<T> {
-    now.lease.as_ref().map_or(Answer::Stale, |lease| {
-        Answer::Lost(lease.name.clone())
-    })
+    now.lease
+        .as_ref()
+        .map_or(Answer::Stale, |lease| Answer::Lost(lease.name.clone()))
 }
 
 /// The part of a write that makes it depend on a lock.

@@ -45,8 +45,8 @@ use rollcall_model::ledger::{
     Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent,
 };
 use rollcall_model::{
-    AccountRef, Answer, Digest, Event, Files, Goal, Ledger, LedgerError, PersonKey, Review,
-    ReviewId, ReviewState, Run, RunId, Signal, SignalKey,
+    AccountRef, Answer, Digest, Event, Files, Goal, Ledger, LedgerError, PersonKey, Review, ReviewId, ReviewState, Run,
+    RunId, Signal, SignalKey,
 };
 use serde_json::Value;
 
@@ -90,12 +90,7 @@ impl Ledger for TableLedger {
         self.stored_event(key).await
     }
 
-    async fn claim(
-        &self,
-        keys: &[LockKey],
-        holder: &Holder,
-        now: Timestamp,
-    ) -> Result<Answer<Vec<Lock>>, LedgerError> {
+    async fn claim(&self, keys: &[LockKey], holder: &Holder, now: Timestamp) -> Result<Answer<Vec<Lock>>, LedgerError> {
         self.claim_locks(keys, holder, now).await
     }
 
@@ -116,13 +111,7 @@ impl Ledger for TableLedger {
         self.read_inbox(account).await
     }
 
-    async fn drain(
-        &self,
-        lock: &Lock,
-        inbox: &Inbox,
-        upto: u64,
-        why: &str,
-    ) -> Result<Answer<Inbox>, LedgerError> {
+    async fn drain(&self, lock: &Lock, inbox: &Inbox, upto: u64, why: &str) -> Result<Answer<Inbox>, LedgerError> {
         self.drain_for_nothing(lock, inbox, upto, why).await
     }
 
@@ -137,21 +126,11 @@ impl Ledger for TableLedger {
         self.open_from_inbox(run, holder, lock, inbox, upto).await
     }
 
-    async fn open_asked(
-        &self,
-        run: &Run,
-        holder: &Holder,
-    ) -> Result<Answer<RunClaim>, LedgerError> {
+    async fn open_asked(&self, run: &Run, holder: &Holder) -> Result<Answer<RunClaim>, LedgerError> {
         self.open_without_inbox(run, holder).await
     }
 
-    async fn join(
-        &self,
-        run: &RunId,
-        lock: &Lock,
-        inbox: &Inbox,
-        upto: u64,
-    ) -> Result<Answer<Inbox>, LedgerError> {
+    async fn join(&self, run: &RunId, lock: &Lock, inbox: &Inbox, upto: u64) -> Result<Answer<Inbox>, LedgerError> {
         self.join_run(run, lock, inbox, upto).await
     }
 
@@ -159,11 +138,7 @@ impl Ledger for TableLedger {
         self.joined_events(run).await
     }
 
-    async fn open_run(
-        &self,
-        person: &PersonKey,
-        goal: Goal,
-    ) -> Result<Option<RunId>, LedgerError> {
+    async fn open_run(&self, person: &PersonKey, goal: Goal) -> Result<Option<RunId>, LedgerError> {
         self.open_run_of(person, goal).await
     }
 
@@ -175,12 +150,7 @@ impl Ledger for TableLedger {
         self.list_runs(person, most).await
     }
 
-    async fn claim_run(
-        &self,
-        id: &RunId,
-        holder: &Holder,
-        now: Timestamp,
-    ) -> Result<Answer<RunClaim>, LedgerError> {
+    async fn claim_run(&self, id: &RunId, holder: &Holder, now: Timestamp) -> Result<Answer<RunClaim>, LedgerError> {
         self.claim_one_run(id, holder, now).await
     }
 
@@ -193,16 +163,10 @@ impl Ledger for TableLedger {
         salt: &[u8],
         nonce: &str,
     ) -> Result<Answer<Vec<Entry>>, LedgerError> {
-        self.append_entries(head, lock, drafts, at, salt, nonce)
-            .await
+        self.append_entries(head, lock, drafts, at, salt, nonce).await
     }
 
-    async fn settle(
-        &self,
-        claim: &mut RunClaim,
-        how: Settle,
-        nonce: &str,
-    ) -> Result<Answer<()>, LedgerError> {
+    async fn settle(&self, claim: &mut RunClaim, how: Settle, nonce: &str) -> Result<Answer<()>, LedgerError> {
         self.settle_run(claim, &how, nonce).await
     }
 
@@ -244,13 +208,7 @@ impl Ledger for TableLedger {
         self.replace_document(kind, id, body).await
     }
 
-    async fn add_document(
-        &self,
-        kind: &str,
-        id: &str,
-        body: &Value,
-        nonce: &str,
-    ) -> Result<Answer<()>, LedgerError> {
+    async fn add_document(&self, kind: &str, id: &str, body: &Value, nonce: &str) -> Result<Answer<()>, LedgerError> {
         self.add_new_document(kind, id, body, nonce).await
     }
 

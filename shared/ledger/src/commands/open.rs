@@ -88,11 +88,7 @@ impl TableLedger {
         exhausted()
     }
 
-    pub(super) async fn open_without_inbox(
-        &self,
-        run: &Run,
-        holder: &Holder,
-    ) -> Result<Answer<RunClaim>, LedgerError> {
+    pub(super) async fn open_without_inbox(&self, run: &Run, holder: &Holder) -> Result<Answer<RunClaim>, LedgerError> {
         let sequences = sequences(run)?;
         for _ in 0..TRIES {
             match self.before_opening(run, holder).await? {
@@ -129,10 +125,7 @@ impl TableLedger {
 
     async fn before_opening(&self, run: &Run, holder: &Holder) -> Result<Before, LedgerError> {
         let [open, old] = self
-            .read_all([
-                keys::open(&run.plan.person, run.plan.goal),
-                keys::run(&run.id),
-            ])
+            .read_all([keys::open(&run.plan.person, run.plan.goal), keys::run(&run.id)])
             .await?;
         if let Some(item) = &open {
             let other = self.decode::<RunName>(item).await?.run;
@@ -165,27 +158,17 @@ impl TableLedger {
         holder: &Holder,
         sequences: &[ConnectionId],
     ) -> Result<(Vec<Write>, RunClaim), LedgerError> {
-        let name = self
-            .encode(
-                "run name",
-                &RunName {
-                    run: run.id.clone(),
-                },
-            )
-            .await?;
+        let name = self.encode("run name", &RunName { run: run.id.clone() }).await?;
         let item = RunItem {
             run: run.clone(),
             lease: Some(holder.into()),
             nonce: String::new(),
+            finished: false,
         };
         let listed = keys::listed(run.opened_at, &run.id);
         let person = keys::person_partition(&run.plan.person);
         let mut parts = vec![
-            put(
-                keys::open(&run.plan.person, run.plan.goal),
-                name.clone(),
-                When::Absent,
-            ),
+            put(keys::open(&run.plan.person, run.plan.goal), name.clone(), When::Absent),
             put_due(
                 keys::run(&run.id),
                 self.encode("run", &item).await?,
@@ -218,10 +201,7 @@ impl TableLedger {
     }
 
     /// The ends of a run's journal sequences.
-    pub(super) async fn heads(
-        &self,
-        run: &rollcall_model::RunId,
-    ) -> Result<BTreeMap<ConnectionId, Head>, LedgerError> {
+    pub(super) async fn heads(&self, run: &rollcall_model::RunId) -> Result<BTreeMap<ConnectionId, Head>, LedgerError> {
         let mut heads = BTreeMap::new();
         for item in self.head_items(run).await? {
             let head: HeadItem = self.decode(&item).await?;
@@ -230,14 +210,9 @@ impl TableLedger {
         Ok(heads)
     }
 
-    pub(super) async fn head_items(
-        &self,
-        run: &rollcall_model::RunId,
-    ) -> Result<Vec<Item>, LedgerError> {
+    pub(super) async fn head_items(&self, run: &rollcall_model::RunId) -> Result<Vec<Item>, LedgerError> {
         let partition = keys::run_partition(run);
-        self.table
-            .query(&partition, keys::HEADS, false, WRITE_LIMIT)
-            .await
+        self.table.query(&partition, keys::HEADS, false, WRITE_LIMIT).await
     }
 }
 

@@ -11,10 +11,7 @@ use super::writing::{Done, TRIES, as_read, exhausted, put, put_due};
 use crate::table::When;
 
 impl TableLedger {
-    pub(super) async fn reserve_place(
-        &self,
-        reservation: &Reservation,
-    ) -> Result<Answer<()>, LedgerError> {
+    pub(super) async fn reserve_place(&self, reservation: &Reservation) -> Result<Answer<()>, LedgerError> {
         let place = keys::window(&reservation.key, reservation.window);
         for _ in 0..TRIES {
             let item = self.read(place.clone()).await?;
@@ -27,10 +24,7 @@ impl TableLedger {
             }
             let taken = window.members.len();
             if u32::try_from(taken).unwrap_or(u32::MAX) >= reservation.limit {
-                return Ok(Answer::Lost(format!(
-                    "{taken} of {} are taken",
-                    reservation.limit
-                )));
+                return Ok(Answer::Lost(format!("{taken} of {} are taken", reservation.limit)));
             }
             window.members.push(reservation.member.clone());
             let body = self.encode("window", &window).await?;
@@ -49,13 +43,11 @@ impl TableLedger {
         for _ in 0..TRIES {
             if let Some(item) = self.read(place.clone()).await? {
                 let old: Review = self.decode(&item).await?;
-                return Ok(
-                    if old.run == review.run && old.plan_hash == review.plan_hash {
-                        Answer::AlreadyMine(())
-                    } else {
-                        Answer::Lost(format!("run {} opened it for another plan", old.run))
-                    },
-                );
+                return Ok(if old.run == review.run && old.plan_hash == review.plan_hash {
+                    Answer::AlreadyMine(())
+                } else {
+                    Answer::Lost(format!("run {} opened it for another plan", old.run))
+                });
             }
             let body = self.encode("review", review).await?;
             let part = put(place.clone(), body, When::Absent);

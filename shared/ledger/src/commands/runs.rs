@@ -23,16 +23,9 @@ impl TableLedger {
         }
     }
 
-    pub(super) async fn list_runs(
-        &self,
-        person: Option<&PersonKey>,
-        most: usize,
-    ) -> Result<Vec<Run>, LedgerError> {
+    pub(super) async fn list_runs(&self, person: Option<&PersonKey>, most: usize) -> Result<Vec<Run>, LedgerError> {
         let partition = person.map_or_else(|| keys::RUNS.to_owned(), keys::person_partition);
-        let names = self
-            .table
-            .query(&partition, keys::LISTED, true, most)
-            .await?;
+        let names = self.table.query(&partition, keys::LISTED, true, most).await?;
         let mut runs = Vec::with_capacity(names.len());
         for some in names.chunks(RUNS_A_READ) {
             let mut places = Vec::with_capacity(some.len());
@@ -46,11 +39,7 @@ impl TableLedger {
         Ok(runs)
     }
 
-    pub(super) async fn open_run_of(
-        &self,
-        person: &PersonKey,
-        goal: Goal,
-    ) -> Result<Option<RunId>, LedgerError> {
+    pub(super) async fn open_run_of(&self, person: &PersonKey, goal: Goal) -> Result<Option<RunId>, LedgerError> {
         match self.read(keys::open(person, goal)).await? {
             Some(item) => Ok(Some(self.decode::<RunName>(&item).await?.run)),
             None => Ok(None),
@@ -60,12 +49,7 @@ impl TableLedger {
     pub(super) async fn joined_events(&self, run: &RunId) -> Result<Vec<SignalKey>, LedgerError> {
         let items = self
             .table
-            .query(
-                &keys::run_partition(run),
-                keys::TRIGGERS,
-                false,
-                EVERYTHING,
-            )
+            .query(&keys::run_partition(run), keys::TRIGGERS, false, EVERYTHING)
             .await?;
         let mut events = Vec::with_capacity(items.len());
         for item in &items {
@@ -85,7 +69,15 @@ impl TableLedger {
             let Some(item) = item else {
                 return Ok(Answer::Stale);
             };
-            let RunItem { run, lease, nonce } = self.decode(&item).await?;
+            let RunItem {
+                run,
+                lease,
+                nonce,
+                finished,
+            } = self.decode(&item).await?;
+            if finished {
+                return Ok(Answer::Lost("the run has ended".to_owned()));
+            }
             if let Some(lease) = lease.as_ref().filter(|lease| lease.bars(&holder.name, now)) {
                 return Ok(Answer::Lost(lease.name.clone()));
             }
@@ -95,6 +87,7 @@ impl TableLedger {
                 run,
                 lease: Some(holder.into()),
                 nonce,
+                finished,
             };
             let mut parts = vec![put_due(
                 keys::run(id),
@@ -114,9 +107,7 @@ impl TableLedger {
                 let head: HeadItem = self.decode(&item).await?;
                 parts.push(put(item.key, item.body, When::Version(item.version)));
                 let connection = head.chain.connection.clone();
-                claim
-                    .heads
-                    .insert(connection, head_at(head, item.version + 1));
+                claim.heads.insert(connection, head_at(head, item.version + 1));
             }
             if let Some(wake) = wake {
                 parts.push(Write::Delete {
@@ -142,11 +133,7 @@ impl TableLedger {
         }
     }
 
-    pub(super) async fn list_due(
-        &self,
-        now: Timestamp,
-        most: usize,
-    ) -> Result<Vec<Due>, LedgerError> {
+    pub(super) async fn list_due(&self, now: Timestamp, most: usize) -> Result<Vec<Due>, LedgerError> {
         let mut due = Vec::new();
         for item in self.table.due(now.as_millisecond(), most).await? {
             let found = match item.key.sk.as_str() {

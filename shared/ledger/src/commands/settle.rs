@@ -14,10 +14,7 @@ const AFTER_LEASE_MS: i64 = 1000;
 
 /// When to look at a claimed run, in case its holder dies.
 pub(super) fn guard_due(holder: &Holder) -> i64 {
-    holder
-        .until
-        .as_millisecond()
-        .saturating_add(AFTER_LEASE_MS)
+    holder.until.as_millisecond().saturating_add(AFTER_LEASE_MS)
 }
 
 /// What finishing needs besides the run itself.
@@ -38,16 +35,18 @@ impl TableLedger {
         nonce: &str,
     ) -> Result<Answer<()>, LedgerError> {
         let keep = *how == Settle::Keep;
+        let finished = matches!(how, Settle::Finish | Settle::FinishUnlessJoined);
         let item = RunItem {
             run: claim.run.clone(),
             lease: keep.then(|| (&claim.holder).into()),
             nonce: nonce.to_owned(),
+            finished,
         };
         let body = self.encode("run", &item).await?;
         let due_at = match how {
             Settle::Keep => Some(guard_due(&claim.holder)),
             Settle::Park(until) => Some(until.as_millisecond()),
-            Settle::Hold | Settle::Finish => None,
+            Settle::Hold | Settle::Finish | Settle::FinishUnlessJoined => None,
         };
         let place = keys::run(&claim.run.id);
         for _ in 0..TRIES {
@@ -57,8 +56,8 @@ impl TableLedger {
                 due_at,
                 When::Version(claim.version),
             )];
-            if *how == Settle::Finish {
-                match self.goal(claim).await? {
+            if finished {
+                match self.goal(claim, how).await? {
                     Goal::Free(part) => parts.push(part),
                     Goal::NotOurs => {}
                     Goal::Joined => return Ok(Answer::Stale),
@@ -95,7 +94,7 @@ impl TableLedger {
         exhausted()
     }
 
-    async fn goal(&self, claim: &RunClaim) -> Result<Goal, LedgerError> {
+    async fn goal(&self, claim: &RunClaim, how: &Settle) -> Result<Goal, LedgerError> {
         let plan = &claim.run.plan;
         let place = keys::open(&plan.person, plan.goal);
         let Some(open) = self.read(place.clone()).await? else {
@@ -104,7 +103,7 @@ impl TableLedger {
         if self.decode::<RunName>(&open).await?.run != claim.run.id {
             return Ok(Goal::NotOurs);
         }
-        if open.version != claim.joined {
+        if *how == Settle::FinishUnlessJoined && open.version != claim.joined {
             let joined = self.joined_events(&claim.run.id).await?;
             if joined.iter().any(|event| !claim.run.triggers.contains(event)) {
                 return Ok(Goal::Joined);

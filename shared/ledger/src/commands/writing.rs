@@ -33,9 +33,7 @@ impl TableLedger {
         Ok(match self.table.write(parts, &stamp).await? {
             Written::All => Done::Now,
             // Our stamp covers every part, so an item that carries it says that all of them were written.
-            Written::Refused {
-                found: Some(item), ..
-            } if item.nonce == stamp => Done::Before,
+            Written::Refused { found: Some(item), .. } if item.nonce == stamp => Done::Before,
             Written::Refused { .. } => Done::No,
         })
     }
@@ -46,14 +44,11 @@ impl TableLedger {
     }
 
     /// Reads a fixed number of items.
-    pub(super) async fn read_all<const N: usize>(
-        &self,
-        keys: [Key; N],
-    ) -> Result<[Option<Item>; N], LedgerError> {
+    pub(super) async fn read_all<const N: usize>(&self, keys: [Key; N]) -> Result<[Option<Item>; N], LedgerError> {
         let items = self.table.get(&keys).await?;
-        items.try_into().map_err(|items: Vec<_>| {
-            LedgerError::Unavailable(format!("asked for {N} items, got {}", items.len()))
-        })
+        items
+            .try_into()
+            .map_err(|items: Vec<_>| LedgerError::Unavailable(format!("asked for {N} items, got {}", items.len())))
     }
 }
 
@@ -103,9 +98,7 @@ fn check(parts: &[Write]) -> Result<(), LedgerError> {
         if key.pk.len() > PARTITION_LIMIT || key.sk.len() > PLACE_LIMIT {
             return Err(LedgerError::Unfit {
                 item: key.pk.chars().take(80).collect(),
-                why: format!(
-                    "a key is limited to {PARTITION_LIMIT} bytes and {PLACE_LIMIT} bytes"
-                ),
+                why: format!("a key is limited to {PARTITION_LIMIT} bytes and {PLACE_LIMIT} bytes"),
             });
         }
         if parts.iter().skip(index + 1).any(|other| other.key() == key) {
@@ -153,11 +146,7 @@ mod tests {
     use super::*;
 
     fn part(version: u64, body: &str) -> Write {
-        put(
-            Key::new("A", "B"),
-            body.to_owned(),
-            When::Version(version),
-        )
+        put(Key::new("A", "B"), body.to_owned(), When::Version(version))
     }
 
     #[test]

@@ -149,13 +149,7 @@ impl Table for FaultyTable {
         }
     }
 
-    async fn query(
-        &self,
-        pk: &str,
-        prefix: &str,
-        backwards: bool,
-        most: usize,
-    ) -> Result<Vec<Item>, LedgerError> {
+    async fn query(&self, pk: &str, prefix: &str, backwards: bool, most: usize) -> Result<Vec<Item>, LedgerError> {
         match self.begin().await {
             None | Some(Fault::Stale) => self.inner.query(pk, prefix, backwards, most).await,
             Some(fault) => Err(Self::error(fault)),

@@ -18,8 +18,8 @@ pub mod claiming;
 pub mod deciding;
 pub mod filing;
 pub mod finishing;
-pub mod journalling;
 pub mod joining;
+pub mod journalling;
 pub mod opening;
 pub mod queueing;
 pub mod tables;
@@ -34,7 +34,7 @@ pub mod samples;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use rollcall_model::ledger::{Holder, Inbox, Lock, LockKey, RunClaim};
+use rollcall_model::ledger::{Due, Holder, Inbox, Lock, LockKey, RunClaim};
 use rollcall_model::{AccountRef, Answer, Event, Ledger, Run, Timestamp};
 
 pub use self::clock::StepClock;
@@ -104,8 +104,7 @@ impl Bench {
     pub async fn account_with(&self, id: &str, events: usize, holder: &Holder) -> (Lock, Inbox) {
         let account = self.account(id);
         for number in 0..events {
-            self.accept(&samples::event(&account, &number.to_string()))
-                .await;
+            self.accept(&samples::event(&account, &number.to_string())).await;
         }
         let lock = self.claim(&account, holder).await;
         (lock, self.ledger.inbox(&account).await.unwrap())
@@ -116,6 +115,26 @@ impl Bench {
         let keys = [LockKey::Account(account.clone())];
         let answer = self.ledger.claim(&keys, holder, at(0)).await.unwrap();
         self.won(answer).remove(0)
+    }
+
+    /// Looks until something is due: lists may be late.
+    pub async fn due(&self, now: Timestamp, what: &Due) {
+        assert!(self.listed(now, what, true).await, "{what:?} is due at {now}");
+    }
+
+    /// Looks until something is not due: lists may be late.
+    pub async fn not_due(&self, now: Timestamp, what: &Due) {
+        assert!(self.listed(now, what, false).await, "{what:?} is not due at {now}");
+    }
+
+    async fn listed(&self, now: Timestamp, what: &Due, wanted: bool) -> bool {
+        for _ in 0..50 {
+            let due = self.ledger.due(now, 100_000).await.unwrap();
+            if due.contains(what) == wanted {
+                return true;
+            }
+        }
+        false
     }
 
     /// Opens a run that a person asked for.

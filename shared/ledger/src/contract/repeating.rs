@@ -9,8 +9,8 @@ use rollcall_model::ledger::{
     Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent,
 };
 use rollcall_model::{
-    AccountRef, Answer, Digest, Event, Goal, Ledger, LedgerError, PersonKey, Review, ReviewId,
-    ReviewState, Run, RunId, Signal, SignalKey,
+    AccountRef, Answer, Digest, Event, Goal, Ledger, LedgerError, PersonKey, Review, ReviewId, ReviewState, Run, RunId,
+    Signal, SignalKey,
 };
 use serde_json::Value;
 
@@ -48,12 +48,7 @@ impl Ledger for Repeating {
         repeat!(self.0.event(key))
     }
 
-    async fn claim(
-        &self,
-        keys: &[LockKey],
-        holder: &Holder,
-        now: Timestamp,
-    ) -> Result<Answer<Vec<Lock>>, LedgerError> {
+    async fn claim(&self, keys: &[LockKey], holder: &Holder, now: Timestamp) -> Result<Answer<Vec<Lock>>, LedgerError> {
         repeat!(self.0.claim(keys, holder, now))
     }
 
@@ -74,13 +69,7 @@ impl Ledger for Repeating {
         repeat!(self.0.inbox(account))
     }
 
-    async fn drain(
-        &self,
-        lock: &Lock,
-        inbox: &Inbox,
-        upto: u64,
-        why: &str,
-    ) -> Result<Answer<Inbox>, LedgerError> {
+    async fn drain(&self, lock: &Lock, inbox: &Inbox, upto: u64, why: &str) -> Result<Answer<Inbox>, LedgerError> {
         repeat!(self.0.drain(lock, inbox, upto, why))
     }
 
@@ -95,21 +84,11 @@ impl Ledger for Repeating {
         repeat!(self.0.open(run, holder, lock, inbox, upto))
     }
 
-    async fn open_asked(
-        &self,
-        run: &Run,
-        holder: &Holder,
-    ) -> Result<Answer<RunClaim>, LedgerError> {
+    async fn open_asked(&self, run: &Run, holder: &Holder) -> Result<Answer<RunClaim>, LedgerError> {
         repeat!(self.0.open_asked(run, holder))
     }
 
-    async fn join(
-        &self,
-        run: &RunId,
-        lock: &Lock,
-        inbox: &Inbox,
-        upto: u64,
-    ) -> Result<Answer<Inbox>, LedgerError> {
+    async fn join(&self, run: &RunId, lock: &Lock, inbox: &Inbox, upto: u64) -> Result<Answer<Inbox>, LedgerError> {
         repeat!(self.0.join(run, lock, inbox, upto))
     }
 
@@ -117,11 +96,7 @@ impl Ledger for Repeating {
         repeat!(self.0.triggers(run))
     }
 
-    async fn open_run(
-        &self,
-        person: &PersonKey,
-        goal: Goal,
-    ) -> Result<Option<RunId>, LedgerError> {
+    async fn open_run(&self, person: &PersonKey, goal: Goal) -> Result<Option<RunId>, LedgerError> {
         repeat!(self.0.open_run(person, goal))
     }
 
@@ -133,12 +108,7 @@ impl Ledger for Repeating {
         repeat!(self.0.runs(person, most))
     }
 
-    async fn claim_run(
-        &self,
-        id: &RunId,
-        holder: &Holder,
-        now: Timestamp,
-    ) -> Result<Answer<RunClaim>, LedgerError> {
+    async fn claim_run(&self, id: &RunId, holder: &Holder, now: Timestamp) -> Result<Answer<RunClaim>, LedgerError> {
         repeat!(self.0.claim_run(id, holder, now))
     }
 
@@ -154,12 +124,7 @@ impl Ledger for Repeating {
         repeat!(self.0.append(head, lock, drafts.clone(), at, salt, nonce))
     }
 
-    async fn settle(
-        &self,
-        claim: &mut RunClaim,
-        how: Settle,
-        nonce: &str,
-    ) -> Result<Answer<()>, LedgerError> {
+    async fn settle(&self, claim: &mut RunClaim, how: Settle, nonce: &str) -> Result<Answer<()>, LedgerError> {
         repeat!(self.0.settle(claim, how.clone(), nonce))
     }
 
@@ -201,13 +166,7 @@ impl Ledger for Repeating {
         repeat!(self.0.put_document(kind, id, body))
     }
 
-    async fn add_document(
-        &self,
-        kind: &str,
-        id: &str,
-        body: &Value,
-        nonce: &str,
-    ) -> Result<Answer<()>, LedgerError> {
+    async fn add_document(&self, kind: &str, id: &str, body: &Value, nonce: &str) -> Result<Answer<()>, LedgerError> {
         repeat!(self.0.add_document(kind, id, body, nonce))
     }
 

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use rollcall_model::journal::Draft;
 use rollcall_model::{
-    AccountRef, Digest, EntryKind, Event, EventKind, Goal, Person, PersonKey, Review, ReviewId,
-    ReviewState, Run, RunId, RunPlan, RunState, Signal, SignalBody, SignalFormat, SignalKey,
-    SourceState, StageSpec, StepSpec, Timestamp,
+    AccountRef, Digest, EntryKind, Event, EventKind, Goal, Person, PersonKey, Review, ReviewId, ReviewState, Run,
+    RunId, RunPlan, RunState, Signal, SignalBody, SignalFormat, SignalKey, SourceState, StageSpec, StepSpec, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -91,16 +90,19 @@ pub fn run(id: &str, person: &str, connections: &[&str]) -> Run {
         state: RunState::Open,
         stage: 0,
         attempts: 0,
+        tell_tries: 0,
         replans: 0,
         stage_plan: None,
         stage_hashes: BTreeMap::new(),
         changes: Vec::new(),
         cut_at: BTreeMap::new(),
+        cause: rollcall_model::run::Cause::default(),
         triggers: Vec::new(),
         event_at: at(-1),
         received_at: at(0),
         opened_at: at(0),
         stage_due_at: at(0),
+        ending: None,
         ended_at: None,
         salt: "00".to_owned(),
         receipt: None,

@@ -1,13 +1,15 @@
 //! The table's shape in code, for tests and local runs. A deployed stack makes the same table in its template.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType, TableStatus, TimeToLiveSpecification,
 };
 use rollcall_model::LedgerError;
 use rollcall_runtime::Clock;
-use std::time::Duration;
 
 use super::failure;
 use super::item::DUE_INDEX;
@@ -40,14 +42,24 @@ pub async fn create_table(client: &Client, name: &str, clock: &dyn Clock) -> Res
         .await;
     let existed = match sent {
         Ok(_) => false,
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => true,
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(CreateTableError::is_resource_in_use_exception) =>
+        {
+            true
+        }
         Err(error) => return Err(failure("making the table", &error)),
     };
     wait_until_active(client, name, clock).await?;
     if existed {
         return Ok(());
     }
-    let expiry = TimeToLiveSpecification::builder().attribute_name("expires").enabled(true).build().map_err(unbuilt)?;
+    let expiry = TimeToLiveSpecification::builder()
+        .attribute_name("expires")
+        .enabled(true)
+        .build()
+        .map_err(unbuilt)?;
     client
         .update_time_to_live()
         .table_name(name)
@@ -75,13 +87,22 @@ async fn wait_until_active(client: &Client, name: &str, clock: &dyn Clock) -> Re
 }
 
 fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, LedgerError> {
-    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().map_err(unbuilt)
+    AttributeDefinition::builder()
+        .attribute_name(name)
+        .attribute_type(kind)
+        .build()
+        .map_err(unbuilt)
 }
 
 fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, LedgerError> {
-    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(unbuilt)
+    KeySchemaElement::builder()
+        .attribute_name(name)
+        .key_type(kind)
+        .build()
+        .map_err(unbuilt)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "this is what map_err hands over")]
 fn unbuilt(error: aws_sdk_dynamodb::error::BuildError) -> LedgerError {
     LedgerError::Unavailable(error.to_string())
 }

@@ -25,8 +25,8 @@ use futures::future::try_join_all;
 use rollcall_model::LedgerError;
 use rollcall_runtime::Clock;
 
-use self::item::{Attributes, is_gone, item_of, key_attributes, key_of, number, text};
 pub use self::create::create_table;
+use self::item::{Attributes, is_gone, item_of, key_attributes, key_of, number, number_of, text};
 pub use self::item::{DUE_INDEX, DUE_SHARDS};
 use crate::aws::{error_code, explain, is_throttling};
 use crate::table::{Item, Key, Table, Write, Written};
@@ -49,7 +49,11 @@ pub struct DynamoTable {
 impl DynamoTable {
     /// A table by its name; the clock says what has expired, and waits between tries.
     pub fn new(client: Client, name: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
-        Self { client, name: name.into(), clock }
+        Self {
+            client,
+            name: name.into(),
+            clock,
+        }
     }
 
     fn now(&self) -> i64 {
@@ -72,7 +76,12 @@ impl DynamoTable {
             .await
             .map_err(|error| failure("reading an item", &error))?;
         let now = self.now();
-        let item = answer.item.as_ref().filter(|row| !row.is_empty()).map(item_of).transpose()?;
+        let item = answer
+            .item
+            .as_ref()
+            .filter(|row| !row.is_empty())
+            .map(item_of)
+            .transpose()?;
         Ok(item.filter(|item| !is_gone(item, now)))
     }
 
@@ -117,31 +126,31 @@ impl DynamoTable {
 
     /// What is due in one partition of the index. The index holds keys only: the items are read from the table.
     async fn due_keys(&self, shard: u32, now: i64, most: usize) -> Result<Vec<(i64, Key)>, LedgerError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .index_name(DUE_INDEX)
-            .key_condition_expression("due_shard = :shard AND due_at <= :now")
-            .expression_attribute_values(":shard", text(shard.to_string()))
-            .expression_attribute_values(":now", number(now))
-            .limit(page_size(most))
-            .send()
-            .await
-            .map_err(|error| failure("reading what is due", &error))?;
-        answer
-            .items()
-            .iter()
-            .map(|row| {
-                let key = key_of(row)?;
-                let due_at = row
-                    .get("due_at")
-                    .and_then(|value| value.as_n().ok())
-                    .and_then(|value| value.parse().ok())
-                    .unwrap_or(now);
-                Ok((due_at, key))
-            })
-            .collect()
+        let mut keys = Vec::new();
+        let mut start = None;
+        while keys.len() < most {
+            let answer = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .index_name(DUE_INDEX)
+                .key_condition_expression("due_shard = :shard AND due_at <= :now")
+                .expression_attribute_values(":shard", text(shard.to_string()))
+                .expression_attribute_values(":now", number(now))
+                .limit(page_size(most - keys.len()))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| failure("reading what is due", &error))?;
+            for row in answer.items() {
+                keys.push((number_of(row, "due_at").unwrap_or(now), key_of(row)?));
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(keys)
     }
 }
 
@@ -163,7 +172,10 @@ impl Table for DynamoTable {
             self.get_batch(batch, &mut found).await?;
         }
         let now = self.now();
-        Ok(keys.iter().map(|key| found.get(key).filter(|item| !is_gone(item, now)).cloned()).collect())
+        Ok(keys
+            .iter()
+            .map(|key| found.get(key).filter(|item| !is_gone(item, now)).cloned())
+            .collect())
     }
 
     async fn query(&self, pk: &str, prefix: &str, backwards: bool, most: usize) -> Result<Vec<Item>, LedgerError> {
@@ -187,7 +199,10 @@ impl Table for DynamoTable {
                     .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
                     .expression_attribute_values(":prefix", text(prefix))
             };
-            let answer = request.send().await.map_err(|error| failure("reading a partition", &error))?;
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| failure("reading a partition", &error))?;
             let now = self.now();
             for row in answer.items() {
                 let item = item_of(row)?;
@@ -240,7 +255,9 @@ fn page_size(most: usize) -> i32 {
 
 /// Doubles with each try; between half and all of it, as `seed` decides, so that writers in conflict part.
 fn pause_after(tried: u32, seed: &str) -> Duration {
-    let full = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(tried.saturating_sub(1))).min(LONGEST_PAUSE);
+    let full = FIRST_PAUSE
+        .saturating_mul(2_u32.saturating_pow(tried.saturating_sub(1)))
+        .min(LONGEST_PAUSE);
     let share = token::fraction(seed, tried);
     full / 2 + (full / 2).mul_f64(share)
 }

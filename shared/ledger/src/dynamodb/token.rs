@@ -11,8 +11,12 @@ pub(super) const TOKEN_LIMIT: usize = 36;
 /// The token of a transaction. The same nonce with the same parts gives the same token, on any machine; the same nonce with
 /// other parts (a command that read again and decided anew) gives another, because DynamoDB refuses a token that comes with
 /// other content. Tokens are one name space for all tables of an AWS account and region, so the table is part of it.
-pub(super) fn request_token(table: &str, parts: &[Write], conditions: &[Condition], nonce: &str) -> String {
+/// `spare` makes another one for the same request: needed only should DynamoDB find two of our requests under one token
+/// different, which would otherwise stop the write for the ten minutes that it remembers tokens. The conditions still see to
+/// it that the write happens once.
+pub(super) fn request_token(table: &str, parts: &[Write], conditions: &[Condition], nonce: &str, spare: u32) -> String {
     let mut text = Vec::new();
+    field(&mut text, &spare.to_string());
     field(&mut text, table);
     field(&mut text, nonce);
     for (part, condition) in parts.iter().zip(conditions) {
@@ -20,7 +24,12 @@ pub(super) fn request_token(table: &str, parts: &[Write], conditions: &[Conditio
         field(&mut text, &part.key().sk);
         field(&mut text, &format!("{condition:?}"));
         match part {
-            Write::Put { body, due_at, expires_at, .. } => {
+            Write::Put {
+                body,
+                due_at,
+                expires_at,
+                ..
+            } => {
                 field(&mut text, "put");
                 field(&mut text, body);
                 field(&mut text, &format!("{due_at:?} {expires_at:?}"));
@@ -52,12 +61,18 @@ mod tests {
     use crate::table::{Key, When};
 
     fn put(sk: &str, body: &str, when: When) -> Write {
-        Write::Put { key: Key::new("P", sk), body: body.to_owned(), due_at: None, expires_at: None, when }
+        Write::Put {
+            key: Key::new("P", sk),
+            body: body.to_owned(),
+            due_at: None,
+            expires_at: None,
+            when,
+        }
     }
 
     fn token(parts: &[Write], nonce: &str) -> String {
         let conditions: Vec<Condition> = parts.iter().map(Condition::of).collect();
-        request_token("t", parts, &conditions, nonce)
+        request_token("t", parts, &conditions, nonce, 0)
     }
 
     #[test]
@@ -75,7 +90,8 @@ mod tests {
         }
         assert_ne!(token(&first, "n"), token(&first, "m"));
         let conditions: Vec<Condition> = first.iter().map(Condition::of).collect();
-        assert_ne!(token(&first, "n"), request_token("u", &first, &conditions, "n"));
+        assert_ne!(token(&first, "n"), request_token("u", &first, &conditions, "n", 0));
+        assert_ne!(token(&first, "n"), request_token("t", &first, &conditions, "n", 1));
     }
 
     #[test]

@@ -55,9 +55,10 @@ impl Condition {
         match self {
             Self::Absent => None,
             Self::Version(version) => Some(HashMap::from([(":v".to_owned(), number(version))])),
-            Self::Expired { version, nonce } => {
-                Some(HashMap::from([(":v".to_owned(), number(version)), (":nonce".to_owned(), text(&**nonce))]))
-            }
+            Self::Expired { version, nonce } => Some(HashMap::from([
+                (":v".to_owned(), number(version)),
+                (":nonce".to_owned(), text(&**nonce)),
+            ])),
         }
     }
 }
@@ -74,6 +75,8 @@ enum Tried {
     Refused(Vec<Refusal>),
     /// Another transaction was at work on one of the items, or we were asked to slow down. Nothing was written.
     Again,
+    /// The token is known for another request.
+    Mistaken,
 }
 
 impl DynamoTable {
@@ -86,14 +89,16 @@ impl DynamoTable {
             return Err(LedgerError::Unavailable(text));
         }
         let mut conditions: Vec<Condition> = parts.iter().map(Condition::of).collect();
+        let mut spare = 0;
         for tried in 1..=TRIES {
-            match self.try_write(parts, &conditions, nonce).await? {
+            match self.try_write(parts, &conditions, nonce, spare).await? {
                 Tried::Written => return Ok(Written::All),
                 Tried::Refused(refusals) => {
                     if let Some(refused) = judge(parts, &mut conditions, refusals, nonce, self.now()) {
                         return Ok(refused);
                     }
                 }
+                Tried::Mistaken => spare += 1,
                 Tried::Again if tried < TRIES => self.pause(tried, nonce).await,
                 Tried::Again => {}
             }
@@ -101,11 +106,17 @@ impl DynamoTable {
         Err(LedgerError::Throttled)
     }
 
-    async fn try_write(&self, parts: &[Write], conditions: &[Condition], nonce: &str) -> Result<Tried, LedgerError> {
+    async fn try_write(
+        &self,
+        parts: &[Write],
+        conditions: &[Condition],
+        nonce: &str,
+        spare: u32,
+    ) -> Result<Tried, LedgerError> {
         match (parts, conditions) {
             ([part @ Write::Put { .. }], [condition]) => self.try_put(part, condition, nonce).await,
             ([part @ Write::Delete { .. }], [condition]) => self.try_delete(part, condition).await,
-            _ => self.try_transaction(parts, conditions, nonce).await,
+            _ => self.try_transaction(parts, conditions, nonce, spare).await,
         }
     }
 
@@ -145,9 +156,9 @@ impl DynamoTable {
         match sent {
             Ok(_) => Ok(Tried::Written),
             Err(error) => match error.as_service_error() {
-                Some(
-                    aws_sdk_dynamodb::operation::delete_item::DeleteItemError::ConditionalCheckFailedException(refused),
-                ) => refusal(refused.item()).map(|found| Tried::Refused(vec![Refusal { part: 0, found }])),
+                Some(aws_sdk_dynamodb::operation::delete_item::DeleteItemError::ConditionalCheckFailedException(
+                    refused,
+                )) => refusal(refused.item()).map(|found| Tried::Refused(vec![Refusal { part: 0, found }])),
                 _ => again_or(&error, "removing an item"),
             },
         }
@@ -158,6 +169,7 @@ impl DynamoTable {
         parts: &[Write],
         conditions: &[Condition],
         nonce: &str,
+        spare: u32,
     ) -> Result<Tried, LedgerError> {
         let items = parts
             .iter()
@@ -168,18 +180,17 @@ impl DynamoTable {
             .client
             .transact_write_items()
             .set_transact_items(Some(items))
-            .client_request_token(token::request_token(&self.name, parts, conditions, nonce))
+            .client_request_token(token::request_token(&self.name, parts, conditions, nonce, spare))
             .send()
             .await;
         match sent {
             Ok(_) => Ok(Tried::Written),
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    cancelled_for(cancelled.cancellation_reasons()).map_or_else(
-                        || Err(failure("writing items", &error)),
-                        |tried| tried,
-                    )
+                    cancelled_for(cancelled.cancellation_reasons())
+                        .unwrap_or_else(|| Err(failure("writing items", &error)))
                 }
+                Some(TransactWriteItemsError::IdempotentParameterMismatchException(_)) => Ok(Tried::Mistaken),
                 _ => again_or(&error, "writing items"),
             },
         }
@@ -240,7 +251,10 @@ fn judge(
 ) -> Option<Written> {
     let ours = refusals.iter().position(|refusal| {
         let made = parts.get(refusal.part).and_then(version_made);
-        refusal.found.as_ref().is_some_and(|found| found.nonce == nonce && Some(found.version) == made)
+        refusal
+            .found
+            .as_ref()
+            .is_some_and(|found| found.nonce == nonce && Some(found.version) == made)
     });
     if let Some(position) = ours {
         let Refusal { part, found } = refusals.into_iter().nth(position)?;
@@ -248,10 +262,15 @@ fn judge(
     }
     let mut first = None;
     for Refusal { part, found } in refusals {
-        let Some(condition) = conditions.get_mut(part) else { continue };
+        let Some(condition) = conditions.get_mut(part) else {
+            continue;
+        };
         match (&*condition, found) {
             (Condition::Absent | Condition::Expired { .. }, Some(found)) if is_gone(&found, now) => {
-                *condition = Condition::Expired { version: found.version, nonce: found.nonce };
+                *condition = Condition::Expired {
+                    version: found.version,
+                    nonce: found.nonce,
+                };
             }
             // The time to live was quicker.
             (Condition::Expired { .. }, None) => *condition = Condition::Absent,
@@ -274,13 +293,25 @@ fn when(part: &Write) -> When {
 fn version_made(part: &Write) -> Option<u64> {
     match part {
         Write::Put { when: When::Absent, .. } => Some(1),
-        Write::Put { when: When::Version(version), .. } => Some(version.saturating_add(1)),
+        Write::Put {
+            when: When::Version(version),
+            ..
+        } => Some(version.saturating_add(1)),
         Write::Delete { .. } | Write::Check { .. } => None,
     }
 }
 
 fn row(part: &Write, nonce: &str) -> Option<Attributes> {
-    let Write::Put { key, body, due_at, expires_at, .. } = part else { return None };
+    let Write::Put {
+        key,
+        body,
+        due_at,
+        expires_at,
+        ..
+    } = part
+    else {
+        return None;
+    };
     Some(attributes(key, version_made(part)?, nonce, body, *due_at, *expires_at))
 }
 
@@ -290,16 +321,24 @@ fn refusal(row: Option<&Attributes>) -> Result<Option<Item>, LedgerError> {
 
 /// What a cancelled transaction means; none when it is an error that no repetition mends.
 fn cancelled_for(reasons: &[CancellationReason]) -> Option<Result<Tried, LedgerError>> {
-    let failed = reasons.iter().enumerate().filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
-    let refusals: Result<Vec<Refusal>, LedgerError> =
-        failed.map(|(part, reason)| refusal(reason.item()).map(|found| Refusal { part, found })).collect();
+    let failed = reasons
+        .iter()
+        .enumerate()
+        .filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
+    let refusals: Result<Vec<Refusal>, LedgerError> = failed
+        .map(|(part, reason)| refusal(reason.item()).map(|found| Refusal { part, found }))
+        .collect();
     match refusals {
         Err(error) => return Some(Err(error)),
         Ok(refusals) if !refusals.is_empty() => return Some(Ok(Tried::Refused(refusals))),
         Ok(_) => {}
     }
     let passing = |code: &str| code == "TransactionConflict" || is_throttling(code);
-    let mut troubles = reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None").peekable();
+    let mut troubles = reasons
+        .iter()
+        .filter_map(CancellationReason::code)
+        .filter(|code| *code != "None")
+        .peekable();
     (troubles.peek().is_some() && troubles.all(passing)).then_some(Ok(Tried::Again))
 }
 
@@ -310,9 +349,9 @@ where
     R: Send + Sync + std::fmt::Debug + 'static,
 {
     match error_code(error) {
-        Some("TransactionConflictException" | "TransactionInProgressException" | "ReplicatedWriteConflictException") => {
-            Ok(Tried::Again)
-        }
+        Some(
+            "TransactionConflictException" | "TransactionInProgressException" | "ReplicatedWriteConflictException",
+        ) => Ok(Tried::Again),
         Some(code) if is_throttling(code) => Ok(Tried::Again),
         _ => Err(failure(doing, error)),
     }

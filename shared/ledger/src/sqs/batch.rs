@@ -1,6 +1,7 @@
 //! How bodies are cut into batches, and what characters may travel.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// The most entries of a batch (SQS API reference, SendMessageBatch).
@@ -8,7 +9,7 @@ pub(super) const BATCH_ENTRIES: usize = 10;
 /// The most bytes of all bodies of a batch together (SQS API reference, SendMessageBatch: 1 MiB).
 pub(super) const BATCH_BYTES: usize = 1024 * 1024;
 /// The longest visibility time-out (SQS API reference, ChangeMessageVisibility: 12 hours).
-pub(super) const VISIBILITY_LIMIT: Duration = Duration::from_secs(12 * 60 * 60);
+pub(super) const VISIBILITY_LIMIT: Duration = Duration::from_hours(12);
 
 /// Cuts bodies into batches, in order, that each fit into one call.
 pub(super) fn batches<T: AsRef<str>>(bodies: &[T]) -> Vec<&[T]> {
@@ -38,8 +39,9 @@ pub(super) fn travelling(body: &str) -> Cow<'_, str> {
             text.push(character);
         } else {
             // All of them lie in the first plane, so one escape is enough.
-            text.push_str("\\u");
-            text.push_str(&format!("{:04x}", u32::from(character)));
+            let code = u32::from(character);
+            // Writing to a text does not fail.
+            let _ = write!(text, "\\u{code:04x}");
         }
     }
     Cow::Owned(text)
@@ -74,7 +76,13 @@ mod tests {
     fn batches_hold_one_mebibyte_at_most() {
         let quarter = "x".repeat(256 * 1024);
         assert_eq!(sizes(&vec![quarter.clone(); 9]), [4, 4, 1]);
-        let bodies = [quarter.clone(), quarter.clone(), quarter.clone(), quarter, "y".to_owned()];
+        let bodies = [
+            quarter.clone(),
+            quarter.clone(),
+            quarter.clone(),
+            quarter,
+            "y".to_owned(),
+        ];
         assert_eq!(sizes(&bodies), [4, 1]);
     }
 
@@ -99,6 +107,6 @@ mod tests {
         assert_eq!(whole_seconds(Duration::ZERO, VISIBILITY_LIMIT), 0);
         assert_eq!(whole_seconds(Duration::from_millis(1), VISIBILITY_LIMIT), 1);
         assert_eq!(whole_seconds(Duration::from_secs(30), VISIBILITY_LIMIT), 30);
-        assert_eq!(whole_seconds(Duration::from_secs(86_400), VISIBILITY_LIMIT), 43_200);
+        assert_eq!(whole_seconds(Duration::from_hours(24), VISIBILITY_LIMIT), 43_200);
     }
 }

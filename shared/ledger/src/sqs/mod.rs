@@ -26,7 +26,7 @@ use crate::aws::{ATTEMPT_TIMEOUT, error_code, explain};
 pub const WAIT_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long dead letters stay hidden while they are listed or moved.
-const DEAD_VISIBILITY: Duration = Duration::from_secs(60);
+const DEAD_VISIBILITY: Duration = Duration::from_mins(1);
 /// How long a look for dead letters waits. A receive that does not wait asks only some of the servers and may miss some.
 const DEAD_WAIT: Duration = Duration::from_secs(1);
 /// The most batches of dead letters that one redrive moves, so that it ends even while letters keep dying.
@@ -52,13 +52,20 @@ pub struct SqsQueue {
 impl SqsQueue {
     /// The given lanes; receiving does not wait.
     pub fn new(client: Client, lanes: BTreeMap<Lane, LaneUrls>) -> Self {
-        Self { client, lanes, wait: Duration::ZERO }
+        Self {
+            client,
+            lanes,
+            wait: Duration::ZERO,
+        }
     }
 
     /// Lets a receive wait for messages, at most [`WAIT_LIMIT`].
     #[must_use]
     pub fn waiting(self, wait: Duration) -> Self {
-        Self { wait: wait.min(WAIT_LIMIT), ..self }
+        Self {
+            wait: wait.min(WAIT_LIMIT),
+            ..self
+        }
     }
 
     /// Opens the connection with a cheap signed call, so that the first event does not pay for it. Call it while a function
@@ -74,7 +81,9 @@ impl SqsQueue {
     }
 
     fn urls(&self, lane: Lane) -> Result<&LaneUrls, QueueError> {
-        self.lanes.get(&lane).ok_or_else(|| QueueError::Unavailable(format!("no queue is set for the lane {lane}")))
+        self.lanes
+            .get(&lane)
+            .ok_or_else(|| QueueError::Unavailable(format!("no queue is set for the lane {lane}")))
     }
 
     fn url(&self, lane: Lane) -> Result<&str, QueueError> {
@@ -112,7 +121,11 @@ impl SqsQueue {
         if answer.successful().len() == bodies.len() {
             Ok(())
         } else {
-            let text = format!("sending: {} of {} messages were confirmed", answer.successful().len(), bodies.len());
+            let text = format!(
+                "sending: {} of {} messages were confirmed",
+                answer.successful().len(),
+                bodies.len()
+            );
             Err(QueueError::Unavailable(text))
         }
     }
@@ -142,7 +155,12 @@ impl SqsQueue {
             .send()
             .await
             .map_err(|error| failure("receiving", &error))?;
-        Ok(answer.messages.unwrap_or_default().into_iter().filter_map(delivery).collect())
+        Ok(answer
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(delivery)
+            .collect())
     }
 
     async fn set_visible(&self, url: &str, deliveries: &[Delivery]) -> Result<(), QueueError> {
@@ -160,10 +178,18 @@ impl SqsQueue {
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             // A letter that stays hidden comes back by itself; a list must not fail for that.
-            let sent =
-                self.client.change_message_visibility_batch().queue_url(url).set_entries(Some(entries)).send().await;
+            let sent = self
+                .client
+                .change_message_visibility_batch()
+                .queue_url(url)
+                .set_entries(Some(entries))
+                .send()
+                .await;
             if let Err(error) = sent {
-                tracing::warn!(why = explain(&error), "dead letters stay hidden for a minute after a look at them");
+                tracing::warn!(
+                    why = explain(&error),
+                    "dead letters stay hidden for a minute after a look at them"
+                );
             }
         }
         Ok(())
@@ -199,7 +225,10 @@ impl Queue for SqsQueue {
         let url = self.url(lane)?;
         let bodies: Vec<String> = bodies.iter().map(|body| travelling(body).into_owned()).collect();
         if let Some(body) = bodies.iter().find(|body| body.len() > MESSAGE_LIMIT) {
-            return Err(QueueError::TooLarge { size: body.len(), limit: MESSAGE_LIMIT });
+            return Err(QueueError::TooLarge {
+                size: body.len(),
+                limit: MESSAGE_LIMIT,
+            });
         }
         for batch in batches(&bodies) {
             self.send_batch(url, batch, delay).await?;
@@ -226,14 +255,18 @@ impl Queue for SqsQueue {
     }
 
     async fn acknowledge(&self, lane: Lane, delivery: &Delivery) -> Result<(), QueueError> {
-        self.client
+        let sent = self
+            .client
             .delete_message()
             .queue_url(self.url(lane)?)
             .receipt_handle(&delivery.receipt)
             .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| failure("acknowledging", &error))
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) if is_over(&error) => Ok(()),
+            Err(error) => Err(failure("acknowledging", &error)),
+        }
     }
 
     async fn give_back(&self, lane: Lane, delivery: &Delivery, delay: Duration) -> Result<(), QueueError> {
@@ -247,8 +280,7 @@ impl Queue for SqsQueue {
             .await;
         match sent {
             Ok(_) => Ok(()),
-            // Its visibility had ended: it is back already.
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_message_not_inflight()) => Ok(()),
+            Err(error) if is_over(&error) => Ok(()),
             Err(error) => Err(failure("giving back", &error)),
         }
     }
@@ -258,7 +290,9 @@ impl Queue for SqsQueue {
         let mut letters: Vec<Delivery> = Vec::new();
         let mut seen = BTreeSet::new();
         while letters.len() < most {
-            let batch = self.receive_batch(url, most - letters.len(), DEAD_VISIBILITY, DEAD_WAIT).await?;
+            let batch = self
+                .receive_batch(url, most - letters.len(), DEAD_VISIBILITY, DEAD_WAIT)
+                .await?;
             let before = letters.len();
             letters.extend(batch.into_iter().filter(|letter| seen.insert(letter.id.clone())));
             if letters.len() == before {
@@ -274,7 +308,9 @@ impl Queue for SqsQueue {
         let dead_url = self.dead_url(lane)?;
         let mut moved = 0;
         for _ in 0..REDRIVE_BATCHES {
-            let letters = self.receive_batch(dead_url, BATCH_ENTRIES, DEAD_VISIBILITY, DEAD_WAIT).await?;
+            let letters = self
+                .receive_batch(dead_url, BATCH_ENTRIES, DEAD_VISIBILITY, DEAD_WAIT)
+                .await?;
             if letters.is_empty() {
                 break;
             }
@@ -297,7 +333,12 @@ fn delivery(message: SqsMessage) -> Option<Delivery> {
         .and_then(|attributes| attributes.get(&MessageSystemAttributeName::ApproximateReceiveCount))
         .and_then(|count| count.parse().ok())
         .unwrap_or(1);
-    Some(Delivery { id: message.message_id?, receipt: message.receipt_handle?, body: message.body?, attempt })
+    Some(Delivery {
+        id: message.message_id?,
+        receipt: message.receipt_handle?,
+        body: message.body?,
+        attempt,
+    })
 }
 
 /// A batch call answers 200 even when it took only some entries.
@@ -306,8 +347,26 @@ fn all_taken(doing: &str, failed: &[BatchResultErrorEntry]) -> Result<(), QueueE
         None => Ok(()),
         Some(first) => {
             let why = first.message().unwrap_or("no reason given");
-            Err(QueueError::Unavailable(format!("{doing}: {} refused, the first with {}: {why}", failed.len(), first.code())))
+            Err(QueueError::Unavailable(format!(
+                "{doing}: {} refused, the first with {}: {why}",
+                failed.len(),
+                first.code()
+            )))
         }
+    }
+}
+
+/// Whether the delivery is over: removed, visible again, or in other hands by now. Nothing is left to do for this one.
+fn is_over<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    // The newer protocol names errors shortly, the older one under `AWS.SimpleQueueService`.
+    let code = error_code(error).map_or("", |code| code.rsplit('.').next().unwrap_or(code));
+    match code {
+        "MessageNotInflight" | "ReceiptHandleIsInvalid" => true,
+        // "Value … for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+        "InvalidParameterValue" => error
+            .message()
+            .is_some_and(|text| text.contains("receipt handle has expired")),
+        _ => false,
     }
 }
 
@@ -322,6 +381,7 @@ where
     QueueError::Unavailable(format!("{doing}: {}", explain(error)))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "this is what map_err hands over")]
 fn unbuilt(error: aws_sdk_sqs::error::BuildError) -> QueueError {
     QueueError::Unavailable(error.to_string())
 }

@@ -50,11 +50,13 @@ async fn relay(client: TcpStream, server: TcpStream, to_lose: Arc<AtomicUsize>, 
         let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
     });
     let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let Ok(size @ 1..) = from_server.read(&mut buffer).await else { break };
+    while let Ok(size @ 1..) = from_server.read(&mut buffer).await {
         // The first byte of an answer means that the request was carried out.
         let one_less = |left: usize| left.checked_sub(1);
-        if to_lose.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+        if to_lose
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+            .is_ok()
+        {
             lost.fetch_add(1, Ordering::SeqCst);
             break;
         }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 /// The address of a test server. A missing one is a failure, never a skip: whoever asks for these tests wants them run.
 pub(crate) fn required(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run this through tests/run or tests/servers/with"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run this through tests/run or tests/servers/with"))
 }
 
 /// The configuration as binaries load it, with an end point of ours and shorter pauses between tries.

@@ -16,7 +16,10 @@ pub(crate) struct Reply {
 impl Reply {
     /// Success.
     pub(crate) fn ok(body: impl Into<String>) -> Self {
-        Self { status: 200, body: body.into() }
+        Self {
+            status: 200,
+            body: body.into(),
+        }
     }
 
     /// An error of the service, with further members (`,"Name":…`).
@@ -61,7 +64,11 @@ async fn converse(mut stream: TcpStream, replies: Arc<Mutex<VecDeque<Reply>>>, s
         seen.lock().unwrap().push(body);
         let reply = {
             let mut replies = replies.lock().unwrap();
-            if replies.len() > 1 { replies.pop_front().unwrap() } else { replies[0].clone() }
+            if replies.len() > 1 {
+                replies.pop_front().unwrap()
+            } else {
+                replies[0].clone()
+            }
         };
         let head = format!(
             "HTTP/1.1 {} Told\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n",
@@ -88,7 +95,7 @@ async fn next_request(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<
                 return Some(body);
             }
         }
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         match stream.read(&mut buffer).await {
             Ok(size @ 1..) => received.extend_from_slice(&buffer[..size]),
             _ => return None,

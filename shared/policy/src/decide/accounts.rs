@@ -23,17 +23,13 @@ pub fn account_query(
     let mut keys: Vec<MatchKey> = Vec::new();
     if let Some((source, target)) = kinds {
         for row in &configuration.matching {
-            let (Some(from), Some(field)) = (row.fields.get(&source), row.fields.get(&target))
-            else {
+            let (Some(from), Some(field)) = (row.fields.get(&source), row.fields.get(&target)) else {
                 continue;
             };
             let Some(value) = person.attribute(from) else {
                 continue;
             };
-            match keys
-                .iter_mut()
-                .find(|key| key.field == *field && key.value == value)
-            {
+            match keys.iter_mut().find(|key| key.field == *field && key.value == value) {
                 Some(same) => same.sure |= row.sure,
                 None => keys.push(MatchKey {
                     field: field.clone(),

@@ -17,7 +17,11 @@ pub fn guard(configuration: &Configuration, facts: &Facts<'_>, plan: &StagePlan)
     let mode = mode(configuration, facts, plan);
     let mut holds = Vec::new();
     if !plan.items.iter().any(|item| item.verdict == Verdict::Run) {
-        return Guarded { mode, holds, limits: Vec::new() };
+        return Guarded {
+            mode,
+            holds,
+            limits: Vec::new(),
+        };
     }
     if facts.memberships.get(PROTECTED) == Some(&Membership::In) {
         holds.push(Hold {
@@ -56,12 +60,19 @@ pub fn guard(configuration: &Configuration, facts: &Facts<'_>, plan: &StagePlan)
     Guarded {
         mode,
         holds,
-        limits: vec![Limit { key: plan.stage.clone(), per_hour: rate.per_hour }],
+        limits: vec![Limit {
+            key: plan.stage.clone(),
+            per_hour: rate.per_hour,
+        }],
     }
 }
 
 fn name(person: &Person) -> &str {
-    if person.display.is_empty() { &person.login } else { &person.display }
+    if person.display.is_empty() {
+        &person.login
+    } else {
+        &person.display
+    }
 }
 
 /// The strictest of environment, playbook, cohort and the connections written to.
@@ -82,11 +93,7 @@ fn mode(configuration: &Configuration, facts: &Facts<'_>, plan: &StagePlan) -> M
     connections.fold(own.min(asked), Mode::min)
 }
 
-fn by_connection(
-    configuration: &Configuration,
-    connection: &ConnectionId,
-    scope: &Scope<'_>,
-) -> Option<Mode> {
+fn by_connection(configuration: &Configuration, connection: &ConnectionId, scope: &Scope<'_>) -> Option<Mode> {
     let modes = &configuration.modes;
     modes
         .connections

@@ -11,11 +11,7 @@ use crate::configuration::{Configuration, Trigger};
 /// The playbooks that an event concerns, in order of name. An attempt that failed, an event of our own doing, an unknown
 /// kind and an event without an account concern none.
 pub fn goals(configuration: &Configuration, event: &Event) -> Vec<PlaybookMatch> {
-    if event.ours
-        || !event.succeeded
-        || event.account.is_none()
-        || matches!(event.kind, EventKind::Unknown(_))
-    {
+    if event.ours || !event.succeeded || event.account.is_none() || matches!(event.kind, EventKind::Unknown(_)) {
         return Vec::new();
     }
     configuration
@@ -24,8 +20,7 @@ pub fn goals(configuration: &Configuration, event: &Event) -> Vec<PlaybookMatch>
         .filter(|playbook| {
             playbook.on.iter().any(|trigger| match trigger {
                 Trigger::Event { from, kinds } => {
-                    from.contains(&event.source)
-                        && kinds.iter().any(|kind| kind == event.kind.as_str())
+                    from.contains(&event.source) && kinds.iter().any(|kind| kind == event.kind.as_str())
                 }
                 Trigger::Planned(_) => false,
             })

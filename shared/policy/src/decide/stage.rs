@@ -46,7 +46,10 @@ pub fn to_observe(
     };
     let mut all = Vec::new();
     for (connection, search) in accounts {
-        for account in search.accounts.iter().filter(|account| standing(account) == Standing::Plan)
+        for account in search
+            .accounts
+            .iter()
+            .filter(|account| standing(account) == Standing::Plan)
         {
             let mut wanted = Vec::new();
             for step in spec.steps.iter().filter(|step| step.connections.contains(connection)) {
@@ -61,13 +64,19 @@ pub fn to_observe(
                     {
                         wanted.push(Wanted {
                             step: step.id.clone(),
-                            action: ActionUse { action: name.clone(), with },
+                            action: ActionUse {
+                                action: name.clone(),
+                                with,
+                            },
                         });
                     }
                 }
             }
             if !wanted.is_empty() {
-                all.push(ToObserve { account: account.account.clone(), wanted });
+                all.push(ToObserve {
+                    account: account.account.clone(),
+                    wanted,
+                });
             }
         }
     }
@@ -96,7 +105,13 @@ pub fn stage_plan(
     let Some(spec) = facts.plan.stages.get(stage) else {
         return plan;
     };
-    let planner = Planner { configuration, catalogue, facts, spec, states: &inputs.observations };
+    let planner = Planner {
+        configuration,
+        catalogue,
+        facts,
+        spec,
+        states: &inputs.observations,
+    };
     for step in &spec.steps {
         for connection in &step.connections {
             planner.connection(step, connection, inputs, &mut plan.items);
@@ -116,9 +131,7 @@ enum Standing {
 fn standing(account: &Account) -> Standing {
     match account.class {
         AccountClass::Service => Standing::Skip("service account: rotate and give it a new owner"),
-        AccountClass::Portal => {
-            Standing::Skip("portal account: customers and partners are not part of this playbook")
-        }
+        AccountClass::Portal => Standing::Skip("portal account: customers and partners are not part of this playbook"),
         AccountClass::Human | AccountClass::Admin if account.sure => Standing::Plan,
         AccountClass::Human | AccountClass::Admin => Standing::Ambiguous,
     }
@@ -133,19 +146,11 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn connection(
-        &self,
-        step: &StepSpec,
-        connection: &ConnectionId,
-        inputs: &StageInputs,
-        items: &mut Vec<PlanItem>,
-    ) {
+    fn connection(&self, step: &StepSpec, connection: &ConnectionId, inputs: &StageInputs, items: &mut Vec<PlanItem>) {
         let verdict = match (inputs.unreadable.get(connection), inputs.accounts.get(connection)) {
             (Some(why), _) => Verdict::Unknown(why.clone()),
             (None, None) => Verdict::Unknown(format!("{connection} was not searched")),
-            (None, Some(search)) if search.accounts.is_empty() => {
-                self.no_account(step, connection, search, inputs)
-            }
+            (None, Some(search)) if search.accounts.is_empty() => self.no_account(step, connection, search, inputs),
             (None, Some(search)) => {
                 for account in &search.accounts {
                     self.account(step, connection, account, items);
@@ -205,13 +210,7 @@ impl Planner<'_> {
         }
     }
 
-    fn account(
-        &self,
-        step: &StepSpec,
-        connection: &ConnectionId,
-        account: &Account,
-        items: &mut Vec<PlanItem>,
-    ) {
+    fn account(&self, step: &StepSpec, connection: &ConnectionId, account: &Account, items: &mut Vec<PlanItem>) {
         let evidence = json!({
             "username": account.username,
             "class": account.class,
@@ -250,14 +249,7 @@ impl Planner<'_> {
         }
     }
 
-    fn decide(
-        &self,
-        step: &StepSpec,
-        account: &Account,
-        name: &str,
-        scope: &Scope<'_>,
-        item: &mut PlanItem,
-    ) {
+    fn decide(&self, step: &StepSpec, account: &Account, name: &str, scope: &Scope<'_>, item: &mut PlanItem) {
         let Some(action) = self.catalogue.get(name) else {
             item.verdict = Verdict::Unknown(format!("this version has no action {name}"));
             return;
@@ -295,13 +287,7 @@ impl Planner<'_> {
         };
     }
 
-    fn change(
-        &self,
-        step: &StepSpec,
-        connection: &ConnectionId,
-        account: Option<&Account>,
-        name: &str,
-    ) -> Change {
+    fn change(&self, step: &StepSpec, connection: &ConnectionId, account: Option<&Account>, name: &str) -> Change {
         let action = self.catalogue.get(name);
         Change {
             stage: self.spec.name.clone(),
@@ -337,15 +323,13 @@ fn merged(found: &Value, counted: &Value) -> Value {
 }
 
 fn account_scope<'a>(facts: &Facts<'a>, stage: &str, account: &Account) -> Scope<'a> {
-    Scope::new(facts::with_account(facts::of_run(facts, stage), account), facts.memberships)
+    Scope::new(
+        facts::with_account(facts::of_run(facts, stage), account),
+        facts.memberships,
+    )
 }
 
-fn holds(
-    configuration: &Configuration,
-    text: &str,
-    account: bool,
-    scope: &Scope<'_>,
-) -> Result<bool, EvaluationError> {
+fn holds(configuration: &Configuration, text: &str, account: bool, scope: &Scope<'_>) -> Result<bool, EvaluationError> {
     Condition::compile(text, &Names::new(&configuration.lists, account))
         .map_err(|error| EvaluationError::new(error.what))?
         .holds(scope)
@@ -360,8 +344,7 @@ fn step_holds(
 ) -> Result<Option<String>, EvaluationError> {
     match &step.condition {
         None => Ok(None),
-        Some(text) => Ok((!holds(configuration, text, account, scope)?)
-            .then(|| format!("`if: {text}` is false"))),
+        Some(text) => Ok((!holds(configuration, text, account, scope)?).then(|| format!("`if: {text}` is false"))),
     }
 }
 

@@ -35,11 +35,14 @@ pub fn tell_changes(
             let text = text::render(&tell.text, facts, texts);
             match (address, text) {
                 (Ok(to), _) if to.is_empty() => {
-                    item.verdict =
-                        Verdict::Skip(format!("`{}` names nobody for this person", tell.to));
+                    item.verdict = Verdict::Skip(format!("`{}` names nobody for this person", tell.to));
                 }
                 (Ok(to), Ok(text)) => {
-                    let to_name = if tell.action.ends_with("/dm") { "email" } else { "channel" };
+                    let to_name = if tell.action.ends_with("/dm") {
+                        "email"
+                    } else {
+                        "channel"
+                    };
                     item.change.with = json!({to_name: to, "text": text});
                 }
                 (Err(why), _) => {
@@ -75,13 +78,8 @@ fn bare(catalogue: &ActionCatalogue, tell: &TellSpec, place: usize) -> PlanItem 
 }
 
 /// A recipient as text: a person or manager stands for their e-mail address.
-fn address(
-    configuration: &Configuration,
-    tell: &TellSpec,
-    scope: &Scope<'_>,
-) -> Result<String, String> {
-    let template = Template::compile(&tell.to, &Names::new(&configuration.lists, false))
-        .map_err(|error| error.what)?;
+fn address(configuration: &Configuration, tell: &TellSpec, scope: &Scope<'_>) -> Result<String, String> {
+    let template = Template::compile(&tell.to, &Names::new(&configuration.lists, false)).map_err(|error| error.what)?;
     match template.evaluate(scope).map_err(|error| error.to_string())? {
         Value::String(text) => Ok(text),
         Value::Object(fields) => Ok(fields

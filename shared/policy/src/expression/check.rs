@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use cel::common::ast::{ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators as op};
 use cel::Program;
+use cel::common::ast::{ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators as op};
 
 use super::{ExpressionError, LIST_FUNCTION, Names};
 use crate::facts::{self, Object};
@@ -36,13 +36,17 @@ pub enum Type {
 impl Type {
     /// True when its value can stand in a text.
     pub fn fits_into_text(&self) -> bool {
-        matches!(self, Self::Bool | Self::Whole | Self::Fraction | Self::Text | Self::Dynamic)
+        matches!(
+            self,
+            Self::Bool | Self::Whole | Self::Fraction | Self::Text | Self::Dynamic
+        )
     }
 
     fn agrees(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Dynamic | Self::Null, _) | (_, Self::Dynamic | Self::Null) => true,
-            (Self::Whole | Self::Fraction, Self::Whole | Self::Fraction) => true,
+            (Self::Dynamic | Self::Null, _)
+            | (_, Self::Dynamic | Self::Null)
+            | (Self::Whole | Self::Fraction, Self::Whole | Self::Fraction) => true,
             (Self::List(one), Self::List(two)) => one.agrees(two),
             (one, two) => one == two,
         }
@@ -63,12 +67,14 @@ impl fmt::Display for Type {
     }
 }
 
-pub(super) fn check(
-    program: &Program,
-    source: &str,
-    names: &Names<'_>,
-) -> Result<Type, ExpressionError> {
-    let mut checker = Checker { program, source, names, local: Vec::new(), loops: 0 };
+pub(super) fn check(program: &Program, source: &str, names: &Names<'_>) -> Result<Type, ExpressionError> {
+    let mut checker = Checker {
+        program,
+        source,
+        names,
+        local: Vec::new(),
+        loops: 0,
+    };
     checker.expression(program.expression())
 }
 
@@ -84,7 +90,11 @@ type Checked = Result<Type, ExpressionError>;
 
 impl Checker<'_> {
     fn error(&self, at: &IdedExpr, what: impl Into<String>, next: impl Into<String>) -> ExpressionError {
-        let offset = self.program.source_info().offset_for(at.id).map_or(0, |(start, _)| start);
+        let offset = self
+            .program
+            .source_info()
+            .offset_for(at.id)
+            .map_or(0, |(start, _)| start);
         ExpressionError::new(usize::try_from(offset).unwrap_or(0), what, next)
     }
 
@@ -140,9 +150,7 @@ impl Checker<'_> {
                     arguments.push(self.expression(argument)?);
                 }
                 match &call.target {
-                    Some(target) => {
-                        self.member(at, target, &call.func_name, &call.args, &arguments)
-                    }
+                    Some(target) => self.member(at, target, &call.func_name, &call.args, &arguments),
                     None => self.call(at, &call.func_name, &arguments),
                 }
             }
@@ -176,9 +184,7 @@ impl Checker<'_> {
                 format!("nothing is called `{name}`"),
                 match nearest(name, Object::ROOTS) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => {
-                        "the facts are person, account, event and run; a text needs quotes".to_owned()
-                    }
+                    None => "the facts are person, account, event and run; a text needs quotes".to_owned(),
                 },
             )),
         }
@@ -193,19 +199,15 @@ impl Checker<'_> {
                 } else {
                     match nearest(field, facts::fields(*object)) {
                         Some(near) => format!("did you mean `{near}`?"),
-                        None if *object == Object::Person => format!(
-                            "any other attribute of the profile is `person.attributes.{field}`"
-                        ),
+                        None if *object == Object::Person => {
+                            format!("any other attribute of the profile is `person.attributes.{field}`")
+                        }
                         None => format!("it has {}", facts::fields(*object).join(", ")),
                     }
                 };
                 self.error(at, format!("`{}` has no `{field}`", object.name()), next)
             }),
-            other => Err(self.error(
-                at,
-                format!("`.{field}` is asked of {other}"),
-                "only facts have fields",
-            )),
+            other => Err(self.error(at, format!("`.{field}` is asked of {other}"), "only facts have fields")),
         }
     }
 
@@ -258,9 +260,7 @@ impl Checker<'_> {
     ) -> Checked {
         let operand = self.expression(target)?;
         match (name, arguments) {
-            (LIST_FUNCTION, [_]) if operand == Type::Fact(Object::Person) => {
-                self.list(at, expressions)
-            }
+            (LIST_FUNCTION, [_]) if operand == Type::Fact(Object::Person) => self.list(at, expressions),
             ("size", []) => self.sized(at, &operand),
             ("startsWith" | "endsWith" | "contains", [argument]) => {
                 self.expect(at, name, &operand, &Type::Text)?;
@@ -273,9 +273,7 @@ impl Checker<'_> {
 
     /// `person.in('hold')`: the list must be declared, so that a misspelt hold is not found out too late.
     fn list(&self, at: &IdedExpr, expressions: &[IdedExpr]) -> Checked {
-        let Some(Expr::Literal(LiteralValue::String(name))) =
-            expressions.first().map(|argument| &argument.expr)
-        else {
+        let Some(Expr::Literal(LiteralValue::String(name))) = expressions.first().map(|argument| &argument.expr) else {
             return Err(self.error(
                 at,
                 "`person.in` needs the name of a list in quotes",
@@ -292,7 +290,10 @@ impl Checker<'_> {
             format!("there is no list `{name}`"),
             match nearest(name, &known) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("declare it under `lists` in rollcall.yaml (declared: {})", or_none(&known)),
+                None => format!(
+                    "declare it under `lists` in rollcall.yaml (declared: {})",
+                    or_none(&known)
+                ),
             },
         ))
     }
@@ -300,11 +301,7 @@ impl Checker<'_> {
     fn sized(&self, at: &IdedExpr, operand: &Type) -> Checked {
         match operand {
             Type::Text | Type::List(_) | Type::Dynamic => Ok(Type::Whole),
-            other => Err(self.error(
-                at,
-                format!("`size` is asked of {other}"),
-                "it counts lists and texts",
-            )),
+            other => Err(self.error(at, format!("`size` is asked of {other}"), "it counts lists and texts")),
         }
     }
 
@@ -322,7 +319,10 @@ impl Checker<'_> {
     fn unknown_function(&self, at: &IdedExpr, name: &str) -> ExpressionError {
         self.error(
             at,
-            format!("there is no function `{}` here", if name == LIST_FUNCTION { "in" } else { name }),
+            format!(
+                "there is no function `{}` here",
+                if name == LIST_FUNCTION { "in" } else { name }
+            ),
             "there are person.in, size, has, startsWith, endsWith, contains, exists, all, exists_one, map, filter, \
              string, int and type-preserving operators",
         )
@@ -343,11 +343,7 @@ impl Checker<'_> {
             (op::EQUALS | op::NOT_EQUALS, [one, two]) => {
                 if matches!(one, Type::Fact(_)) || matches!(two, Type::Fact(_)) {
                     let whole = if matches!(one, Type::Fact(_)) { one } else { two };
-                    return Err(self.error(
-                        at,
-                        format!("{whole} is compared"),
-                        "compare one of its fields",
-                    ));
+                    return Err(self.error(at, format!("{whole} is compared"), "compare one of its fields"));
                 }
                 self.expect(at, name, two, one)?;
                 Ok(Type::Bool)
@@ -369,19 +365,23 @@ impl Checker<'_> {
                     Type::Whole | Type::Fraction | Type::Text | Type::List(_) | Type::Dynamic
                 );
                 if !fits {
-                    return Err(self.error(
-                        at,
-                        format!("`+` is asked of {one}"),
-                        "add numbers, texts or lists",
-                    ));
+                    return Err(self.error(at, format!("`+` is asked of {one}"), "add numbers, texts or lists"));
                 }
                 self.expect(at, name, two, one)?;
-                Ok(if *one == Type::Dynamic { two.clone() } else { one.clone() })
+                Ok(if *one == Type::Dynamic {
+                    two.clone()
+                } else {
+                    one.clone()
+                })
             }
             (op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO, [one, two]) => {
                 self.expect(at, name, one, &Type::Whole)?;
                 self.expect(at, name, two, &Type::Whole)?;
-                Ok(if *one == Type::Dynamic { two.clone() } else { one.clone() })
+                Ok(if *one == Type::Dynamic {
+                    two.clone()
+                } else {
+                    one.clone()
+                })
             }
             (op::NEGATE, [one]) => {
                 self.expect(at, name, one, &Type::Whole)?;
@@ -411,7 +411,11 @@ impl Checker<'_> {
 }
 
 fn or_none(names: &[&str]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// An operator as people write it.

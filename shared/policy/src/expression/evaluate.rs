@@ -47,12 +47,13 @@ fn run(program: &Program, scope: &Scope<'_>) -> Result<Value, EvaluationError> {
     }
     let memberships: Memberships = scope.memberships.clone();
     context
-        .add_function(
-            LIST_FUNCTION,
-            move |This(_): This<Cel>, list: Arc<String>| is_in(&memberships, &list),
-        )
+        .add_function(LIST_FUNCTION, move |This(_): This<Cel>, list: Arc<String>| {
+            is_in(&memberships, &list)
+        })
         .map_err(|error| EvaluationError::new(error.to_string()))?;
-    let value = program.execute(&context).map_err(|error| EvaluationError(reason(&error)))?;
+    let value = program
+        .execute(&context)
+        .map_err(|error| EvaluationError(reason(&error)))?;
     to_json(&value)
 }
 
@@ -74,9 +75,9 @@ fn is_in(memberships: &Memberships, list: &str) -> Result<bool, ExecutionError> 
 fn reason(error: &ExecutionError) -> String {
     match error {
         ExecutionError::FunctionError { message, .. } => message.clone(),
-        ExecutionError::NoSuchKey(name) => format!(
-            "there is no `{name}` here; ask `has(…)` first where an attribute may be absent"
-        ),
+        ExecutionError::NoSuchKey(name) => {
+            format!("there is no `{name}` here; ask `has(…)` first where an attribute may be absent")
+        }
         other => other.to_string(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rollcall_model::event::EventKind;
 use rollcall_model::ids::ConnectionId;
-use rollcall_model::person::Person;
+use rollcall_model::person::{Person, SourceState};
 
 use super::{Scene, people, playbook};
 use crate::cases::{Case, Expect, Given, Held, Presence, When};
@@ -16,12 +16,19 @@ use crate::suggest::nearest;
 use crate::yaml::{Data, Node, Style};
 
 pub(super) fn read(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Vec<Case> {
-    reader.list(node, "tests").iter().filter_map(|item| case(reader, item, scene)).collect()
+    reader
+        .list(node, "tests")
+        .iter()
+        .filter_map(|item| case(reader, item, scene))
+        .collect()
 }
 
 fn case(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Option<Case> {
     let fields = reader.fields(node, "tests", files::CASE);
-    let given = fields.get("given").map(|node| given(reader, node, scene)).unwrap_or_default();
+    let given = fields
+        .get("given")
+        .map(|node| given(reader, node, scene))
+        .unwrap_or_default();
     let when = reader
         .required(&fields, "when", "tests", "user.deactivated")
         .and_then(|node| when(reader, node, scene));
@@ -42,9 +49,13 @@ fn given(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Given {
     let fields = reader.fields(node, "given", files::GIVEN);
     let mut given = Given::default();
     if let Some(node) = fields.get("person") {
-        let (person, says_state) = person(reader, node, scene);
-        given.person = person;
-        given.says_state = says_state;
+        (given.person, given.state) = person(reader, node, scene);
+    }
+    if let Some(word) = fields
+        .get("state")
+        .and_then(|node| reader.word(node, "state", people::STATES))
+    {
+        given.state = Some(people::state(word));
     }
     if let Some(node) = fields.get("accounts") {
         if matches!(node.data, Data::Map(_)) {
@@ -63,46 +74,63 @@ fn given(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Given {
         for (key, value) in reader.members(node, "states") {
             if scene.actions.get(&key.name).is_none() {
                 let known: Vec<&str> = scene.actions.iter().map(|action| action.name()).collect();
-                let next = nearest(&key.name, &known)
-                    .map_or_else(|| format!("actions are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+                let next = nearest(&key.name, &known).map_or_else(
+                    || format!("actions are {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
                 reader.problem(&key.at, format!("there is no action `{}`", key.name), next);
             }
-            given.states.insert(key.name.clone(), reader.data(value, "states", &names));
+            given
+                .states
+                .insert(key.name.clone(), reader.data(value, "states", &names));
         }
     }
     given
 }
 
-/// The person, and whether the file says their state.
-fn person(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> (Option<Person>, bool) {
+/// The person, and their state when it is written down.
+fn person(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> (Option<Person>, Option<SourceState>) {
     if let Data::Map(members) = &node.data {
         let says_state = members.iter().any(|(key, _)| key.name == "state");
-        return (people::person(reader, node, "inline", scene.source), says_state);
+        let person = people::person(reader, node, "inline", scene.source);
+        let state = person.as_ref().filter(|_| says_state).map(|person| person.state);
+        return (person, state);
     }
     let Some(path) = reader.text(node, "person") else {
-        return (None, false);
+        return (None, None);
     };
     if let Some(person) = scene.people.get(&path) {
-        // A file without a state says `active`, which is what a file that says it means; the event then decides.
-        return (Some(person.clone()), person.state != rollcall_model::SourceState::Active);
+        // A file without a state reads as `active`; what the event implies is meant then.
+        let state = Some(person.state).filter(|state| *state != SourceState::Active);
+        return (Some(person.clone()), state);
     }
     let known: Vec<&str> = scene.people.keys().map(String::as_str).collect();
-    let next = nearest(&path, &known)
-        .map_or_else(|| "write it, or give the person inline".to_owned(), |near| format!("did you mean `{near}`?"));
+    let next = nearest(&path, &known).map_or_else(
+        || "write it, or give the person inline".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
     reader.problem(&node.at, format!("there is no test person `{path}`"), next);
-    (None, false)
+    (None, None)
 }
 
 fn presence(reader: &mut Reader, node: &Node) -> Option<Presence> {
     let words: Vec<&'static str> = Presence::WORDS.iter().map(|(word, _)| *word).collect();
     let word = reader.word(node, "accounts", &words)?;
-    Presence::WORDS.iter().find(|(known, _)| *known == word).map(|(_, presence)| *presence)
+    Presence::WORDS
+        .iter()
+        .find(|(known, _)| *known == word)
+        .map(|(_, presence)| *presence)
 }
 
 fn when(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Option<When> {
     if !matches!(node.data, Data::Map(_)) {
         let kind = kind(reader, node)?;
-        return Some(When::Event { kind, from: scene.source.clone(), ours: false, failed: false });
+        return Some(When::Event {
+            kind,
+            from: scene.source.clone(),
+            ours: false,
+            failed: false,
+        });
     }
     let fields = reader.fields(node, "when", files::WHEN);
     if let Some(node) = fields.get("planned") {
@@ -110,14 +138,20 @@ fn when(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Option<When> {
             .word(node, "planned", &["leave", "join", "move"])
             .map(|word| When::Planned(playbook::goal_of(word)));
     }
-    let kind = reader.required(&fields, "event", "when", "user.deactivated").and_then(|node| kind(reader, node))?;
+    let kind = reader
+        .required(&fields, "event", "when", "user.deactivated")
+        .and_then(|node| kind(reader, node))?;
     let from = fields.get("from").and_then(|node| {
         let name = reader.text(node, "from")?;
         let ids = scene.resolve(reader, &name, &node.at);
-        ids.into_iter().find(|id| scene.connections.get(id).copied().is_some_and(Kind::is_directory))
+        ids.into_iter()
+            .find(|id| scene.connections.get(id).copied().is_some_and(Kind::is_directory))
     });
     let flag = |reader: &mut Reader, name: &str| {
-        fields.get(name).and_then(|node| reader.flag(node, name)).unwrap_or(false)
+        fields
+            .get(name)
+            .and_then(|node| reader.flag(node, name))
+            .unwrap_or(false)
     };
     Some(When::Event {
         kind,
@@ -138,7 +172,13 @@ fn expect(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Expect {
         ..Expect::default()
     };
     if let Some(node) = fields.get("stages") {
-        expect.stages = Some(reader.list(node, "stages").iter().filter_map(|item| reader.text(item, "stages")).collect());
+        expect.stages = Some(
+            reader
+                .list(node, "stages")
+                .iter()
+                .filter_map(|item| reader.text(item, "stages"))
+                .collect(),
+        );
     }
     for stage in ["cut", "dismantle", "steps"] {
         if let Some(ids) = connections(reader, &fields, stage, scene) {
@@ -175,12 +215,7 @@ fn tell(reader: &mut Reader, node: &Node) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn connections(
-    reader: &mut Reader,
-    fields: &Fields<'_>,
-    name: &str,
-    scene: &Scene<'_>,
-) -> Option<Vec<ConnectionId>> {
+fn connections(reader: &mut Reader, fields: &Fields<'_>, name: &str, scene: &Scene<'_>) -> Option<Vec<ConnectionId>> {
     let node = fields.get(name)?;
     let items: Vec<&Node> = match &node.data {
         Data::List(items) => items.iter().collect(),

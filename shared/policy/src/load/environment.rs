@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use rollcall_model::ids::ConnectionId;
 
 use super::Scene;
-use crate::configuration::{
-    Hook, Kind, Mode, ModeRule, Modes, OktaAuth, SalesforceFlow, Tenant, TenantSettings,
-};
+use crate::configuration::{Hook, Kind, Mode, ModeRule, Modes, OktaAuth, SalesforceFlow, Tenant, TenantSettings};
 use crate::expression::Names;
 use crate::files;
 use crate::reader::{Fields, Reader};
@@ -20,12 +18,7 @@ pub(super) struct Environment {
     pub modes: Modes,
 }
 
-pub(super) fn read(
-    reader: &mut Reader,
-    tree: &Node,
-    scene: &Scene<'_>,
-    playbooks: &[String],
-) -> Option<Environment> {
+pub(super) fn read(reader: &mut Reader, tree: &Node, scene: &Scene<'_>, playbooks: &[String]) -> Environment {
     let fields = reader.fields(tree, "environment", files::ENVIRONMENT);
     let mut tenants = BTreeMap::new();
     if let Some(node) = reader.required(&fields, "tenants", "environment", "{okta-main: {url: …, id: …}}") {
@@ -56,7 +49,7 @@ pub(super) fn read(
         }
     }
     let modes = modes(reader, fields.get("mode"), scene, playbooks);
-    Some(Environment { tenants, modes })
+    Environment { tenants, modes }
 }
 
 fn tenant(reader: &mut Reader, node: &Node, name: &str, kind: Kind) -> Option<Tenant> {
@@ -71,7 +64,7 @@ fn tenant(reader: &mut Reader, node: &Node, name: &str, kind: Kind) -> Option<Te
         .required(&fields, "id", name, example_id(kind))
         .and_then(|node| tenant_id(reader, node, kind));
     let url = match (kind, fields.get("url")) {
-        (Kind::Slack, None) => Some("https://slack.com".to_owned()),
+        (Kind::Slack, None) => Some("https://slack.com/api".to_owned()),
         (_, Some(node)) => url(reader, node, "url"),
         (_, None) => {
             reader.required(&fields, "url", name, "https://…");
@@ -87,10 +80,14 @@ fn tenant(reader: &mut Reader, node: &Node, name: &str, kind: Kind) -> Option<Te
             own_ids: texts(reader, &fields, "own_ids"),
         }),
         Kind::Salesforce => salesforce(reader, &fields, name),
-        Kind::Slack => needed_secret(reader, &fields, name, "secret")
-            .map(|secret| TenantSettings::Slack { secret }),
+        Kind::Slack => needed_secret(reader, &fields, name, "secret").map(|secret| TenantSettings::Slack { secret }),
     };
-    Some(Tenant { url: url?, id: id?, settings: settings?, hook })
+    Some(Tenant {
+        url: url?,
+        id: id?,
+        settings: settings?,
+        hook,
+    })
 }
 
 fn text(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<String> {
@@ -102,7 +99,9 @@ fn texts(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Vec<String> {
 }
 
 fn needed(reader: &mut Reader, fields: &Fields<'_>, what: &str, name: &str, example: &str) -> Option<String> {
-    reader.required(fields, name, what, example).and_then(|node| reader.text(node, name))
+    reader
+        .required(fields, name, what, example)
+        .and_then(|node| reader.text(node, name))
 }
 
 fn needed_secret(
@@ -117,14 +116,24 @@ fn needed_secret(
 }
 
 fn okta(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<TenantSettings> {
-    let auth = match fields.get("auth").map(|node| reader.word(node, "auth", &["ssws", "service-app"])) {
+    let auth = match fields
+        .get("auth")
+        .map(|node| reader.word(node, "auth", &["ssws", "service-app"]))
+    {
         Some(None) => None,
         Some(Some("service-app")) => {
             let client_id = needed(reader, fields, name, "client_id", "0oa…");
             let key = needed_secret(reader, fields, name, "key");
             let kid = text(reader, fields, "kid");
-            refuse(reader, fields, "secret", "with `auth: service-app` the private key is in `key`");
-            client_id.zip(key).map(|(client_id, key)| OktaAuth::ServiceApp { client_id, key, kid })
+            refuse(
+                reader,
+                fields,
+                "secret",
+                "with `auth: service-app` the private key is in `key`",
+            );
+            client_id
+                .zip(key)
+                .map(|(client_id, key)| OktaAuth::ServiceApp { client_id, key, kid })
         }
         _ => {
             for other in ["client_id", "key", "kid"] {
@@ -135,7 +144,11 @@ fn okta(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<TenantSe
     };
     let own_ids = texts(reader, fields, "own_ids");
     let canary = text(reader, fields, "canary");
-    Some(TenantSettings::Okta { auth: auth?, own_ids, canary })
+    Some(TenantSettings::Okta {
+        auth: auth?,
+        own_ids,
+        canary,
+    })
 }
 
 /// A member that the other members make meaningless.
@@ -146,10 +159,18 @@ fn refuse(reader: &mut Reader, fields: &Fields<'_>, name: &str, next: &str) {
 }
 
 fn salesforce(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<TenantSettings> {
-    let flow = match fields.get("flow").map(|node| reader.word(node, "flow", &["jwt", "client-credentials"])) {
+    let flow = match fields
+        .get("flow")
+        .map(|node| reader.word(node, "flow", &["jwt", "client-credentials"]))
+    {
         Some(None) => None,
         Some(Some("client-credentials")) => {
-            refuse(reader, fields, "username", "the run-as user of the connected app decides");
+            refuse(
+                reader,
+                fields,
+                "username",
+                "the run-as user of the connected app decides",
+            );
             needed(reader, fields, name, "consumer_key", "3MVG9…")
                 .map(|consumer_key| SalesforceFlow::ClientCredentials { consumer_key })
         }
@@ -170,7 +191,10 @@ fn salesforce(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<Te
         }
         Some(version)
     });
-    let sandbox = fields.get("sandbox").and_then(|node| reader.flag(node, "sandbox")).unwrap_or(false);
+    let sandbox = fields
+        .get("sandbox")
+        .and_then(|node| reader.flag(node, "sandbox"))
+        .unwrap_or(false);
     let login_url = fields.get("login_url").and_then(|node| url(reader, node, "login_url"));
     let hosts = texts(reader, fields, "hosts");
     let canary = text(reader, fields, "canary");
@@ -210,7 +234,7 @@ fn tenant_id(reader: &mut Reader, node: &Node, kind: Kind) -> Option<String> {
         ),
     };
     if !fits {
-        reader.problem(&node.at, format!("`{id}` is not the id of a {kind} tenant"), next);
+        reader.problem(&node.at, format!("`{id}` is not a tenant id of {kind}"), next);
     }
     Some(id)
 }
@@ -219,7 +243,9 @@ fn tenant_id(reader: &mut Reader, node: &Node, kind: Kind) -> Option<String> {
 fn url(reader: &mut Reader, node: &Node, what: &str) -> Option<String> {
     let text = reader.text(node, what)?;
     let address = text.trim_end_matches('/');
-    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
+    let rest = address
+        .strip_prefix("https://")
+        .or_else(|| address.strip_prefix("http://"));
     let host = rest.map(|rest| {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         match authority.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
@@ -232,7 +258,9 @@ fn url(reader: &mut Reader, node: &Node, what: &str) -> Option<String> {
         Some(host) if address.starts_with("http://") && !matches!(host, "127.0.0.1" | "localhost" | "::1") => {
             "use https; plain http is for this machine only"
         }
-        Some(_) if rest.is_some_and(|rest| rest.contains(['?', '#', '@', ' '])) => "write https://host, without a query",
+        Some(_) if rest.is_some_and(|rest| rest.contains(['?', '#', '@', ' '])) => {
+            "write https://host, without a query"
+        }
         Some(_) => return Some(address.to_owned()),
         None => "write https://host",
     };
@@ -245,7 +273,11 @@ fn hook(reader: &mut Reader, node: &Node) -> Hook {
     let header = fields.get("header").and_then(|node| {
         let name = reader.text(node, "header")?;
         if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-            reader.problem(&node.at, format!("`{name}` is not the name of a header"), "use letters, digits and `-`");
+            reader.problem(
+                &node.at,
+                format!("`{name}` is not the name of a header"),
+                "use letters, digits and `-`",
+            );
         }
         Some(name)
     });
@@ -258,12 +290,7 @@ fn hook(reader: &mut Reader, node: &Node) -> Hook {
     Hook { header, secrets }
 }
 
-fn modes(
-    reader: &mut Reader,
-    node: Option<&Node>,
-    scene: &Scene<'_>,
-    playbooks: &[String],
-) -> Modes {
+fn modes(reader: &mut Reader, node: Option<&Node>, scene: &Scene<'_>, playbooks: &[String]) -> Modes {
     // New is `observe`: nothing is written until somebody says so.
     let mut modes = Modes {
         default: Mode::Observe,
@@ -292,7 +319,11 @@ fn modes(
                 || format!("name `default`, a playbook or a connection: {}", known.join(", ")),
                 |near| format!("did you mean `{near}`?"),
             );
-            reader.problem(&key.at, format!("no playbook or connection is called `{}`", key.name), next);
+            reader.problem(
+                &key.at,
+                format!("no playbook or connection is called `{}`", key.name),
+                next,
+            );
         }
     }
     modes

@@ -41,16 +41,14 @@ pub(super) fn read(folder: &Path) -> Result<BTreeMap<String, String>, Problems> 
             one_folder(&mut reader, &inner, &format!("{name}/"), ends, &mut files);
         }
     }
-    if reader.problems.is_empty() { Ok(files) } else { Err(reader.problems.settled()) }
+    if reader.problems.is_empty() {
+        Ok(files)
+    } else {
+        Err(reader.problems.settled())
+    }
 }
 
-fn one_folder(
-    reader: &mut Reader,
-    folder: &Path,
-    prefix: &str,
-    ends: &[&str],
-    files: &mut BTreeMap<String, String>,
-) {
+fn one_folder(reader: &mut Reader, folder: &Path, prefix: &str, ends: &[&str], files: &mut BTreeMap<String, String>) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
@@ -77,7 +75,11 @@ fn one_folder(
             continue;
         }
         if files.len() >= MOST {
-            reader.problem(&at, format!("there are more than {MOST} files"), "keep only what is used");
+            reader.problem(
+                &at,
+                format!("there are more than {MOST} files"),
+                "keep only what is used",
+            );
             return;
         }
         match entry.metadata() {
@@ -97,7 +99,11 @@ fn one_folder(
             }
             Ok(Err(_)) => reader.problem(&at, "the file is not UTF-8", "save it as UTF-8"),
             Err(error) => {
-                reader.problem(&at, format!("the file cannot be read: {error}"), "let this user read it");
+                reader.problem(
+                    &at,
+                    format!("the file cannot be read: {error}"),
+                    "let this user read it",
+                );
             }
         }
     }

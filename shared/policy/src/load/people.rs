@@ -12,8 +12,15 @@ use crate::files;
 use crate::reader::Reader;
 use crate::yaml::Node;
 
-const STATES: &[&str] =
-    &["staged", "active", "suspended", "locked", "deactivating", "deactivated", "deleted"];
+pub(super) const STATES: &[&str] = &[
+    "staged",
+    "active",
+    "suspended",
+    "locked",
+    "deactivating",
+    "deactivated",
+    "deleted",
+];
 
 /// Reads every file of `people/`.
 pub(super) fn read(
@@ -35,19 +42,12 @@ pub(super) fn read(
 }
 
 /// Reads one person. `path` names them when the file gives no id.
-pub(super) fn person(
-    reader: &mut Reader,
-    node: &Node,
-    path: &str,
-    source: &ConnectionId,
-) -> Option<Person> {
+pub(super) fn person(reader: &mut Reader, node: &Node, path: &str, source: &ConnectionId) -> Option<Person> {
     let fields = reader.fields(node, "person", files::PERSON);
     let login = reader
         .required(&fields, "login", "person", "amara@example.com")
         .and_then(|node| reader.text(node, "login"))?;
-    let text = |reader: &mut Reader, name: &str| {
-        fields.get(name).and_then(|node| reader.text(node, name))
-    };
+    let text = |reader: &mut Reader, name: &str| fields.get(name).and_then(|node| reader.text(node, name));
     let stem = path.rsplit('/').next().unwrap_or(path).trim_end_matches(".yaml");
     let id = text(reader, "id").unwrap_or_else(|| stem.to_owned());
     let display = text(reader, "display").unwrap_or_else(|| login.clone());
@@ -72,10 +72,12 @@ pub(super) fn person(
     let lists = BTreeMap::new();
     let attributes = fields
         .get("attributes")
-        .and_then(|node| match reader.data(node, "attributes", &Names::new(&lists, false)) {
-            Value::Object(attributes) => Some(attributes.into_iter().collect()),
-            _ => None,
-        })
+        .and_then(
+            |node| match reader.data(node, "attributes", &Names::new(&lists, false)) {
+                Value::Object(attributes) => Some(attributes.into_iter().collect()),
+                _ => None,
+            },
+        )
         .unwrap_or_default();
     Some(Person {
         key: PersonKey::new(format!("{source}:{id}")),
@@ -94,7 +96,12 @@ pub(super) fn person(
 fn manager(reader: &mut Reader, node: &Node) -> Manager {
     let fields = reader.fields(node, "manager", files::MANAGER);
     let mut text = |name: &str| fields.get(name).and_then(|node| reader.text(node, name));
-    Manager { account: None, login: text("login"), email: text("email"), display: text("display") }
+    Manager {
+        account: None,
+        login: text("login"),
+        email: text("email"),
+        display: text("display"),
+    }
 }
 
 pub(super) fn state(word: &str) -> SourceState {

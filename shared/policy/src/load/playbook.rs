@@ -19,7 +19,9 @@ const GOALS: &[&str] = &["leave", "join", "move"];
 
 /// The playbook's name behind a path of the folder.
 pub(super) fn name_of(path: &str) -> Option<String> {
-    path.strip_prefix("playbooks/")?.strip_suffix(".yaml").map(str::to_owned)
+    path.strip_prefix("playbooks/")?
+        .strip_suffix(".yaml")
+        .map(str::to_owned)
 }
 
 /// Reads every file of `playbooks/`; `used` collects the shipped playbooks that they refer to.
@@ -37,7 +39,9 @@ pub(super) fn read_all(
         if !reader.name(&name, &At::file(path), "playbook") {
             continue;
         }
-        let Some(tree) = source_file(reader, all, contents, path) else { continue };
+        let Some(tree) = source_file(reader, all, contents, path) else {
+            continue;
+        };
         if let Some(playbook) = read(reader, &tree, &name, scene, used) {
             places.insert(name.clone(), tree.at.clone());
             playbooks.insert(name, playbook);
@@ -48,11 +52,7 @@ pub(super) fn read_all(
 }
 
 /// Two playbooks that would open the same run for the same event: which one ran would be chance.
-fn rivals(
-    reader: &mut Reader,
-    playbooks: &BTreeMap<String, Playbook>,
-    places: &BTreeMap<String, At>,
-) {
+fn rivals(reader: &mut Reader, playbooks: &BTreeMap<String, Playbook>, places: &BTreeMap<String, At>) {
     let mut taken: BTreeMap<(String, String, Goal), &str> = BTreeMap::new();
     for playbook in playbooks.values() {
         for trigger in &playbook.on {
@@ -123,7 +123,9 @@ fn merge(shipped: Node, fields: &Fields<'_>) -> Node {
         return shipped;
     };
     for name in ["tell", "tests", "mode"] {
-        let Some((key, value)) = fields.member(name) else { continue };
+        let Some((key, value)) = fields.member(name) else {
+            continue;
+        };
         let place = members.iter().position(|(known, _)| known.name == name);
         match place.and_then(|place| members.get_mut(place)) {
             None => members.push((key.clone(), value.clone())),
@@ -137,7 +139,10 @@ fn merge(shipped: Node, fields: &Fields<'_>) -> Node {
             },
         }
     }
-    Node { at: shipped.at, data: Data::Map(members) }
+    Node {
+        at: shipped.at,
+        data: Data::Map(members),
+    }
 }
 
 fn own(reader: &mut Reader, tree: &Node, name: &str, scene: &Scene<'_>) -> Option<Playbook> {
@@ -163,8 +168,19 @@ fn own(reader: &mut Reader, tree: &Node, name: &str, scene: &Scene<'_>) -> Optio
         .get("mode")
         .and_then(|node| reader.word(node, "mode", &["observe", "review", "enforce"]))
         .map(environment::mode);
-    let tests = fields.get("tests").map(|node| cases::read(reader, node, scene)).unwrap_or_default();
-    Some(Playbook { name: name.to_owned(), goal, on, stages, tell, mode, tests })
+    let tests = fields
+        .get("tests")
+        .map(|node| cases::read(reader, node, scene))
+        .unwrap_or_default();
+    Some(Playbook {
+        name: name.to_owned(),
+        goal,
+        on,
+        stages,
+        tell,
+        mode,
+        tests,
+    })
 }
 
 pub(super) fn goal_of(word: &str) -> Goal {
@@ -211,8 +227,12 @@ fn triggers(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Vec<Trigger>
             }
             continue;
         }
-        let from = reader.required(&fields, "from", "on", scene.source.as_str()).map(|node| from(reader, node, scene));
-        let kinds = reader.required(&fields, "event", "on", "[user.deactivated]").map(|node| kinds(reader, node));
+        let from = reader
+            .required(&fields, "from", "on", scene.source.as_str())
+            .map(|node| from(reader, node, scene));
+        let kinds = reader
+            .required(&fields, "event", "on", "[user.deactivated]")
+            .map(|node| kinds(reader, node));
         if let Some((from, kinds)) = from.zip(kinds) {
             triggers.push(Trigger::Event { from, kinds });
         }
@@ -223,7 +243,9 @@ fn triggers(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Vec<Trigger>
 fn from(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Vec<ConnectionId> {
     let mut all = Vec::new();
     for item in reader.several(node, "from") {
-        let Some(name) = reader.text(item, "from") else { continue };
+        let Some(name) = reader.text(item, "from") else {
+            continue;
+        };
         for id in scene.resolve(reader, &name, &item.at) {
             if scene.connections.get(&id).is_some_and(|kind| !kind.is_directory()) {
                 reader.problem(
@@ -255,4 +277,3 @@ fn kinds(reader: &mut Reader, node: &Node) -> Vec<String> {
     kinds.sort();
     kinds
 }
-

@@ -7,6 +7,7 @@ use rollcall_model::ids::ConnectionId;
 use crate::configuration::{Guard, Kind, MatchRow, Rate};
 use crate::files;
 use crate::reader::Reader;
+use crate::suggest::nearest;
 use crate::yaml::{At, Data, Node};
 
 /// Limits that apply when the configuration names none.
@@ -34,42 +35,74 @@ pub(super) enum RawList {
 
 pub(super) fn read(reader: &mut Reader, tree: &Node) -> Option<Root> {
     let fields = reader.fields(tree, "rollcall.yaml", files::ROOT);
-    if let Some(version) = reader.required(&fields, "version", "rollcall.yaml", "1") {
-        let text = reader.text(version, "version")?;
-        if text != "1" {
-            reader.problem(
-                &version.at,
-                format!("version {text} of the format is unknown"),
-                "this version of Rollcall reads `version: 1`",
-            );
-        }
+    if let Some(version) = reader.required(&fields, "version", "rollcall.yaml", "1")
+        && let Some(text) = reader.text(version, "version")
+        && text != "1"
+    {
+        reader.problem(
+            &version.at,
+            format!("version {text} of the format is unknown"),
+            "this version of Rollcall reads `version: 1`",
+        );
     }
     let connections = reader
         .required(&fields, "connections", "rollcall.yaml", "{okta-main: okta}")
-        .map(|node| connections(reader, node))?;
-    let source = source(reader, fields.get("source"), &fields.node.at, &connections)?;
-    let sets = fields.get("sets").map(|node| sets(reader, node, &connections)).unwrap_or_default();
+        .map(|node| connections(reader, node))
+        .unwrap_or_default();
+    // A wrong source is a problem already; any directory will do to find the other ones.
+    let source = source(reader, fields.get("source"), &fields.node.at, &connections).or_else(|| {
+        let mut directories = connections.iter().filter(|(_, kind)| kind.is_directory());
+        directories.next().map(|(id, _)| id.clone())
+    });
+    let sets = fields
+        .get("sets")
+        .map(|node| sets(reader, node, &connections))
+        .unwrap_or_default();
     let matching = reader
-        .required(&fields, "match", "rollcall.yaml", "[{sure: true, okta: login, salesforce: FederationIdentifier}]")
+        .required(
+            &fields,
+            "match",
+            "rollcall.yaml",
+            "[{sure: true, okta: login, salesforce: FederationIdentifier}]",
+        )
         .map(|node| matching(reader, node))
         .unwrap_or_default();
     let lists = fields
         .get("lists")
-        .map(|node| lists(reader, node, &connections, &source))
+        .map(|node| lists(reader, node, &connections, source.as_ref()))
         .unwrap_or_default();
-    let tables = fields.get("tables").map(|node| tables(reader, node)).unwrap_or_default();
+    let tables = fields
+        .get("tables")
+        .map(|node| tables(reader, node))
+        .unwrap_or_default();
     let guard = guard(reader, fields.get("guard"), &connections);
-    Some(Root { connections, source, sets, matching, lists, tables, guard })
+    Some(Root {
+        connections,
+        source: source?,
+        sets,
+        matching,
+        lists,
+        tables,
+        guard,
+    })
 }
 
 fn connections(reader: &mut Reader, node: &Node) -> BTreeMap<ConnectionId, Kind> {
     let mut connections = BTreeMap::new();
     let words = Kind::ALL.map(Kind::as_str);
     for (key, value) in reader.members(node, "connections") {
-        if reader.name(&key.name, &key.at, "connection")
-            && let Some(word) = reader.word(value, "connections", &words)
-            && let Some(kind) = Kind::parse(word)
-        {
+        if !reader.name(&key.name, &key.at, "connection") {
+            continue;
+        }
+        let kind = match reader.word(value, "connections", &words) {
+            Some(word) => Kind::parse(word),
+            // The kind that was probably meant, so that the name itself is known to the rest.
+            None => match &value.data {
+                Data::Scalar(text, _) => nearest(text, &words).and_then(Kind::parse),
+                _ => None,
+            },
+        };
+        if let Some(kind) = kind {
             connections.insert(ConnectionId::new(key.name.clone()), kind);
         }
     }
@@ -104,8 +137,13 @@ fn source(
             None
         }
         None => {
-            let next = crate::suggest::nearest(id.as_str(), &directories).map_or_else(
-                || format!("declare it under `connections`, or name one of {}", directories.join(", ")),
+            let next = nearest(id.as_str(), &directories).map_or_else(
+                || {
+                    format!(
+                        "declare it under `connections`, or name one of {}",
+                        directories.join(", ")
+                    )
+                },
                 |near| format!("did you mean `{near}`?"),
             );
             reader.problem(&node.at, format!("there is no connection `{id}`"), next);
@@ -114,13 +152,18 @@ fn source(
     }
 }
 
-fn known(reader: &mut Reader, node: &Node, what: &str, connections: &BTreeMap<ConnectionId, Kind>) -> Option<ConnectionId> {
+fn known(
+    reader: &mut Reader,
+    node: &Node,
+    what: &str,
+    connections: &BTreeMap<ConnectionId, Kind>,
+) -> Option<ConnectionId> {
     let id = ConnectionId::new(reader.text(node, what)?);
     if connections.contains_key(&id) {
         return Some(id);
     }
     let names: Vec<&str> = connections.keys().map(ConnectionId::as_str).collect();
-    let next = crate::suggest::nearest(id.as_str(), &names).map_or_else(
+    let next = nearest(id.as_str(), &names).map_or_else(
         || format!("connections are {}", names.join(", ")),
         |near| format!("did you mean `{near}`?"),
     );
@@ -169,15 +212,14 @@ fn matching(reader: &mut Reader, node: &Node) -> Vec<MatchRow> {
             .filter_map(|kind| {
                 let node = fields.get(kind.as_str())?;
                 let field = reader.text(node, kind.as_str())?;
-                let fits = field.len() <= 80
-                    && field.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+                let fits =
+                    field.len() <= 80 && field.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
                 if !fits {
                     reader.problem(
                         &node.at,
                         format!("`{field}` is not the name of a field"),
                         "use the vendor's API name: letters, digits, `_`",
                     );
-                    return None;
                 }
                 Some((kind, field))
             })
@@ -189,9 +231,10 @@ fn matching(reader: &mut Reader, node: &Node) -> Vec<MatchRow> {
                 "name a field of the source and of a target, for example `okta: login, salesforce: FederationIdentifier`",
             );
         }
-        if let Some(sure) = sure {
-            rows.push(MatchRow { sure, fields: row });
-        }
+        rows.push(MatchRow {
+            sure: sure.unwrap_or_default(),
+            fields: row,
+        });
     }
     rows
 }
@@ -203,8 +246,7 @@ fn group(
     connections: &BTreeMap<ConnectionId, Kind>,
 ) -> Option<(ConnectionId, String)> {
     let text = reader.text(node, what)?;
-    let Some((connection, name)) = text.split_once('/').filter(|(_, name)| !name.trim().is_empty())
-    else {
+    let Some((connection, name)) = text.split_once('/').filter(|(_, name)| !name.trim().is_empty()) else {
         reader.problem(
             &node.at,
             format!("`{text}` does not name a group"),
@@ -229,7 +271,7 @@ fn lists(
     reader: &mut Reader,
     node: &Node,
     connections: &BTreeMap<ConnectionId, Kind>,
-    source: &ConnectionId,
+    source: Option<&ConnectionId>,
 ) -> BTreeMap<String, RawList> {
     let mut lists = BTreeMap::new();
     for (key, value) in reader.members(node, "lists") {
@@ -242,7 +284,9 @@ fn lists(
                 let Some((connection, name)) = group(reader, node, "group", connections) else {
                     continue;
                 };
-                if connection != *source {
+                if let Some(source) = source
+                    && connection != *source
+                {
                     reader.problem(
                         &node.at,
                         format!("groups of `{connection}` are not yet supported as lists by this version"),
@@ -258,7 +302,11 @@ fn lists(
             (None, None, Some(node)) => {
                 let mut people = Vec::new();
                 if !matches!(&node.data, Data::List(items) if items.is_empty()) {
-                    people = reader.texts(node, "people").iter().map(|name| name.to_lowercase()).collect();
+                    people = reader
+                        .texts(node, "people")
+                        .iter()
+                        .map(|name| name.to_lowercase())
+                        .collect();
                 }
                 RawList::People(people)
             }
@@ -288,12 +336,12 @@ fn tables(reader: &mut Reader, node: &Node) -> BTreeMap<String, (String, At)> {
     tables
 }
 
-fn guard(
-    reader: &mut Reader,
-    node: Option<&Node>,
-    connections: &BTreeMap<ConnectionId, Kind>,
-) -> Guard {
-    let mut guard = Guard { cut: CUT, dismantle: DISMANTLE, approvers: None };
+fn guard(reader: &mut Reader, node: Option<&Node>, connections: &BTreeMap<ConnectionId, Kind>) -> Guard {
+    let mut guard = Guard {
+        cut: CUT,
+        dismantle: DISMANTLE,
+        approvers: None,
+    };
     let Some(node) = node else {
         return guard;
     };

@@ -17,12 +17,7 @@ const DISMANTLE_AFTER_MS: i64 = 24 * 3_600_000;
 /// The most connections that one run may write to.
 const MOST_CONNECTIONS: usize = 16;
 
-pub(super) fn read(
-    reader: &mut Reader,
-    fields: &Fields<'_>,
-    playbook: &str,
-    scene: &Scene<'_>,
-) -> Vec<StageSpec> {
+pub(super) fn read(reader: &mut Reader, fields: &Fields<'_>, playbook: &str, scene: &Scene<'_>) -> Vec<StageSpec> {
     let mut stages = Vec::new();
     if let Some(node) = fields.get("cut") {
         stages.push(StageSpec {
@@ -124,13 +119,7 @@ fn steps(reader: &mut Reader, node: &Node, stage: &str, scene: &Scene<'_>) -> Ve
     steps
 }
 
-fn step(
-    reader: &mut Reader,
-    item: &Node,
-    stage: &str,
-    scene: &Scene<'_>,
-    before: &[StepSpec],
-) -> Option<StepSpec> {
+fn step(reader: &mut Reader, item: &Node, stage: &str, scene: &Scene<'_>, before: &[StepSpec]) -> Option<StepSpec> {
     let fields = reader.fields(item, "step", files::STEP);
     let connections = reader
         .required(&fields, "in", "step", "sf-us")
@@ -165,7 +154,14 @@ fn step(
         .and_then(|node| reader.condition(node, "if", &names))
         .map(|condition| condition.text().to_owned());
     let with = parameters(reader, &fields, &actions, scene, &names);
-    Some(StepSpec { id, actions, connections, with, condition, after })
+    Some(StepSpec {
+        id,
+        actions,
+        connections,
+        with,
+        condition,
+        after,
+    })
 }
 
 fn connections(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Vec<ConnectionId> {
@@ -225,7 +221,9 @@ fn actions(reader: &mut Reader, node: &Node, stage: &str, scene: &Scene<'_>) -> 
 
 /// An action works in connections of its own kind, and the person must be findable there.
 fn fits(reader: &mut Reader, fields: &Fields<'_>, id: &ConnectionId, actions: &[String], scene: &Scene<'_>) {
-    let Some(kind) = scene.connections.get(id).copied() else { return };
+    let Some(kind) = scene.connections.get(id).copied() else {
+        return;
+    };
     for action in actions {
         if action.split('/').next() != Some(kind.as_str()) {
             let at = fields.get("use").map_or(&fields.node.at, |node| &node.at);
@@ -236,7 +234,9 @@ fn fits(reader: &mut Reader, fields: &Fields<'_>, id: &ConnectionId, actions: &[
             );
         }
     }
-    let Some(source) = scene.connections.get(scene.source).copied() else { return };
+    let Some(source) = scene.connections.get(scene.source).copied() else {
+        return;
+    };
     let is_matched = kind == source
         || scene
             .matching
@@ -256,12 +256,7 @@ fn example(source: Kind, target: Kind) -> String {
     format!("add `{{sure: true, {source}: …, {target}: …}}` to `match` in rollcall.yaml")
 }
 
-fn step_id(
-    reader: &mut Reader,
-    fields: &Fields<'_>,
-    actions: &[String],
-    before: &[StepSpec],
-) -> Option<String> {
+fn step_id(reader: &mut Reader, fields: &Fields<'_>, actions: &[String], before: &[StepSpec]) -> Option<String> {
     let is_taken = |id: &str| before.iter().any(|step| step.id == id);
     if let Some(node) = fields.get("id") {
         let id = reader.text(node, "id")?;
@@ -281,7 +276,9 @@ fn step_id(
     if !is_taken(&base) {
         return Some(base);
     }
-    (2..=1_000).map(|number| format!("{base}-{number}")).find(|id| !is_taken(id))
+    (2..=1_000)
+        .map(|number| format!("{base}-{number}"))
+        .find(|id| !is_taken(id))
 }
 
 fn parameters(

@@ -23,9 +23,7 @@ pub(super) fn read(
 ) -> BTreeMap<String, Table> {
     root.tables
         .iter()
-        .filter_map(|(name, (path, at))| {
-            one(reader, files, contents, path, at).map(|table| (name.clone(), table))
-        })
+        .filter_map(|(name, (path, at))| one(reader, files, contents, path, at).map(|table| (name.clone(), table)))
         .collect()
 }
 
@@ -57,7 +55,10 @@ pub(super) fn lists(
                     })
                     .unwrap_or_default();
                 // An unreadable table is a problem of the load, so an empty list here is never taken for the file's word.
-                ListSource::Csv { path: path.clone(), values }
+                ListSource::Csv {
+                    path: path.clone(),
+                    values,
+                }
             }
         };
         lists.insert(name.clone(), list);
@@ -73,8 +74,11 @@ fn one(
     at: &At,
 ) -> Option<Table> {
     let Some(text) = files.get(path) else {
-        let tables: Vec<&str> =
-            files.keys().map(String::as_str).filter(|path| path.starts_with("tables/")).collect();
+        let tables: Vec<&str> = files
+            .keys()
+            .map(String::as_str)
+            .filter(|path| path.starts_with("tables/"))
+            .collect();
         let next = crate::suggest::nearest(path, &tables).map_or_else(
             || "put it into tables/ and let its name end in `.csv`".to_owned(),
             |near| format!("did you mean `{near}`?"),
@@ -153,16 +157,15 @@ fn parse(reader: &mut Reader, path: &str, text: &str) -> Table {
     table
 }
 
-fn columns(
-    reader: &mut Reader,
-    row: &csv::StringRecord,
-    place: &impl Fn(u64, usize) -> At,
-    table: &mut Table,
-) {
+fn columns(reader: &mut Reader, row: &csv::StringRecord, place: &impl Fn(u64, usize) -> At, table: &mut Table) {
     for (number, name) in row.iter().enumerate() {
         let at = place(1, number + 1);
         if name.is_empty() {
-            reader.problem(&at, format!("column {} has no name", number + 1), "name every column in the first row");
+            reader.problem(
+                &at,
+                format!("column {} has no name", number + 1),
+                "name every column in the first row",
+            );
         } else if table.columns.iter().any(|known| known == name) {
             reader.problem(
                 &at,
@@ -171,7 +174,11 @@ fn columns(
             );
         }
         if number >= MOST_COLUMNS {
-            reader.problem(&at, format!("there are more than {MOST_COLUMNS} columns"), "remove what is not used");
+            reader.problem(
+                &at,
+                format!("there are more than {MOST_COLUMNS} columns"),
+                "remove what is not used",
+            );
             return;
         }
         table.columns.push(name.to_owned());

@@ -15,19 +15,16 @@ use crate::yaml::Node;
 /// Ways of telling that the design names and this version does not have.
 const LATER: &[&str] = &["page", "mail", "ticket", "report", "template"];
 
-pub(super) fn read(
-    reader: &mut Reader,
-    node: Option<&Node>,
-    stages: &[StageSpec],
-    scene: &Scene<'_>,
-) -> Vec<Tell> {
+pub(super) fn read(reader: &mut Reader, node: Option<&Node>, stages: &[StageSpec], scene: &Scene<'_>) -> Vec<Tell> {
     let Some(node) = node else {
         return Vec::new();
     };
     let fields = reader.fields(node, "tell", files::TELL);
     let mut tells = Vec::new();
     for moment in [TellMoment::Cut, TellMoment::Done, TellMoment::Held, TellMoment::Failed] {
-        let Some((key, value)) = fields.member(moment.as_str()) else { continue };
+        let Some((key, value)) = fields.member(moment.as_str()) else {
+            continue;
+        };
         if moment == TellMoment::Cut && !stages.iter().any(|stage| stage.name == "cut") {
             reader.problem(
                 &key.at,
@@ -42,13 +39,7 @@ pub(super) fn read(
     tells
 }
 
-fn message(
-    reader: &mut Reader,
-    node: &Node,
-    moment: TellMoment,
-    scene: &Scene<'_>,
-    tells: &mut Vec<Tell>,
-) {
+fn message(reader: &mut Reader, node: &Node, moment: TellMoment, scene: &Scene<'_>, tells: &mut Vec<Tell>) {
     let mut known = files::MESSAGE.to_vec();
     known.extend(LATER);
     let fields = reader.fields(node, moment.as_str(), &known);
@@ -85,7 +76,9 @@ fn message(
         });
     let mut recipients = Vec::new();
     for name in ["post", "dm"] {
-        let Some((key, value)) = fields.member(name) else { continue };
+        let Some((key, value)) = fields.member(name) else {
+            continue;
+        };
         let action = format!("slack/{name}");
         if scene.actions.get(&action).is_none() {
             reader.problem(

@@ -121,10 +121,7 @@ impl Record<'_> {
         text.push_str("_total{");
         for (place, (name, value)) in self.dimensions.iter().enumerate() {
             let comma = if place == 0 { "" } else { "," };
-            let value = value
-                .replace('\\', "\\\\")
-                .replace('"', "\\\"")
-                .replace('\n', "\\n");
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             let _ = write!(text, "{comma}{}=\"{value}\"", snake(name));
         }
         text.push('}');

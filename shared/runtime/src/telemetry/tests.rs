@@ -99,10 +99,7 @@ fn people_get_text() {
         info!(connection = "okta-main", "The hook took 3 signals.");
     });
     let text = kept.text();
-    assert!(
-        text.contains("INFO The hook took 3 signals. connection="),
-        "{text}"
-    );
+    assert!(text.contains("INFO The hook took 3 signals. connection="), "{text}");
     assert!(!text.contains('{') && !text.contains('\u{1b}'), "{text}");
 }
 
@@ -111,10 +108,7 @@ fn a_metric_line_has_the_shape_cloudwatch_reads() {
     let record = Record {
         at: jiff::Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
         dimensions: &[("Connection", "okta-main"), ("Lane", "urgent")],
-        values: &[
-            ("SignalsTaken", Unit::Count, 3.0),
-            ("Waited", Unit::Milliseconds, 1.5),
-        ],
+        values: &[("SignalsTaken", Unit::Count, 3.0), ("Waited", Unit::Milliseconds, 1.5)],
     };
     let line: Value = serde_json::from_str(&record.line()).unwrap();
     assert_eq!(

@@ -1,0 +1,150 @@
+//! `rollcall demo`: one leaver from signed hook to receipt, on simulated vendors, through the very code that `serve` runs.
+
+mod inspect;
+mod keys;
+mod scene;
+mod story;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
+use rollcall_evidence::{PublicKey, Verified, verify};
+use rollcall_model::{HttpRequest, Ledger, Run, Transport as _};
+use rollcall_runtime::Secrets;
+use rollcall_simulators::world::{HOOK, LEAVER};
+
+use crate::cli::DemoOptions;
+use crate::local::{self, Store};
+use crate::out::Out;
+use crate::server::{self, Running};
+use crate::watch::Watch;
+use inspect::{Bystander, inspect};
+use scene::Scene;
+use story::Story;
+
+/// Long enough for the slowest machine; the demo says what is missing when it is over.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<ExitCode> {
+    let scene = Scene::set().await?;
+    let store = Store::open(&scene.data().data, LEASE)?;
+    let machine = local::machine(local::configuration(&scene.config())?, &store, LEASE).await?;
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let running = server::start(machine.engine, &store, &Secrets::local(), listen, server::pump_settings(LEASE)).await?;
+    let transport = ReqwestTransport::new(HttpSettings::default());
+    let door = format!("http://{}{}", running.address, running.paths.first().context("the demo's configuration has no hook")?);
+
+    out.title("Rollcall demo: somebody leaves");
+    out.line("Amara Okafor has an Okta account, a Salesforce user with open sessions and two OAuth tokens, and a manager.");
+    out.line("The vendors are simulators on loopback; everything else is what runs in production.\n");
+    verify_hook(&scene, &transport, &door).await?;
+    out.line(format!("  Okta has verified the hook at {door}"));
+
+    let before = Bystander::of(&scene.world);
+    let pressed = store.clock.now();
+    scene.world.deactivate(pressed).map_err(|why| anyhow::anyhow!("Okta refused the deactivation: {why}"))?;
+    out.line("  An administrator deactivates Amara in Okta; Okta posts its event hook:\n");
+    deliver(&scene, &transport, &door, pressed).await?;
+    let runs = follow(&store.ledger, out, pressed).await?;
+
+    let verified = match runs.first() {
+        Some(run) => verified(run, &store),
+        None => Err("there is no run".to_owned()),
+    };
+    let checks = inspect(&scene.world, &before, &runs, &verified);
+    let well = checks.iter().all(|check| check.holds);
+    let story = Story { scene: &scene, store: &store, runs: &runs, checks: &checks };
+    story.tell(out).await?;
+    let stays = !options.once && !out.json;
+    if stays {
+        stay(&scene, running, &door, out).await?;
+    } else {
+        running.stop().await;
+    }
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The one-time question by which Okta makes sure that the hook's address is ours.
+async fn verify_hook(scene: &Scene, transport: &ReqwestTransport, door: &str) -> anyhow::Result<()> {
+    let question = scene.world.okta.verification(HOOK).context("the simulated Okta does not know the hook")?;
+    let answer = send(transport, Method::GET, door, &question.headers, Bytes::new()).await?;
+    let body = String::from_utf8_lossy(answer.body());
+    anyhow::ensure!(
+        answer.status() == StatusCode::OK && body.contains(&question.challenge),
+        "the door did not repeat Okta's challenge ({})",
+        answer.status()
+    );
+    Ok(())
+}
+
+/// Posts what the directory's hooks have to deliver.
+async fn deliver(scene: &Scene, transport: &ReqwestTransport, door: &str, now: jiff::Timestamp) -> anyhow::Result<()> {
+    let deliveries = scene.world.okta.take_deliveries(now);
+    anyhow::ensure!(!deliveries.is_empty(), "the simulated Okta has nothing to deliver");
+    for delivery in deliveries {
+        let answer = send(transport, Method::POST, door, &delivery.headers, delivery.body.into()).await?;
+        anyhow::ensure!(answer.status() == StatusCode::OK, "the door answered {}", answer.status());
+    }
+    Ok(())
+}
+
+async fn send(
+    transport: &ReqwestTransport,
+    method: Method,
+    door: &str,
+    headers: &[(String, String)],
+    body: Bytes,
+) -> anyhow::Result<http::Response<Bytes>> {
+    let mut request = http::Request::builder().method(method).uri(door);
+    // The host is the door's own here, not the name that the hook is configured with.
+    for (name, value) in headers.iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length" | "connection")) {
+        request = request.header(name, value);
+    }
+    let request: HttpRequest = request.body(body)?;
+    Ok(transport.send(request, Duration::from_secs(3)).await?)
+}
+
+/// Follows what comes of the hook until every run has ended.
+async fn follow(ledger: &Arc<dyn Ledger>, out: &Out, from: jiff::Timestamp) -> anyhow::Result<Vec<Run>> {
+    let begun = Instant::now();
+    let mut watch = Watch::new(ledger, out, from);
+    loop {
+        let runs = ledger.runs(None, 10).await?;
+        for run in &runs {
+            watch.look(&run.id).await?;
+        }
+        let ended = !runs.is_empty() && runs.iter().all(|run| run.state.is_final());
+        if ended || begun.elapsed() > PATIENCE {
+            return Ok(runs);
+        }
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+}
+
+/// The run's receipt, read from its file and verified with the public key alone.
+fn verified(run: &Run, store: &Store) -> Result<Verified, String> {
+    let name = run.receipt.as_ref().ok_or("the run has no receipt")?;
+    let text = std::fs::read(store.files.locate(name)).map_err(|why| why.to_string())?;
+    let pem = std::fs::read_to_string(local::public_key_of(&store.folder)).map_err(|why| why.to_string())?;
+    let keys = PublicKey::all_from_pem(&pem).map_err(|why| why.to_string())?;
+    verify(&text, &keys).map_err(|why| why.to_string())
+}
+
+async fn stay(scene: &Scene, running: Running, door: &str, out: &Out) -> anyhow::Result<()> {
+    out.title("\nStill running; Ctrl-C ends it");
+    out.line(format!("  door       {door}"));
+    for (connection, url) in &scene.vendors {
+        out.line(format!("  {connection:<9}  {url} (simulated)"));
+    }
+    out.line(format!("  Amara is {LEAVER}; everything of this demo is in {}", scene.folder.display()));
+    server::until_told_to_stop().await?;
+    running.stop().await;
+    Ok(())
+}

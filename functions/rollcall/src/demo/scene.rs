@@ -1,0 +1,147 @@
+//! The demo's stage: simulated vendors on loopback, and a folder with configuration, secrets and state.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use rollcall_connectors::okta::READ_SCOPES;
+use rollcall_simulators::okta::ServiceApp;
+use rollcall_simulators::salesforce::{AppKey, ConnectedApp};
+use rollcall_simulators::world::{LeaverWorld, OKTA_ORG, SALESFORCE_ORG, SLACK_TEAM};
+use rollcall_simulators::{Served, Simulator, serve};
+
+use super::keys;
+use crate::cli::{ConfigOptions, DataOptions};
+
+/// The environment that the demo writes.
+const ENVIRONMENT: &str = "demo";
+const CLIENT: &str = "0oaRollcallDemo00001";
+const KEY_ID: &str = "demo-1";
+const INTEGRATION: &str = "rollcall@corp.example.integration";
+
+/// The configuration folder that the tests use too; the demo adds an environment of its own.
+const FILES: &[(&str, &str)] = &[
+    ("rollcall.yaml", include_str!("../../../../tests/fixtures/config/leaver/rollcall.yaml")),
+    ("playbooks/leaver.yaml", include_str!("../../../../tests/fixtures/config/leaver/playbooks/leaver.yaml")),
+    ("people/amara.yaml", include_str!("../../../../tests/fixtures/config/leaver/people/amara.yaml")),
+    ("tables/service.csv", include_str!("../../../../tests/fixtures/config/leaver/tables/service.csv")),
+];
+
+/// The vendors, and where everything is.
+pub(super) struct Scene {
+    pub(super) world: LeaverWorld,
+    pub(super) folder: PathBuf,
+    /// Addresses of the simulated vendors, by the connection that uses them.
+    pub(super) vendors: BTreeMap<&'static str, String>,
+    /// Serve until dropped.
+    _served: Vec<Served>,
+}
+
+impl Scene {
+    /// Starts the vendors and writes the folder.
+    pub(super) async fn set() -> anyhow::Result<Self> {
+        let world = LeaverWorld::new(Timestamp::now()).map_err(|why| anyhow::anyhow!("the simulated company cannot be made: {why}"))?;
+        let folder = fresh_folder()?;
+        let app_key = keys::elliptic(KEY_ID)?;
+        world.okta.add_service_app(ServiceApp {
+            client_id: CLIENT.to_owned(),
+            jwks: app_key.public,
+            scopes: READ_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
+            admin_roles: vec!["READ_ONLY_ADMIN".to_owned()],
+            dpop: true,
+        })?;
+        let org_key = keys::rsa()?;
+        world.salesforce.add_app(ConnectedApp {
+            consumer_key: world.credentials.consumer_key.clone(),
+            name: "Rollcall".to_owned(),
+            public_key: Some(AppKey::Jwk(org_key.public)),
+            client_secret: None,
+            run_as: None,
+            pre_authorised: vec![INTEGRATION.to_owned()],
+        });
+        let simulators: [(&str, Arc<dyn Simulator>); 3] = [
+            ("okta-main", Arc::clone(&world.okta) as _),
+            ("sf-us", Arc::clone(&world.salesforce) as _),
+            ("slack", Arc::clone(&world.slack) as _),
+        ];
+        let (mut vendors, mut served) = (BTreeMap::new(), Vec::new());
+        for (connection, simulator) in simulators {
+            let one = serve(simulator, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+            vendors.insert(connection, one.url.clone());
+            served.push(one);
+        }
+        let url = |connection: &str| vendors.get(connection).map_or("", String::as_str);
+        world.okta.set_base_url(url("okta-main"));
+        world.salesforce.set_base_url(url("sf-us"));
+        world.slack.set_base_url(url("slack"));
+
+        let credentials = &world.credentials;
+        for (name, secret) in [
+            ("okta.pem", app_key.pem.as_str()),
+            ("okta-hook", credentials.hook_secret.as_str()),
+            ("salesforce.pem", org_key.pem.as_str()),
+            ("slack-token", credentials.slack_token.as_str()),
+        ] {
+            write_private(&folder.join("secrets").join(name), secret)?;
+        }
+        for (name, text) in FILES {
+            write_private(&folder.join("config").join(name), text)?;
+        }
+        let canary = world.okta.user_id("rollcall@corp.example").context("the simulated company lacks Rollcall's own user")?;
+        let environment = environment(&folder, &vendors, &credentials.consumer_key, &canary)?;
+        write_private(&folder.join("config").join("env").join(format!("{ENVIRONMENT}.yaml")), &environment)?;
+        Ok(Self { world, folder, vendors, _served: served })
+    }
+
+    /// Where the configuration is.
+    pub(super) fn config(&self) -> ConfigOptions {
+        ConfigOptions { config: self.folder.join("config"), env: ENVIRONMENT.to_owned() }
+    }
+
+    /// Where the state is.
+    pub(super) fn data(&self) -> DataOptions {
+        DataOptions { data: self.folder.join("data") }
+    }
+}
+
+/// `env/demo.yaml`: the simulated tenants, signed in to the way production does.
+fn environment(folder: &Path, vendors: &BTreeMap<&'static str, String>, consumer_key: &str, canary: &str) -> anyhow::Result<String> {
+    let secret = |name: &str| format!("\"file:{}\"", folder.join("secrets").join(name).display());
+    let url = |connection: &str| vendors.get(connection).map_or("", String::as_str);
+    let mut text = "tenants:\n".to_owned();
+    writeln!(text, "  okta-main:\n    url: {}\n    id: {OKTA_ORG}\n    auth: service-app", url("okta-main"))?;
+    writeln!(text, "    client_id: {CLIENT}\n    kid: {KEY_ID}\n    key: {}\n    canary: {canary}", secret("okta.pem"))?;
+    writeln!(text, "    hook: {{secrets: [{}]}}", secret("okta-hook"))?;
+    writeln!(text, "  sf-us:\n    url: {}\n    id: {SALESFORCE_ORG}\n    flow: jwt\n    hosts: [127.0.0.1]", url("sf-us"))?;
+    writeln!(text, "    consumer_key: {consumer_key}\n    username: {INTEGRATION}\n    secret: {}", secret("salesforce.pem"))?;
+    writeln!(text, "  slack: {{url: \"{}\", id: {SLACK_TEAM}, secret: {}}}", url("slack"), secret("slack-token"))?;
+    text.push_str("mode: {default: enforce}\n");
+    Ok(text)
+}
+
+/// A folder of this demo's own, that nobody else can look into.
+fn fresh_folder() -> anyhow::Result<PathBuf> {
+    let name = format!("rollcall-demo-{}-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"), std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&folder)
+        .with_context(|| format!("the demo's folder {} cannot be made", folder.display()))?;
+    Ok(folder)
+}
+
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let write = || {
+        if let Some(folder) = path.parent() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+    };
+    write().with_context(|| format!("{} cannot be written", path.display()))
+}

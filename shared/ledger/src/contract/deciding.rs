@@ -1,0 +1,164 @@
+//! Limits, reviews and documents.
+
+use futures::future::join_all;
+use rollcall_model::ledger::{Due, Reservation, Settle};
+use rollcall_model::{Answer, Digest, ReviewId, ReviewState};
+use serde_json::json;
+
+use super::Bench;
+use super::samples::{at, review, run};
+
+fn reservation(bench: &Bench, key: &str, member: &str, limit: u32) -> Reservation {
+    Reservation {
+        key: format!("{}-{key}", bench.tag),
+        window: at(0),
+        limit,
+        member: member.to_owned(),
+    }
+}
+
+/// Of many that ask at a time, exactly as many get a place as there are; each member takes one, however often it asks.
+pub async fn a_limit_holds_under_many(bench: &Bench) {
+    let asked = join_all((0..12).map(|number| async move {
+        let reservation = reservation(bench, "many", &format!("m{number}"), 5);
+        bench.ledger.reserve(&reservation).await.unwrap()
+    }))
+    .await;
+    let mine = asked.into_iter().filter_map(Answer::mine).count();
+    assert_eq!(mine, 5);
+}
+
+/// The same member takes no second place; another window and another key have places of their own.
+pub async fn a_member_takes_one_place(bench: &Bench) {
+    let mut asked = reservation(bench, "one", "m", 1);
+    bench.won(bench.ledger.reserve(&asked).await.unwrap());
+    let again = bench.ledger.reserve(&asked).await.unwrap();
+    assert_eq!(again, Answer::AlreadyMine(()));
+    asked.member.push_str("-other");
+    let lost = bench.ledger.reserve(&asked).await.unwrap();
+    assert!(matches!(lost, Answer::Lost(why) if why.contains('1')));
+    asked.window = at(3600);
+    bench.won(bench.ledger.reserve(&asked).await.unwrap());
+    let none = reservation(bench, "none", "m", 0);
+    let lost = bench.ledger.reserve(&none).await.unwrap();
+    assert!(matches!(lost, Answer::Lost(_)));
+}
+
+/// A review is decided once, by the first who decides.
+pub async fn a_review_is_decided_once(bench: &Bench) {
+    let run = run(&format!("{}-rev", bench.tag), "p", &["sf-us"]);
+    let review = review(&run.id, "h1");
+    bench.won(bench.ledger.open_review(&review).await.unwrap());
+    let again = bench.ledger.open_review(&review).await.unwrap();
+    assert_eq!(again, Answer::AlreadyMine(()));
+    let stored = bench.ledger.review(&review.id).await.unwrap();
+    assert_eq!(stored.as_ref(), Some(&review));
+    let answers = join_all((0..6).map(|number| {
+        let review = &review;
+        async move {
+            let by = format!("{number}@example.com");
+            let decision = if number % 2 == 0 {
+                ReviewState::Approved { by, at: at(5) }
+            } else {
+                ReviewState::Refused { by, at: at(5) }
+            };
+            let hash = &review.plan_hash;
+            let answer = bench.ledger.approve(&review.id, hash, &decision, at(5)).await;
+            (decision, answer.unwrap())
+        }
+    }))
+    .await;
+    let won: Vec<_> = answers
+        .iter()
+        .filter(|(_, answer)| !matches!(answer, Answer::Lost(_)))
+        .collect();
+    assert_eq!(won.len(), 1, "{answers:?}");
+    let (decision, _) = won[0];
+    let stored = bench.ledger.review(&review.id).await.unwrap().unwrap();
+    assert_eq!(stored.state, *decision);
+    let again = bench.ledger.approve(&review.id, &review.plan_hash, decision, at(6));
+    assert_eq!(again.await.unwrap(), Answer::AlreadyMine(()));
+}
+
+/// A decision about another plan, after the end, or about no review at all decides nothing.
+pub async fn a_decision_binds_to_the_plan_and_ends(bench: &Bench) {
+    let run = run(&format!("{}-bind", bench.tag), "p", &["sf-us"]);
+    let review = review(&run.id, "h1");
+    bench.won(bench.ledger.open_review(&review).await.unwrap());
+    let decision = ReviewState::Approved {
+        by: "ada@example.com".to_owned(),
+        at: at(5),
+    };
+    let decide = async |id: &ReviewId, hash: &str, now| {
+        let hash = Digest::new(hash);
+        let answer = bench.ledger.approve(id, &hash, &decision, now).await;
+        answer.unwrap()
+    };
+    assert_eq!(decide(&review.id, "h2", at(5)).await, Answer::Stale);
+    let late = decide(&review.id, "h1", at(3601)).await;
+    assert!(matches!(late, Answer::Lost(why) if why.contains("expired")));
+    let missing = ReviewId::new(format!("{}-none", bench.tag));
+    let lost = decide(&missing, "h1", at(5)).await;
+    assert!(matches!(lost, Answer::Lost(_)));
+    let open = ReviewState::Open;
+    let hash = &review.plan_hash;
+    let refused = bench.ledger.approve(&review.id, hash, &open, at(5)).await;
+    assert!(refused.is_err(), "open is no decision");
+    let stored = bench.ledger.review(&review.id).await.unwrap().unwrap();
+    assert_eq!(stored.state, ReviewState::Open);
+}
+
+/// A decision wakes its run, even while somebody holds the run: the next claim takes the wake.
+pub async fn a_decision_wakes_its_run(bench: &Bench) {
+    let id = format!("{}-wake", bench.tag);
+    let run = run(&id, &format!("{id}-p"), &["sf-us"]);
+    let mut claim = bench.open(&run, &bench.holder("1", at(600))).await;
+    let review = review(&run.id, "h1");
+    bench.won(bench.ledger.open_review(&review).await.unwrap());
+    let decision = ReviewState::Approved {
+        by: "ada@example.com".to_owned(),
+        at: at(5),
+    };
+    let decided = bench.ledger.approve(&review.id, &review.plan_hash, &decision, at(5));
+    bench.won(decided.await.unwrap());
+    let held = bench.ledger.settle(&mut claim, Settle::Hold, "h").await;
+    bench.won(held.unwrap());
+    let due = Due::Run(run.id.clone());
+    bench.due(at(5), &due).await;
+    let other = bench.holder("2", at(60));
+    let claim = bench.ledger.claim_run(&run.id, &other, at(5)).await;
+    let mut claim = bench.won(claim.unwrap());
+    bench.not_due(at(60), &due).await;
+    let held = bench.ledger.settle(&mut claim, Settle::Hold, "h2").await;
+    bench.won(held.unwrap());
+    bench.not_due(at(9999), &due).await;
+}
+
+/// Documents are written, replaced, listed in order and removed; adding finds what is there.
+pub async fn documents_stand_by_themselves(bench: &Bench) {
+    let (kind, ledger) = (format!("{}-docs", bench.tag), &bench.ledger);
+    assert_eq!(ledger.document(&kind, "b").await.unwrap(), None);
+    ledger.remove_document(&kind, "b").await.unwrap();
+    ledger.put_document(&kind, "b", &json!({"n": 1})).await.unwrap();
+    ledger.put_document(&kind, "b", &json!({"n": 2})).await.unwrap();
+    let added = ledger.add_document(&kind, "b", &json!(3), "x").await;
+    assert!(matches!(added.unwrap(), Answer::Lost(_)));
+    for (id, nonce) in [("é/日本#1", "y"), ("a", "z"), ("", "w")] {
+        let body = json!(id);
+        let add = || ledger.add_document(&kind, id, &body, nonce);
+        bench.won(add().await.unwrap());
+        assert_eq!(add().await.unwrap(), Answer::AlreadyMine(()));
+    }
+    let other = ledger.add_document(&kind, "a", &json!(0), "other").await;
+    assert!(matches!(other.unwrap(), Answer::Lost(_)));
+    let listed = ledger.documents(&kind, 10).await.unwrap();
+    let ids: Vec<&str> = listed.iter().map(|document| document.id.as_str()).collect();
+    assert_eq!(ids, ["", "a", "b", "é/日本#1"]);
+    assert_eq!(listed[2].body, json!({"n": 2}));
+    assert_eq!(ledger.documents(&kind, 2).await.unwrap().len(), 2);
+    ledger.remove_document(&kind, "b").await.unwrap();
+    assert_eq!(ledger.document(&kind, "b").await.unwrap(), None);
+    assert_eq!(ledger.documents(&kind, 10).await.unwrap().len(), 3);
+    let next = format!("{kind}-next");
+    assert_eq!(ledger.documents(&next, 10).await.unwrap(), []);
+}

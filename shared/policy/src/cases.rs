@@ -1,0 +1,180 @@
+//! Playbook tests: `given` a person and their accounts, `when` an event, `expect` what the plan must be. Run offline.
+//!
+//! Everything that a test does not say is as in ordinary life: one sure account of the person's own in every connection,
+//! every search complete, every action with something to do. `expect` is partial: what it does not name is not compared.
+
+mod compare;
+mod rehearse;
+
+use std::collections::BTreeMap;
+
+use rollcall_model::action::ActionCatalogue;
+use rollcall_model::ids::ConnectionId;
+use rollcall_model::person::{Person, SourceState};
+use rollcall_model::plan::Goal;
+use serde_json::Value;
+
+use crate::configuration::{Configuration, Mode};
+
+/// What a search finds in a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// One sure account of the person's own.
+    #[default]
+    Account,
+    /// One sure administrative account.
+    Admin,
+    /// One portal account.
+    Portal,
+    /// One service account.
+    Service,
+    /// One account that matched by an unsure field only.
+    Unsure,
+    /// None, and the search could have seen one.
+    None,
+    /// None, and the search proves nothing.
+    Unproven,
+    /// The connection could not be read.
+    Unreadable,
+}
+
+impl Presence {
+    pub(crate) const WORDS: &'static [(&'static str, Self)] = &[
+        ("account", Self::Account),
+        ("admin", Self::Admin),
+        ("portal", Self::Portal),
+        ("service", Self::Service),
+        ("unsure", Self::Unsure),
+        ("none", Self::None),
+        ("unproven", Self::Unproven),
+        ("unreadable", Self::Unreadable),
+    ];
+}
+
+/// What a test begins with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Given {
+    /// The person; absent = somebody ordinary.
+    pub person: Option<Person>,
+    /// The person's state; absent = what the event implies.
+    pub state: Option<SourceState>,
+    /// What is found where the test names no connection.
+    pub everywhere: Presence,
+    /// What is found, by connection.
+    pub accounts: BTreeMap<ConnectionId, Presence>,
+    /// The state that an action finds, by its name; absent = something to do.
+    pub states: BTreeMap<String, Value>,
+}
+
+/// What happens in a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum When {
+    /// An event.
+    Event {
+        /// Its kind.
+        kind: String,
+        /// The connection that reports it.
+        from: ConnectionId,
+        /// True when our own credential did it.
+        ours: bool,
+        /// True for an attempt that failed.
+        failed: bool,
+    },
+    /// Somebody asks for this goal.
+    Planned(Goal),
+}
+
+/// Whether a stage is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+    /// It is, and a reason contains this.
+    Because(String),
+}
+
+/// What a test compares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expect {
+    /// True when the playbook must not run at all.
+    pub nothing: Option<bool>,
+    /// The names of the run's stages.
+    pub stages: Option<Vec<String>>,
+    /// Connections in which a stage would change something, by stage.
+    pub changed: BTreeMap<String, Vec<ConnectionId>>,
+    /// Connections where no account is and that counts as done.
+    pub no_account: Option<Vec<ConnectionId>>,
+    /// Connections where everything is skipped.
+    pub skip: Option<Vec<ConnectionId>>,
+    /// Connections where something is unknown.
+    pub unknown: Option<Vec<ConnectionId>>,
+    /// Stages that their `unless` stops.
+    pub stopped: Vec<String>,
+    /// Whether some stage is held.
+    pub held: Option<Held>,
+    /// The strictest mode of its stages.
+    pub mode: Option<Mode>,
+    /// Text that a message of a moment contains; it is compared with `recipient: text`.
+    pub tell: BTreeMap<String, String>,
+}
+
+/// One test of a playbook.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// Its name, when it has one.
+    pub name: Option<String>,
+    /// Where it is written.
+    pub file: String,
+    /// Where in the file.
+    pub line: usize,
+    /// What it begins with.
+    pub given: Given,
+    /// What happens.
+    pub when: When,
+    /// What must come of it.
+    pub expect: Expect,
+}
+
+/// What became of one test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestResult {
+    /// The playbook.
+    pub playbook: String,
+    /// The test's name, or its place among the playbook's tests.
+    pub name: String,
+    /// Where it is written.
+    pub file: String,
+    /// Where in the file.
+    pub line: usize,
+    /// Each thing that is not as expected; empty when it passed.
+    pub differences: Vec<String>,
+}
+
+impl TestResult {
+    /// True when everything is as expected.
+    pub fn passed(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// Runs every test of every playbook, in order.
+pub fn run_tests(configuration: &Configuration, catalogue: &ActionCatalogue) -> Vec<TestResult> {
+    let mut results = Vec::new();
+    for playbook in configuration.playbooks.values() {
+        for (place, case) in playbook.tests.iter().enumerate() {
+            results.push(TestResult {
+                playbook: playbook.name.clone(),
+                name: case.name.clone().unwrap_or_else(|| format!("test {}", place + 1)),
+                file: case.file.clone(),
+                line: case.line,
+                differences: rehearse::run(configuration, catalogue, playbook, case),
+            });
+        }
+    }
+    results
+}
+
+#[cfg(test)]
+mod tests;

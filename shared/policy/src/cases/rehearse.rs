@@ -1,0 +1,283 @@
+//! Rehearsing a run from what a test gives.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollcall_model::Timestamp;
+use rollcall_model::action::{Action, ActionCatalogue, EffectClass, Planned};
+use rollcall_model::connector::{AccountSearch, Completeness, Observation, State};
+use rollcall_model::event::{Event, EventKind};
+use rollcall_model::ids::{AccountRef, ConnectionId, PersonKey, SignalKey};
+use rollcall_model::person::{Account, AccountClass, Manager, Person, SourceState};
+use rollcall_model::plan::StagePlan;
+use serde_json::{Value, json};
+
+use super::compare::compare;
+use super::{Case, Presence, When};
+use crate::configuration::{Configuration, Playbook, Trigger};
+use crate::decide::{
+    EventFacts, Facts, Guarded, PlaybookMatch, StageInputs, Stop, goals, guard, memberships, run_plan, stage_plan,
+    stage_stop, to_observe,
+};
+
+/// What the stages of a rehearsed run came to.
+#[derive(Default)]
+pub(super) struct Rehearsal {
+    pub(super) plans: Vec<StagePlan>,
+    pub(super) guarded: Vec<Guarded>,
+    pub(super) stopped: Vec<String>,
+}
+
+pub(super) fn run(
+    configuration: &Configuration,
+    catalogue: &ActionCatalogue,
+    playbook: &Playbook,
+    case: &Case,
+) -> Vec<String> {
+    let person = person(configuration, case);
+    let Some(event) = starts(configuration, playbook, case, &person) else {
+        return match case.expect.nothing {
+            Some(true) => Vec::new(),
+            _ => vec![format!("the playbook does not answer {}", shown(&case.when))],
+        };
+    };
+    if case.expect.nothing == Some(true) {
+        return vec![format!("the playbook answers {}", shown(&case.when))];
+    }
+    let matched = PlaybookMatch {
+        playbook: playbook.name.clone(),
+        goal: playbook.goal,
+    };
+    let Some(plan) = run_plan(configuration, &matched, &person, &person.account) else {
+        return vec!["the playbook has no plan".to_owned()];
+    };
+    let hash = match plan.hash() {
+        Ok(hash) => hash,
+        Err(error) => return vec![format!("the plan has no hash: {error}")],
+    };
+    let memberships = memberships(configuration, &person);
+    let facts = Facts {
+        plan: &plan,
+        plan_hash: &hash,
+        person: &person,
+        event: &event,
+        memberships: &memberships,
+    };
+    let assumed = assuming(catalogue, &case.given.states);
+    let rehearsal = rehearse(configuration, &assumed, &facts, case);
+    compare(configuration, &assumed, &facts, &rehearsal, &case.expect)
+}
+
+fn shown(when: &When) -> String {
+    match when {
+        When::Event { kind, from, .. } => format!("{kind} from {from}"),
+        When::Planned(goal) => format!("a planned {goal}"),
+    }
+}
+
+/// The facts of the event when it starts the playbook.
+fn starts(configuration: &Configuration, playbook: &Playbook, case: &Case, person: &Person) -> Option<EventFacts> {
+    match &case.when {
+        When::Planned(goal) => playbook.on.contains(&Trigger::Planned(*goal)).then(EventFacts::default),
+        When::Event {
+            kind,
+            from,
+            ours,
+            failed,
+        } => {
+            let event = Event {
+                key: SignalKey::new("test"),
+                source: from.clone(),
+                kind: EventKind::from(kind.as_str()),
+                vendor_type: kind.clone(),
+                account: Some(AccountRef::new(from, person.account.id.clone())),
+                app: None,
+                actor: None,
+                ours: *ours,
+                succeeded: !failed,
+                occurred_at: Timestamp::UNIX_EPOCH,
+                received_at: Timestamp::UNIX_EPOCH,
+            };
+            goals(configuration, &event)
+                .iter()
+                .any(|found| found.playbook == playbook.name)
+                .then(|| EventFacts::from(&event))
+        }
+    }
+}
+
+/// The person of a test: the one given, else somebody with a value in every field of `match`.
+fn person(configuration: &Configuration, case: &Case) -> Person {
+    let mut person = case.given.person.clone().unwrap_or_else(|| {
+        let kind = configuration.source_kind();
+        Person {
+            key: PersonKey::new(format!("{}:test", configuration.source)),
+            account: AccountRef::new(&configuration.source, "test"),
+            state: SourceState::Active,
+            display: "Test Person".to_owned(),
+            login: "test.person@example.com".to_owned(),
+            email: Some("test.person@example.com".to_owned()),
+            manager: Some(Manager {
+                account: None,
+                login: Some("test.manager@example.com".to_owned()),
+                email: Some("test.manager@example.com".to_owned()),
+                display: Some("Test Manager".to_owned()),
+            }),
+            groups: vec!["Everyone".to_owned()],
+            roles: Vec::new(),
+            attributes: configuration
+                .matching
+                .iter()
+                .filter_map(|row| row.fields.get(&kind?))
+                .filter(|field| !matches!(field.as_str(), "login" | "email"))
+                .map(|field| (field.clone(), json!("1001")))
+                .collect(),
+        }
+    });
+    person.state = case.given.state.unwrap_or(match &case.when {
+        When::Event { kind, .. } => match kind.as_str() {
+            "user.deactivated" => SourceState::Deactivated,
+            "user.deleted" => SourceState::Deleted,
+            "user.suspended" => SourceState::Suspended,
+            "user.locked" => SourceState::Locked,
+            _ => SourceState::Active,
+        },
+        When::Planned(_) => SourceState::Active,
+    });
+    person
+}
+
+fn rehearse(configuration: &Configuration, catalogue: &ActionCatalogue, facts: &Facts<'_>, case: &Case) -> Rehearsal {
+    let mut rehearsal = Rehearsal::default();
+    for (index, stage) in facts.plan.stages.iter().enumerate() {
+        match stage_stop(configuration, facts, index) {
+            Stop::Go => {}
+            Stop::Stopped(_) | Stop::Unknown(_) => {
+                rehearsal.stopped.push(stage.name.clone());
+                continue;
+            }
+        }
+        let mut inputs = StageInputs::default();
+        for connection in stage.steps.iter().flat_map(|step| &step.connections) {
+            let presence = case
+                .given
+                .accounts
+                .get(connection)
+                .copied()
+                .unwrap_or(case.given.everywhere);
+            match search(connection, presence) {
+                Some(search) => {
+                    inputs.accounts.insert(connection.clone(), search);
+                }
+                None => {
+                    inputs
+                        .unreadable
+                        .insert(connection.clone(), format!("{connection} could not be read"));
+                }
+            }
+        }
+        for wanted in to_observe(configuration, catalogue, facts, index, &inputs.accounts) {
+            for one in wanted.wanted {
+                let value = case
+                    .given
+                    .states
+                    .get(&one.action.action)
+                    .cloned()
+                    .unwrap_or_else(|| json!({"assumed": false}));
+                let state = State {
+                    value,
+                    evidence: Value::Null,
+                };
+                inputs.observations.insert(
+                    (wanted.account.clone(), one.step, one.action.action),
+                    Observation::Known(state),
+                );
+            }
+        }
+        let plan = stage_plan(configuration, catalogue, facts, index, &inputs);
+        rehearsal.guarded.push(guard(configuration, facts, &plan));
+        rehearsal.plans.push(plan);
+    }
+    rehearsal
+}
+
+fn search(connection: &ConnectionId, presence: Presence) -> Option<AccountSearch> {
+    let account = |class, sure| Account {
+        account: AccountRef::new(connection, "test"),
+        class,
+        username: format!("test@{connection}.example"),
+        active: true,
+        matched_by: vec!["test".to_owned()],
+        sure,
+    };
+    let (accounts, completeness) = match presence {
+        Presence::Account => (vec![account(AccountClass::Human, true)], Completeness::Proven),
+        Presence::Admin => (vec![account(AccountClass::Admin, true)], Completeness::Proven),
+        Presence::Portal => (vec![account(AccountClass::Portal, true)], Completeness::Proven),
+        Presence::Service => (vec![account(AccountClass::Service, true)], Completeness::Proven),
+        Presence::Unsure => (vec![account(AccountClass::Human, false)], Completeness::Proven),
+        Presence::None => (Vec::new(), Completeness::Proven),
+        Presence::Unproven => (
+            Vec::new(),
+            Completeness::Unproven("the search proves nothing".to_owned()),
+        ),
+        Presence::Unreadable => return None,
+    };
+    Some(AccountSearch { accounts, completeness })
+}
+
+/// The catalogue in which actions without a given state have something to do.
+fn assuming(catalogue: &ActionCatalogue, states: &BTreeMap<String, Value>) -> ActionCatalogue {
+    let mut assumed = ActionCatalogue::default();
+    for action in catalogue.iter() {
+        if states.contains_key(action.name()) {
+            assumed.add(Arc::clone(action));
+        } else {
+            assumed.add(Arc::new(SomethingToDo(Arc::clone(action))));
+        }
+    }
+    assumed
+}
+
+struct SomethingToDo(Arc<dyn Action>);
+
+impl Action for SomethingToDo {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn summary(&self) -> &'static str {
+        self.0.summary()
+    }
+
+    fn effect(&self) -> EffectClass {
+        self.0.effect()
+    }
+
+    fn settle(&self) -> Duration {
+        self.0.settle()
+    }
+
+    fn scopes(&self) -> &'static [&'static str] {
+        self.0.scopes()
+    }
+
+    fn on_account(&self) -> bool {
+        self.0.on_account()
+    }
+
+    fn reversible(&self) -> bool {
+        self.0.reversible()
+    }
+
+    fn parameters(&self) -> &'static [(&'static str, bool, &'static str)] {
+        self.0.parameters()
+    }
+
+    fn plan(&self, _: &State, _: &Value) -> Planned {
+        Planned::Change {
+            after: json!({"assumed": true}),
+        }
+    }
+}

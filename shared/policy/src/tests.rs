@@ -1,0 +1,122 @@
+//! What the tests of this crate share: a small catalogue of actions and somebody who leaves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollcall_model::action::{Action, ActionCatalogue, EffectClass, Planned};
+use rollcall_model::connector::State;
+use rollcall_model::ids::{AccountRef, PersonKey};
+use rollcall_model::person::{Manager, Person, SourceState};
+use serde_json::{Value, json};
+
+struct Fake {
+    name: &'static str,
+    after: Value,
+    reversible: bool,
+    on_account: bool,
+    parameters: &'static [(&'static str, bool, &'static str)],
+}
+
+impl Action for Fake {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn summary(&self) -> &'static str {
+        "for tests"
+    }
+
+    fn effect(&self) -> EffectClass {
+        if self.on_account {
+            EffectClass::Set
+        } else {
+            EffectClass::Findable
+        }
+    }
+
+    fn settle(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+
+    fn scopes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn on_account(&self) -> bool {
+        self.on_account
+    }
+
+    fn reversible(&self) -> bool {
+        self.reversible
+    }
+
+    fn parameters(&self) -> &'static [(&'static str, bool, &'static str)] {
+        self.parameters
+    }
+
+    fn plan(&self, observed: &State, _: &Value) -> Planned {
+        if observed.value == self.after {
+            Planned::AlreadySo
+        } else if observed.value == json!({"frozen": "no-login-row"}) {
+            Planned::Skip("never signed in".to_owned())
+        } else if observed.value == json!({"frozen": "forbidden"}) {
+            Planned::Refuse("the vendor forbids it".to_owned())
+        } else {
+            Planned::Change {
+                after: self.after.clone(),
+            }
+        }
+    }
+}
+
+/// The actions that tests use, with the real ones' names and states.
+pub(crate) fn catalogue() -> ActionCatalogue {
+    let mut catalogue = ActionCatalogue::default();
+    let mut add = |name, after, reversible, on_account, parameters| {
+        catalogue.add(Arc::new(Fake {
+            name,
+            after,
+            reversible,
+            on_account,
+            parameters,
+        }));
+    };
+    add("salesforce/freeze", json!({"frozen": true}), true, true, &[]);
+    add("salesforce/revoke-tokens", json!({"tokens": "none"}), true, true, &[]);
+    add("salesforce/end-sessions", json!({"sessions": "none"}), true, true, &[]);
+    add(
+        "salesforce/hand-over",
+        json!({"records": "none"}),
+        false,
+        true,
+        &[("to", true, "who gets the records"), ("scope", false, "which records")],
+    );
+    add("slack/post", json!({"posted": true}), false, false, &[]);
+    add("slack/dm", json!({"posted": true}), false, false, &[]);
+    catalogue
+}
+
+/// Somebody who has left.
+pub(crate) fn amara() -> Person {
+    Person {
+        key: PersonKey::new("okta-main:00uAMARA"),
+        account: AccountRef::new("okta-main", "00uAMARA"),
+        state: SourceState::Deactivated,
+        display: "Amara <Okafor>".to_owned(),
+        login: "amara@example.com".to_owned(),
+        email: Some("amara@example.com".to_owned()),
+        manager: Some(Manager {
+            account: None,
+            login: Some("jun@example.com".to_owned()),
+            email: Some("jun@example.com".to_owned()),
+            display: Some("Jun Sato".to_owned()),
+        }),
+        groups: vec!["Everyone".to_owned(), "Sales-AE".to_owned()],
+        roles: Vec::new(),
+        attributes: BTreeMap::from([
+            ("department".to_owned(), json!("Sales")),
+            ("employeeNumber".to_owned(), json!("1001")),
+        ]),
+    }
+}

@@ -1,0 +1,290 @@
+//! One company, one ledger, and workers that die and are replaced.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rollcall_engine::{Engine, Parts, Settings};
+use rollcall_evidence::FileSigner;
+use rollcall_inbound::door::{Door, DoorRequest};
+use rollcall_ledger::table::Table;
+use rollcall_ledger::{MemoryFiles, QueueSettings, Sqlite, SqliteQueue, SqliteTable, TableLedger};
+use rollcall_model::{Files, HttpRequest, HttpResponse, Lane, Ledger, Queue, Timestamp, Transport, TransportError};
+use rollcall_policy::Configuration;
+use rollcall_runtime::{Clock, Ids, Secrets};
+use rollcall_simulators::okta::Delivery;
+use rollcall_simulators::world::LeaverWorld;
+use rollcall_simulators::{Reply, Simulator};
+
+use crate::clock::JumpClock;
+use crate::ids::SeededIds;
+use crate::inject::{Injector, Strike};
+use crate::wrap::{FaultFiles, FaultQueue, FaultTable, FaultTransport};
+
+/// What a world is made with.
+#[derive(Clone)]
+pub struct WorldSpec {
+    /// Follows through to names and schedules.
+    pub seed: u64,
+    /// Faults to inject.
+    pub strikes: Vec<Strike>,
+    /// How much workers are mixed at each point.
+    pub yields: u64,
+    /// The table to use instead of SQLite in memory.
+    pub table: Option<Arc<dyn Table>>,
+    /// The settings of the engine.
+    pub settings: Settings,
+}
+
+impl Default for WorldSpec {
+    fn default() -> Self {
+        Self { seed: 1, strikes: Vec::new(), yields: 0, table: None, settings: Settings::default() }
+    }
+}
+
+/// Everything around the workers.
+pub struct World {
+    /// The vendors.
+    pub vendors: Arc<LeaverWorld>,
+    /// What the vendors held at the beginning.
+    pub before: Before,
+    /// Virtual time.
+    pub clock: Arc<JumpClock>,
+    /// Where faults strike.
+    pub injector: Arc<Injector>,
+    /// The ledger as an observer reads it: no faults.
+    pub ledger: Arc<dyn Ledger>,
+    /// The queue as an observer uses it: no faults.
+    pub queue: Arc<dyn Queue>,
+    /// The files as an observer reads them: no faults.
+    pub files: Arc<dyn Files>,
+    /// The receipt key.
+    pub signer: Arc<FileSigner>,
+    /// The configuration in force.
+    pub configuration: Arc<Configuration>,
+    table: Arc<dyn Table>,
+    settings: Settings,
+    ids: Arc<SeededIds>,
+    secrets: Secrets,
+    workers: AtomicU64,
+}
+
+/// What all worlds of a process share: a key and the configuration, whose making costs more than a whole story.
+struct Common {
+    signer: Arc<FileSigner>,
+    configuration: Arc<Configuration>,
+    _folder: tempfile::TempDir,
+}
+
+static COMMON: OnceLock<Common> = OnceLock::new();
+
+impl Common {
+    fn new(vendors: &LeaverWorld) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self {
+            signer: Arc::new(FileSigner::create(&folder.path().join("receipt.pem")).expect("a key can be made")),
+            configuration: Arc::new(crate::story::configuration(vendors, folder.path())),
+            _folder: folder,
+        }
+    }
+}
+
+/// Access as it is before anybody leaves.
+pub struct Before {
+    /// The leaver's OAuth tokens.
+    pub tokens: u64,
+    /// The leaver's sessions.
+    pub sessions: u64,
+    /// The colleague's OAuth tokens.
+    pub colleague_tokens: Vec<String>,
+    /// The colleague's sessions.
+    pub colleague_sessions: Vec<String>,
+}
+
+impl Before {
+    fn of(vendors: &LeaverWorld) -> Self {
+        let org = &vendors.salesforce;
+        let (tokens, sessions) = (org.tokens_of(&vendors.leaver_user), org.sessions_of(&vendors.leaver_user));
+        assert!(!tokens.is_empty() && !sessions.is_empty(), "there is access to take away");
+        Self {
+            tokens: tokens.len() as u64,
+            sessions: sessions.len() as u64,
+            colleague_tokens: org.tokens_of(&vendors.colleague_user),
+            colleague_sessions: org.sessions_of(&vendors.colleague_user),
+        }
+    }
+}
+
+/// When every world begins.
+pub const BEGINNING: &str = "2026-03-02T08:15:00Z";
+
+/// The only door's path.
+pub const DOOR: &str = "/hooks/okta-main";
+
+/// How long a delivered message is hidden.
+pub const VISIBILITY: Duration = Duration::from_secs(90);
+
+impl World {
+    /// A world at its beginning: nobody has left yet.
+    pub async fn new(spec: WorldSpec) -> Self {
+        let beginning: Timestamp = BEGINNING.parse().expect("a constant");
+        let vendors = Arc::new(LeaverWorld::new(beginning).expect("the seeds fit the simulators"));
+        vendors.okta.set_base_url("https://corp.okta.example");
+        vendors.salesforce.set_base_url("https://us.my.salesforce.example");
+        vendors.slack.set_base_url("https://slack.example/");
+        let clock = Arc::new(JumpClock::new(beginning));
+        let injector = Arc::new(Injector::new(spec.strikes, spec.yields, spec.seed));
+        let sqlite = Sqlite::memory().expect("SQLite in memory opens");
+        let as_clock: Arc<dyn Clock> = clock.clone();
+        let table: Arc<dyn Table> =
+            spec.table.unwrap_or_else(|| Arc::new(SqliteTable::with_clock(Arc::clone(&sqlite), Arc::clone(&as_clock))));
+        let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
+        let queue: Arc<dyn Queue> =
+            Arc::new(SqliteQueue::new(sqlite, Arc::clone(&as_clock), QueueSettings { visibility: VISIBILITY, ..QueueSettings::default() }));
+        let common = COMMON.get_or_init(|| Common::new(&vendors));
+        let (signer, configuration) = (Arc::clone(&common.signer), Arc::clone(&common.configuration));
+        let world = Self {
+            ledger: Arc::new(TableLedger::new(Arc::clone(&table), Arc::clone(&files))),
+            before: Before::of(&vendors),
+            vendors,
+            clock,
+            injector,
+            queue,
+            files,
+            signer,
+            configuration,
+            table,
+            settings: spec.settings,
+            ids: Arc::new(SeededIds::new(spec.seed)),
+            secrets: Secrets::local(),
+            workers: AtomicU64::new(0),
+        };
+        world
+            .files
+            .put(
+                &format!("configurations/{}.json", world.configuration.digest),
+                serde_json::to_vec(&world.configuration.to_bundle()).expect("a bundle is JSON").into(),
+            )
+            .await
+            .expect("memory takes files");
+        world
+    }
+
+    /// A new worker with clients of its own, as a fresh process would have: every use of the outside is a point.
+    pub async fn worker(&self) -> Engine {
+        let number = self.workers.fetch_add(1, Ordering::Relaxed);
+        let injector = Arc::clone(&self.injector);
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(1_000 * (number + 1)));
+        let files: Arc<dyn Files> = Arc::new(FaultFiles { inner: Arc::clone(&self.files), injector: Arc::clone(&injector) });
+        let table: Arc<dyn Table> = Arc::new(FaultTable { inner: Arc::clone(&self.table), injector: Arc::clone(&injector) });
+        let transport = self.transport();
+        let connectors =
+            rollcall_wiring::connectors(&self.configuration, &self.secrets, transport, Arc::clone(&clock), Arc::clone(&ids))
+                .await
+                .expect("the fixture's secrets are there");
+        Engine::new(
+            Parts {
+                ledger: Arc::new(TableLedger::new(table, Arc::clone(&files))),
+                queue: Arc::new(FaultQueue { inner: Arc::clone(&self.queue), injector }),
+                files,
+                signer: self.signer.clone(),
+                clock,
+                ids,
+                connectors,
+                actions: rollcall_connectors::catalogue(),
+                configuration: Arc::clone(&self.configuration),
+            },
+            self.settings.clone(),
+        )
+    }
+
+    fn transport(&self) -> Arc<dyn Transport> {
+        let inner = Arc::new(Vendors { vendors: Arc::clone(&self.vendors), clock: self.clock.clone() });
+        Arc::new(FaultTransport { inner, injector: Arc::clone(&self.injector), clock: self.clock.clone() })
+    }
+
+    /// Posts a hook delivery to the real door; answers the status.
+    pub async fn post(&self, delivery: &Delivery) -> u16 {
+        let doors = rollcall_wiring::doors(&self.configuration, &self.secrets, &self.queue, &self.files, &(self.clock.clone() as Arc<dyn Clock>))
+            .await
+            .expect("the fixture's doors open");
+        let door: &Door = &doors.first().expect("one door").1;
+        let mut headers = http::HeaderMap::new();
+        for (name, value) in &delivery.headers {
+            headers.append(
+                http::HeaderName::try_from(name.as_str()).expect("a header name"),
+                http::HeaderValue::from_str(value).expect("a header value"),
+            );
+        }
+        let request = DoorRequest { method: http::Method::POST, path: DOOR.to_owned(), headers, body: delivery.body.clone().into() };
+        door.handle(request).await.status.as_u16()
+    }
+
+    /// The next fault-free unique name, for observers.
+    pub fn unique(&self) -> String {
+        self.ids.unique()
+    }
+
+    /// Takes the next message that is visible on any lane.
+    pub async fn receive(&self) -> Option<(Lane, rollcall_model::Delivery)> {
+        for lane in Lane::ALL {
+            if let Some(delivery) = self.queue.receive(lane, 1, VISIBILITY).await.expect("memory answers").pop() {
+                return Some((lane, delivery));
+            }
+        }
+        None
+    }
+}
+
+/// The vendors in this very thread.
+struct Vendors {
+    vendors: Arc<LeaverWorld>,
+    clock: Arc<JumpClock>,
+}
+
+#[async_trait]
+impl Transport for Vendors {
+    async fn send(&self, mut request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError> {
+        // A real client states the length of every body, an empty one included.
+        if !request.headers().contains_key(http::header::CONTENT_LENGTH) && request.method() != http::Method::GET {
+            let length = http::HeaderValue::from(request.body().len());
+            request.headers_mut().insert(http::header::CONTENT_LENGTH, length);
+        }
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        if !request.headers().contains_key(http::header::HOST)
+            && let Ok(value) = http::HeaderValue::from_str(&host)
+        {
+            request.headers_mut().insert(http::header::HOST, value);
+        }
+        let now = self.clock.now();
+        let reply = match host.as_str() {
+            "corp.okta.example" => self.vendors.okta.answer(&request, now),
+            "us.my.salesforce.example" => self.vendors.salesforce.answer(&request, now),
+            "slack.example" => self.vendors.slack.answer(&request, now),
+            other => return Err(TransportError::Connect(format!("no such host: {other}"))),
+        };
+        match reply {
+            Reply::Answer(response) => Ok(response),
+            Reply::Late(after, response) if after < timeout => {
+                self.clock.sleep(after).await;
+                Ok(response)
+            }
+            Reply::Late(..) | Reply::Silence => {
+                self.clock.sleep(timeout).await;
+                Err(TransportError::Timeout(timeout))
+            }
+            Reply::Reset => Err(TransportError::Broken("reset".to_owned())),
+            Reply::Truncated(response, at) => {
+                let (head, body) = response.into_parts();
+                let _ = (head, body.slice(..at.min(body.len())));
+                Err(TransportError::Broken("the body ended early".to_owned()))
+            }
+        }
+    }
+}
+
+/// Text by name, for configuration files made at run time.
+pub type Texts = BTreeMap<String, String>;
