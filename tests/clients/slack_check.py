@@ -103,6 +103,34 @@ def direct_message_by_mail(world):
 
 
 @check
+def channels_are_listed(world):
+    slack = client(world)
+    both = "public_channel,private_channel"
+    # The SDK sends flags as 1 and 0, and follows the cursor in one answer that changes as it goes. Archived channels are taken
+    # out of their page, so one page is shorter than the others.
+    pages = [len(page["channels"]) for page in slack.conversations_list(types=both, limit=2, exclude_archived=True)]
+    assert sum(pages) == 4 and len(pages) == 3 and 1 in pages[:2], pages
+    ids = [channel["id"] for page in slack.conversations_list(types=both, limit=2, exclude_archived=True) for channel in page["channels"]]
+    expected = {world["channel"], world["channel_without_bot"], world["busy_channel"], world["private_channel"]}
+    assert set(ids) == expected and len(ids) == 4, ids
+    everything = {channel["id"]: channel for channel in slack.conversations_list(types=["public_channel", "private_channel"])["channels"]}
+    assert set(everything) == expected | {world["archived_channel"]}, everything
+    member, stranger = everything[world["channel"]], everything[world["channel_without_bot"]]
+    assert member["name"] == "identity-ops" and member["is_member"] and member["is_channel"] and not member["is_private"], member
+    assert not stranger["is_member"] and everything[world["archived_channel"]]["is_archived"]
+    assert everything[world["private_channel"]]["is_private"] and world["private_channel_without_bot"] not in everything
+    public = slack.conversations_list()
+    assert world["private_channel"] not in [channel["id"] for channel in public["channels"]]
+    assert public["response_metadata"]["next_cursor"] == ""
+    few = client(world, world["token_with_few_scopes"])
+    lacking = error_of(lambda: few.conversations_list(types=both))
+    assert (lacking["error"], lacking["needed"], lacking["provided"]) == ("missing_scope", "channels:read", "chat:write,im:write")
+    assert error_of(lambda: slack.conversations_list(types="everything"))["error"] == "invalid_types"
+    assert error_of(lambda: slack.conversations_list(limit=1000))["error"] == "invalid_limit"
+    assert error_of(lambda: slack.conversations_list(cursor="nonsense"))["error"] == "invalid_cursor"
+
+
+@check
 def error_codes(world):
     slack = client(world)
     for channel, code in [("C0NOWHERE01", "channel_not_found"), (world["channel_without_bot"], "not_in_channel")]:

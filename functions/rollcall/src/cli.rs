@@ -45,16 +45,22 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  rollcall serve --config config --env prod --listen 127.0.0.1:8080")]
     Serve(ServeOptions),
     /// Check the configuration folder and run its playbooks' tests.
-    #[command(after_help = "Examples:\n  rollcall check --offline --config config\n  rollcall check --offline --schemas docs/reference/schema")]
+    #[command(
+        after_help = "Examples:\n  rollcall check --offline --config config\n  rollcall check --offline --schemas docs/reference/schema"
+    )]
     Check(CheckOptions),
     /// Say what would be done for a person now; change nothing.
-    #[command(after_help = "Examples:\n  rollcall plan amara.okafor@corp.example\n  rollcall plan okta-main/00u1abcd --json")]
+    #[command(
+        after_help = "Examples:\n  rollcall plan amara.okafor@corp.example\n  rollcall plan okta-main/00u1abcd --json"
+    )]
     Plan(PlanOptions),
     /// Carry out exactly a plan that was printed, or refuse and say what moved.
     #[command(after_help = "Examples:\n  rollcall apply 5f1c…")]
     Apply(ApplyOptions),
     /// Read captured hook bodies, or an event again, and say what they come to.
-    #[command(after_help = "Examples:\n  rollcall replay --connection okta-main captured/*.json\n  rollcall replay --event okta-main:6f0f1c52-8a10-11f0-9c1e-0b5f5d1b2c01")]
+    #[command(
+        after_help = "Examples:\n  rollcall replay --connection okta-main captured/*.json\n  rollcall replay --event okta-main:6f0f1c52-8a10-11f0-9c1e-0b5f5d1b2c01"
+    )]
     Replay(ReplayOptions),
     /// Tell the whole story of a person, an event or a run.
     #[command(after_help = "Examples:\n  rollcall explain amara.okafor@corp.example\n  rollcall explain run_0d3b…")]
@@ -119,8 +125,9 @@ pub(crate) struct ServeOptions {
     /// Log JSON lines to standard output instead of text to standard error.
     #[arg(long)]
     pub(crate) json_logs: bool,
-    /// How long a claim lasts, in milliseconds: a killed process's work is taken up after it.
-    #[arg(long, default_value_t = 60_000, value_name = "MS")]
+    /// How long a claim lasts, in milliseconds: a killed process's work is taken up after it. No vendor call is longer than
+    /// half of it.
+    #[arg(long, default_value_t = 60_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(2_000..=900_000))]
     pub(crate) lease: u64,
 }
 

@@ -46,7 +46,10 @@ impl Store {
         let sqlite = Sqlite::open(&folder.join("rollcall.db"))?;
         let files: Arc<dyn Files> = Arc::new(Folder::new(folder.join("files")));
         let table = Arc::new(SqliteTable::new(Arc::clone(&sqlite)));
-        let settings = QueueSettings { visibility: lease + lease / 2, ..QueueSettings::default() };
+        let settings = QueueSettings {
+            visibility: lease + lease / 2,
+            ..QueueSettings::default()
+        };
         Ok(Self {
             folder: folder.to_owned(),
             ledger: Arc::new(TableLedger::new(table, Arc::clone(&files))),
@@ -75,7 +78,10 @@ pub(crate) fn public_key_of(folder: &Path) -> PathBuf {
 
 fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join("keys"))?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder.join("keys"))?;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
 }
 
@@ -92,7 +98,14 @@ pub(crate) async fn connectors(
 ) -> anyhow::Result<BTreeMap<ConnectionId, Arc<dyn Connector>>> {
     let transport = Arc::new(ReqwestTransport::new(HttpSettings::default()));
     let secrets = Secrets::local();
-    let all = rollcall_wiring::connectors(configuration, &secrets, transport, Arc::clone(&store.clock), Arc::clone(&store.ids)).await?;
+    let all = rollcall_wiring::connectors(
+        configuration,
+        &secrets,
+        transport,
+        Arc::clone(&store.clock),
+        Arc::clone(&store.ids),
+    )
+    .await?;
     Ok(all)
 }
 
@@ -118,8 +131,17 @@ pub(crate) async fn machine(configuration: Configuration, store: &Store, lease: 
         configuration: Arc::new(configuration),
     };
     let usual = Settings::default();
-    let settings = Settings { lease, call: usual.call.min(lease / 3), margin: usual.margin.min(lease / 10), ..usual };
+    // Under a short lease the calls are short too: a connector gives up half a second before a call's deadline.
+    let settings = Settings {
+        lease,
+        call: usual.call.min(lease / 2),
+        margin: usual.margin.min(lease / 10),
+        ..usual
+    };
     let engine = Engine::new(parts, settings);
     engine.start().await?;
-    Ok(Machine { engine: Arc::new(engine), connectors })
+    Ok(Machine {
+        engine: Arc::new(engine),
+        connectors,
+    })
 }

@@ -21,7 +21,11 @@ use rollcall_runtime::telemetry;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(&cli);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return out::fail(&anyhow::Error::new(error).context("the runtime did not start")),
     };

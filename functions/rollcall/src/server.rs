@@ -53,10 +53,19 @@ pub(crate) async fn start(
     listen: SocketAddr,
     pump: PumpSettings,
 ) -> anyhow::Result<Running> {
-    let doors = rollcall_wiring::doors(engine.configuration(), secrets, &store.queue, &store.files, &store.clock).await?;
+    let doors = rollcall_wiring::doors(
+        engine.configuration(),
+        secrets,
+        &store.queue,
+        &store.files,
+        &store.clock,
+    )
+    .await?;
     let paths = doors.iter().map(|(path, _)| path.clone()).collect();
     let doors: Arc<BTreeMap<String, Door>> = Arc::new(doors.into_iter().collect());
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("{listen} cannot be listened on"))?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("{listen} cannot be listened on"))?;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let app = axum::Router::new().fallback(door).with_state(doors);
@@ -69,9 +78,19 @@ pub(crate) async fn start(
             tracing::error!(%error, "The server ended.");
         }
     });
-    let pump = Arc::new(Pump::new(engine, Arc::clone(&store.queue), Arc::clone(&store.clock), pump));
+    let pump = Arc::new(Pump::new(
+        engine,
+        Arc::clone(&store.queue),
+        Arc::clone(&store.clock),
+        pump,
+    ));
     let pump = tokio::spawn(pump.run(stopped));
-    Ok(Running { address, paths, stop, tasks: vec![server, pump] })
+    Ok(Running {
+        address,
+        paths,
+        stop,
+        tasks: vec![server, pump],
+    })
 }
 
 /// One request to a door.
@@ -81,11 +100,24 @@ async fn door(State(doors): State<Arc<BTreeMap<String, Door>>>, request: Request
     if path == "/healthz" {
         return answer(StatusCode::OK, "ok\n");
     }
-    let found = doors.get(&path).or_else(|| path.strip_suffix("/_bulk").and_then(|path| doors.get(path)));
-    let Some(door) = found else { return answer(StatusCode::NOT_FOUND, "no door here\n") };
+    let found = doors
+        .get(&path)
+        .or_else(|| path.strip_suffix("/_bulk").and_then(|path| doors.get(path)));
+    let Some(door) = found else {
+        return answer(StatusCode::NOT_FOUND, "no door here\n");
+    };
     // One byte more than allowed is enough for the door to say so itself.
-    let Ok(body) = to_bytes(body, BODY_LIMIT + 1).await else { return answer(StatusCode::PAYLOAD_TOO_LARGE, "too large\n") };
-    let reply = door.handle(DoorRequest { method: head.method, path, headers: head.headers, body }).await;
+    let Ok(body) = to_bytes(body, BODY_LIMIT + 1).await else {
+        return answer(StatusCode::PAYLOAD_TOO_LARGE, "too large\n");
+    };
+    let reply = door
+        .handle(DoorRequest {
+            method: head.method,
+            path,
+            headers: head.headers,
+            body,
+        })
+        .await;
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
@@ -100,16 +132,31 @@ fn answer(status: StatusCode, text: &'static str) -> Response<Body> {
 
 /// How the pump works under a lease of this length.
 pub(crate) fn pump_settings(lease: Duration) -> PumpSettings {
-    PumpSettings { visibility: lease + lease / 2, sweep: lease.min(Duration::from_secs(60)), ..PumpSettings::default() }
+    PumpSettings {
+        visibility: lease + lease / 2,
+        sweep: lease.min(Duration::from_secs(60)),
+        ..PumpSettings::default()
+    }
 }
 
 pub(crate) async fn serve(options: &ServeOptions, out: &Out) -> anyhow::Result<ExitCode> {
     let configuration = local::configuration(&options.config)?;
-    let lease = Duration::from_millis(options.lease.max(500));
+    let lease = Duration::from_millis(options.lease);
     let store = Store::open(&options.data.data, lease)?;
     let machine = local::machine(configuration, &store, lease).await?;
-    let running = start(machine.engine, &store, &Secrets::local(), options.listen, pump_settings(lease)).await?;
-    out.line(format!("Rollcall serves on http://{} with its state in {}", running.address, store.folder.display()));
+    let running = start(
+        machine.engine,
+        &store,
+        &Secrets::local(),
+        options.listen,
+        pump_settings(lease),
+    )
+    .await?;
+    out.line(format!(
+        "Rollcall serves on http://{} with its state in {}",
+        running.address,
+        store.folder.display()
+    ));
     for path in &running.paths {
         out.line(format!("  door  http://{}{path}", running.address));
     }

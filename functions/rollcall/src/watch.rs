@@ -19,7 +19,12 @@ pub(crate) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(crate) fn new(ledger: &'a Arc<dyn Ledger>, out: &'a Out, from: Timestamp) -> Self {
-        Self { ledger, out, from, seen: BTreeMap::new() }
+        Self {
+            ledger,
+            out,
+            from,
+            seen: BTreeMap::new(),
+        }
     }
 
     /// Looks once.
@@ -29,7 +34,10 @@ impl<'a> Watch<'a> {
         }
         let mut fresh: Vec<Entry> = Vec::new();
         for entry in self.ledger.journal(run).await? {
-            let seen = self.seen.entry((run.clone(), entry.connection.to_string())).or_default();
+            let seen = self
+                .seen
+                .entry((run.clone(), entry.connection.to_string()))
+                .or_default();
             if entry.public.seq > *seen {
                 *seen = entry.public.seq;
                 fresh.push(entry);
@@ -51,12 +59,16 @@ impl<'a> Watch<'a> {
             (_, Some(outcome)) => format!("{what}: {outcome}"),
             (_, None) => what,
         };
-        format!("  {after:>6} ms  {:<10}  {said}", entry.connection)
+        format!("  {after:>6} ms  {:<10}  {said}", entry.connection.as_str())
     }
 }
 
 /// A digest by its beginning, any other word as it is.
 fn shortened(word: &str) -> String {
     let is_digest = word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_digest { format!("{}…", crate::out::short(word)) } else { word.to_owned() }
+    if is_digest {
+        format!("{}…", crate::out::short(word))
+    } else {
+        word.to_owned()
+    }
 }

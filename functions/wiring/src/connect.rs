@@ -138,7 +138,7 @@ impl Maker<'_> {
             TenantSettings::Slack { secret } => {
                 let settings = SlackSettings {
                     connection: connection.id.clone(),
-                    base_url: format!("{}/api", tenant.url.trim_end_matches('/')),
+                    base_url: tenant.url.clone(),
                     team_id: tenant.id.clone(),
                     token: self.secret(connection, secret).await?,
                 };

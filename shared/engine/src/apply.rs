@@ -16,7 +16,7 @@ use rollcall_model::{
 use rollcall_runtime::clock::{between, plus};
 use serde_json::{Value, json};
 
-use crate::journal::OpenIntent;
+use crate::journal::{Journalled, OpenIntent};
 use crate::{Engine, EngineError};
 
 /// What every connection's work of one try shares.
@@ -53,9 +53,9 @@ impl Engine {
         subject: &Lock,
         locks: &[Lock],
         plan: &StagePlan,
-        open: &BTreeMap<ChangeKey, OpenIntent>,
+        journalled: &Journalled,
     ) -> Result<Option<Duration>, EngineError> {
-        let pass = self.pass(claim, subject, locks, open, crate::accounts::lane(claim));
+        let pass = self.pass(claim, subject, locks, journalled, crate::accounts::lane(claim));
         let mut by_connection: BTreeMap<ConnectionId, Vec<&PlanItem>> = BTreeMap::new();
         for item in &plan.items {
             by_connection.entry(item.change.connection.clone()).or_default().push(item);
@@ -68,7 +68,7 @@ impl Engine {
         claim: &RunClaim,
         subject: &Lock,
         locks: &[Lock],
-        open: &'a BTreeMap<ChangeKey, OpenIntent>,
+        journalled: &'a Journalled,
         lane: Lane,
     ) -> Pass<'a> {
         let locks = std::iter::once(subject)
@@ -84,8 +84,8 @@ impl Engine {
             holder: claim.holder.clone(),
             lane,
             locks,
-            open,
-            before: claim.run.changes.iter().map(|record| (record.change.key(), record.outcome.clone())).collect(),
+            open: &journalled.open,
+            before: before(claim, journalled),
         }
     }
 
@@ -310,6 +310,13 @@ fn refused(failure: &Failure) -> Outcome {
         FailureClass::Retry { .. } | FailureClass::Credential => Outcome::Unknown(format!("not done yet: {}", failure.reason)),
         FailureClass::GiveUp | FailureClass::NeedsHuman => Outcome::Failed(failure.reason.clone()),
     }
+}
+
+/// What earlier tries came to: as the run has it, and as the journal has it where the run was not written back in time.
+fn before(claim: &RunClaim, journalled: &Journalled) -> BTreeMap<ChangeKey, Outcome> {
+    let mut before = journalled.seen.clone();
+    before.extend(claim.run.changes.iter().map(|record| (record.change.key(), record.outcome.clone())));
+    before
 }
 
 /// Our key for a change, the same on every repetition, and short enough for every vendor's field.

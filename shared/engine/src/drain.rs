@@ -22,7 +22,7 @@ pub(crate) enum Subject {
 impl Engine {
     /// A lease that starts now.
     pub(crate) fn holder(&self) -> Holder {
-        Holder { name: self.parts.ids.unique(), until: plus(self.now(), self.settings.lease) }
+        Holder { name: self.parts.ids.unique(), until: self.lease_end() }
     }
 
     /// Claims the account, drains its inbox, drives the runs that come of it (and the named one), and lets go. Whoever holds

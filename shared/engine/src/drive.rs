@@ -25,9 +25,14 @@ impl Engine {
     }
 
     async fn go_on(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>, mut fresh: bool) -> Result<(), EngineError> {
+        let mut first = true;
         loop {
             if claim.run.state.is_final() {
                 return Ok(());
+            }
+            // Every invocation makes one try, however short it is, so that a run always gets on.
+            if !std::mem::take(&mut first) && !self.has_time_for(Duration::ZERO) {
+                return self.park(claim, self.now(), "the next invocation").await;
             }
             self.renew(claim, subject, locks).await?;
             let through = claim.run.stage >= claim.run.plan.stages.len();
@@ -76,7 +81,7 @@ impl Engine {
     /// Waits in place when access is being cut and the wait is short; otherwise parks the run and answers false.
     async fn pause(&self, claim: &mut RunClaim, after: Duration, why: &str) -> Result<bool, EngineError> {
         let cutting = claim.run.plan.stages.get(claim.run.stage).is_some_and(|stage| stage.name == "cut");
-        if cutting && after <= self.settings.sleep_in_place {
+        if cutting && after <= self.settings.sleep_in_place && self.has_time_for(after) {
             // What is done so far must outlive us; `Keep` makes the run due right after our lease.
             self.settle(claim, Settle::Keep).await?;
             self.parts.clock.sleep(after).await;
@@ -115,10 +120,11 @@ impl Engine {
     /// Makes the lease longer once a good part of it has passed, for everything that we hold, subject first.
     pub(crate) async fn renew(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>) -> Result<(), EngineError> {
         let now = self.now();
-        if between(now, claim.holder.until) > self.settings.lease / 2 {
+        let until = self.lease_end();
+        if between(now, claim.holder.until) > self.settings.lease / 2 || (self.ends_at.is_some() && until <= claim.holder.until) {
             return Ok(());
         }
-        let holder = Holder { name: claim.holder.name.clone(), until: plus(now, self.settings.lease) };
+        let holder = Holder { name: claim.holder.name.clone(), until };
         let mut keys = vec![subject.key.clone()];
         keys.extend(locks.iter().map(|lock| lock.key.clone()));
         keys.sort();
@@ -134,12 +140,14 @@ impl Engine {
             }
         }
         // The run as we have it may hold what is not written yet.
-        let unwritten = claim.run.clone();
+        let (unwritten, joined) = (claim.run.clone(), claim.joined);
         match self.parts.ledger.claim_run(&claim.run.id, &holder, now).await?.mine() {
             Some(renewed) => *claim = renewed,
             None => return Err(EngineError::Fenced(claim.run.id.to_string())),
         }
         claim.run = unwritten;
+        // Nothing was read anew, so an event that joined meanwhile must still be noticed.
+        claim.joined = joined;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rollcall_model::journal::Draft;
 use rollcall_model::ledger::{Head, Lock, RunClaim};
 use rollcall_model::plan::ChangeKey;
-use rollcall_model::{Answer, ConnectionId, Entry, EntryKind};
+use rollcall_model::{Answer, ConnectionId, Entry, EntryKind, Outcome};
 use serde_json::Value;
 
 use crate::{Engine, EngineError};
@@ -20,23 +20,38 @@ pub(crate) struct OpenIntent {
     pub(crate) deadline: Timestamp,
 }
 
-/// Intents that nobody saw the end of, by change.
-pub(crate) fn open_intents(entries: &[Entry]) -> BTreeMap<ChangeKey, OpenIntent> {
-    let mut open = BTreeMap::new();
-    for entry in entries {
-        let Some(change) = &entry.change else { continue };
-        match entry.public.kind {
-            EntryKind::Intent => {
-                let deadline = entry.deadline.unwrap_or(entry.public.at);
-                open.insert(change.clone(), OpenIntent { deadline });
+/// What the journal says of each change: begun and not seen to the end, or how it ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journalled {
+    /// Intents that nobody saw the end of.
+    pub(crate) open: BTreeMap<ChangeKey, OpenIntent>,
+    /// The last outcome that was seen. The run itself may not have been written back after it.
+    pub(crate) seen: BTreeMap<ChangeKey, Outcome>,
+}
+
+impl Journalled {
+    /// Reads the entries in order.
+    pub(crate) fn of(entries: &[Entry]) -> Self {
+        let mut journalled = Self::default();
+        for entry in entries {
+            let Some(change) = &entry.change else { continue };
+            match entry.public.kind {
+                EntryKind::Intent => {
+                    let deadline = entry.deadline.unwrap_or(entry.public.at);
+                    journalled.open.insert(change.clone(), OpenIntent { deadline });
+                    journalled.seen.remove(change);
+                }
+                EntryKind::Observed => {
+                    journalled.open.remove(change);
+                    let reason = entry.private.get("reason").and_then(Value::as_str);
+                    let outcome = entry.public.outcome.as_deref().and_then(|name| Outcome::named(name, reason));
+                    journalled.seen.extend(outcome.map(|outcome| (change.clone(), outcome)));
+                }
+                EntryKind::Decision => {}
             }
-            EntryKind::Observed => {
-                open.remove(change);
-            }
-            EntryKind::Decision => {}
         }
+        journalled
     }
-    open
 }
 
 impl Engine {

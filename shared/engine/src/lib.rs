@@ -22,15 +22,18 @@ mod tell;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use rollcall_model::{ActionCatalogue, ConnectionId, Connector, Digest, Files, Ledger, Queue, Signer};
 use rollcall_policy::{Bundle, Configuration};
+use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::{Clock, Ids};
 
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
 pub use settings::Settings;
-pub use sweep::Swept;
+pub use sweep::{Swept, sweep};
 
 /// Everything a run needs of the outside.
 pub struct Parts {
@@ -54,20 +57,30 @@ pub struct Parts {
     pub configuration: Arc<Configuration>,
 }
 
-/// Serves messages.
+/// Serves messages. A clone shares everything with its original.
+#[derive(Clone)]
 pub struct Engine {
-    parts: Parts,
+    parts: Arc<Parts>,
     settings: Settings,
     /// Configurations that older runs pinned, by digest.
-    pinned: Mutex<BTreeMap<Digest, Arc<Configuration>>>,
+    pinned: Arc<Mutex<BTreeMap<Digest, Arc<Configuration>>>>,
+    /// The end of the invocation that this engine serves; none on one machine.
+    ends_at: Option<Timestamp>,
 }
 
 impl Engine {
     /// An engine over its parts.
     pub fn new(parts: Parts, settings: Settings) -> Self {
         let current = Arc::clone(&parts.configuration);
-        let pinned = Mutex::new(BTreeMap::from([(current.digest.clone(), current)]));
-        Self { parts, settings, pinned }
+        let pinned = Arc::new(Mutex::new(BTreeMap::from([(current.digest.clone(), current)])));
+        Self { parts: Arc::new(parts), settings, pinned, ends_at: None }
+    }
+
+    /// The same engine for an invocation that ends at a known moment: no lease, and so no vendor call, outlives it, and a run
+    /// that would need longer is parked for the next invocation.
+    #[must_use]
+    pub fn ending_at(&self, ends_at: Timestamp) -> Self {
+        Self { ends_at: Some(ends_at), ..self.clone() }
     }
 
     /// Stores the configuration under its digest, so that runs opened now can be finished by a later version.
@@ -105,8 +118,19 @@ impl Engine {
         self.parts.connectors.get(connection)
     }
 
-    fn now(&self) -> jiff::Timestamp {
+    fn now(&self) -> Timestamp {
         self.parts.clock.now()
+    }
+
+    /// When a lease that starts now ends.
+    fn lease_end(&self) -> Timestamp {
+        let own = plus(self.now(), self.settings.lease);
+        self.ends_at.map_or(own, |ends_at| own.min(ends_at))
+    }
+
+    /// Whether a wait of this length leaves time for another try before the invocation ends.
+    fn has_time_for(&self, wait: Duration) -> bool {
+        self.ends_at.is_none_or(|ends_at| between(self.now(), ends_at) >= wait + self.settings.call)
     }
 }
 

@@ -31,7 +31,7 @@ impl Engine {
         claim.run.ending = None;
         claim.run.receipt = Some(name);
         let nonce = self.parts.ids.unique();
-        match self.parts.ledger.settle(claim, Settle::Finish, &nonce).await? {
+        match self.parts.ledger.settle(claim, Settle::FinishUnlessJoined, &nonce).await? {
             Answer::Won(()) | Answer::AlreadyMine(()) => {
                 tracing::info!(run = %claim.run.id, state = claim.run.state.name(), "Run ended.");
                 Ok(true)

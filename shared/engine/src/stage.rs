@@ -1,6 +1,6 @@
 //! One try of one stage: read the source again, find the accounts, observe, plan, guard, apply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use rollcall_runtime::clock::{between, plus};
 use serde_json::json;
 
 use crate::guard::Verdict as Guarded;
-use crate::journal::open_intents;
+use crate::journal::Journalled;
 use crate::{Engine, EngineError};
 
 /// How a try of a stage ended.
@@ -60,9 +60,10 @@ impl Engine {
         }
 
         // A call that an earlier holder began may still be under way until its deadline; nothing is read before.
-        let open = if fresh { BTreeMap::new() } else { open_intents(&self.parts.ledger.journal(&claim.run.id).await?) };
-        if let Some(wait) = self.unfinished(&open) {
-            if wait > self.settings.sleep_in_place {
+        let journalled =
+            if fresh { Journalled::default() } else { Journalled::of(&self.parts.ledger.journal(&claim.run.id).await?) };
+        if let Some(wait) = self.unfinished(&journalled.open) {
+            if wait > self.settings.sleep_in_place || !self.has_time_for(wait) {
                 return Ok(StageEnd::Again { after: wait, why: "a call of an earlier try may still be under way".to_owned() });
             }
             self.parts.clock.sleep(wait).await;
@@ -84,6 +85,11 @@ impl Engine {
             Guarded::Hold(until) => return Ok(StageEnd::Held(until)),
         }
 
+        // What an earlier try could not even name (a connection that it could not read) is not a change any more.
+        let planned: BTreeSet<_> = plan.items.iter().map(|item| item.change.key()).collect();
+        claim.run.changes.retain(|record| {
+            record.change.stage != plan.stage || record.outcome.is_green() || planned.contains(&record.change.key())
+        });
         let hash = plan.hash()?;
         let stage = stage_name(claim);
         self.decided(claim, &format!("{stage} planned {hash}"), json!({"plan": plan, "attempt": claim.run.attempts + 1})).await?;
@@ -91,7 +97,7 @@ impl Engine {
         claim.run.stage_plan = Some(plan.clone());
         self.settle(claim, Settle::Keep).await?;
 
-        let asked = self.apply(claim, subject, locks, &plan, &open).await?;
+        let asked = self.apply(claim, subject, locks, &plan, &journalled).await?;
         self.judge(claim, subject, locks, &plan, asked).await
     }
 

@@ -8,7 +8,7 @@ use rollcall_model::plan::{PlanItem, TellMoment, Verdict};
 use rollcall_model::{ChangeRecord, ConnectionId, Lane, Outcome, RunState};
 use rollcall_policy::decide::{self, TextFacts};
 
-use crate::journal::open_intents;
+use crate::journal::Journalled;
 use crate::stage::Known;
 use crate::{Engine, EngineError};
 
@@ -45,12 +45,22 @@ impl Engine {
 
     /// Sends what is planned and not sent. Answers how long to wait before another try, when there is to be one.
     pub(crate) async fn tell(&self, claim: &mut RunClaim, subject: &Lock, locks: &[Lock]) -> Result<Option<Duration>, EngineError> {
-        let items: Vec<PlanItem> = waiting(claim).map(|record| PlanItem { change: record.change.clone(), verdict: Verdict::Run }).collect();
+        if waiting(claim).next().is_none() {
+            return Ok(None);
+        }
+        let journalled = Journalled::of(&self.parts.ledger.journal(&claim.run.id).await?);
+        // A message that was seen to arrive is not sent again because the run was not written back after it.
+        for record in claim.run.changes.iter_mut().filter(|record| is_waiting(record)) {
+            if let Some(seen) = journalled.seen.get(&record.change.key()) {
+                record.outcome = seen.clone();
+            }
+        }
+        let items: Vec<PlanItem> =
+            waiting(claim).map(|record| PlanItem { change: record.change.clone(), verdict: Verdict::Run }).collect();
         if items.is_empty() {
             return Ok(None);
         }
-        let open = open_intents(&self.parts.ledger.journal(&claim.run.id).await?);
-        if let Some(latest) = open.iter().filter(|(key, _)| key.as_str().starts_with(TELL)).map(|(_, intent)| intent.deadline).max() {
+        if let Some(latest) = journalled.open.iter().filter(|(key, _)| key.as_str().starts_with(TELL)).map(|(_, intent)| intent.deadline).max() {
             let wait = rollcall_runtime::clock::between(self.now(), rollcall_runtime::clock::plus(latest, self.settings.margin));
             if !wait.is_zero() {
                 // A message of an earlier try may still be on its way; a search now could miss it.
@@ -63,7 +73,7 @@ impl Engine {
         for item in &items {
             by_connection.entry(item.change.connection.clone()).or_default().push(item);
         }
-        let pass = self.pass(claim, subject, locks, &open, Lane::Work);
+        let pass = self.pass(claim, subject, locks, &journalled, Lane::Work);
         let asked = self.side_by_side(claim, &pass, by_connection).await?;
         if waiting(claim).next().is_none() {
             claim.run.tell_tries = 0;
@@ -92,7 +102,11 @@ impl Engine {
 }
 
 fn waiting(claim: &RunClaim) -> impl Iterator<Item = &ChangeRecord> {
-    claim.run.changes.iter().filter(|record| record.change.stage == TELL && !record.outcome.is_final())
+    claim.run.changes.iter().filter(|record| is_waiting(record))
+}
+
+fn is_waiting(record: &ChangeRecord) -> bool {
+    record.change.stage == TELL && !record.outcome.is_final()
 }
 
 fn texts(claim: &RunClaim) -> TextFacts {

@@ -83,6 +83,13 @@ impl FileSigner {
         Self::of(path, pair)
     }
 
+    /// A key that came from a store of secrets as text; `name` says in errors which secret it was.
+    pub fn from_text(name: &str, text: &str) -> Result<Self, KeyError> {
+        let path = Path::new(name);
+        let pair = parse(text).ok_or_else(|| KeyError::Content { path: path.to_owned() })?;
+        Self::of(path, pair)
+    }
+
     /// Makes a new key with mode 0600 and writes its public key beside it. Fails when the file exists: a key is never
     /// written over, because the receipts it signed would lose their proof.
     pub fn create(path: &Path) -> Result<Self, KeyError> {

@@ -37,6 +37,23 @@ impl Outcome {
         !matches!(self, Self::Pending | Self::Unknown(_))
     }
 
+    /// The outcome of this name and reason, as a journal has them; nothing for a name that is none.
+    pub fn named(name: &str, reason: Option<&str>) -> Option<Self> {
+        let reason = || reason.unwrap_or_default().to_owned();
+        Some(match name {
+            "Changed" => Self::Changed,
+            "AlreadySo" => Self::AlreadySo,
+            "Pending" => Self::Pending,
+            "Skipped" => Self::Skipped(reason()),
+            "Superseded" => Self::Superseded(reason()),
+            "Refused" => Self::Refused(reason()),
+            "Unsure" => Self::Unsure(reason()),
+            "Unknown" => Self::Unknown(reason()),
+            "Failed" => Self::Failed(reason()),
+            _ => return None,
+        })
+    }
+
     /// The outcome's name.
     pub fn name(&self) -> &'static str {
         match self {
@@ -63,5 +80,29 @@ impl Outcome {
             | Self::Unknown(reason)
             | Self::Failed(reason) => Some(reason),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_a_reason_give_the_outcome_back() {
+        let why = || "because".to_owned();
+        for outcome in [
+            Outcome::Changed,
+            Outcome::AlreadySo,
+            Outcome::Pending,
+            Outcome::Skipped(why()),
+            Outcome::Superseded(why()),
+            Outcome::Refused(why()),
+            Outcome::Unsure(why()),
+            Outcome::Unknown(why()),
+            Outcome::Failed(why()),
+        ] {
+            assert_eq!(Outcome::named(outcome.name(), outcome.reason()), Some(outcome));
+        }
+        assert_eq!(Outcome::named("Done", None), None);
     }
 }

@@ -293,7 +293,7 @@ impl StagePlan {
                     ));
                 }
                 Some(item) if item.change.with != named.change.with => {
-                    moved.push(format!("{key}: its parameters changed"))
+                    moved.push(format!("{key}: its parameters changed"));
                 }
                 Some(_) => {}
             }

@@ -54,7 +54,7 @@ pub enum QueueError {
 pub const MESSAGE_LIMIT: usize = 256 * 1024;
 
 /// The longest delay of one message that SQS allows.
-pub const DELAY_LIMIT: Duration = Duration::from_secs(900);
+pub const DELAY_LIMIT: Duration = Duration::from_mins(15);
 
 /// Sends and receives.
 #[async_trait]

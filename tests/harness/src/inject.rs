@@ -1,6 +1,6 @@
 //! Where faults strike.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
@@ -40,7 +40,6 @@ pub struct Injector {
     strikes: Mutex<Vec<Strike>>,
     struck: Mutex<Vec<(u64, String, Fault)>>,
     log: Mutex<Vec<String>>,
-    crash: Notify,
     /// How many times a worker gives way at a point at the most: the schedule of several workers follows from the dice.
     yields: u64,
     dice: Dice,
@@ -54,7 +53,6 @@ impl Injector {
             strikes: Mutex::new(strikes),
             struck: Mutex::new(Vec::new()),
             log: Mutex::new(Vec::new()),
-            crash: Notify::new(),
             yields,
             dice: Dice::new(seed),
         }
@@ -75,13 +73,8 @@ impl Injector {
         self.log.lock().expect("no panic holds it").clone()
     }
 
-    /// Resolves when a worker has died.
-    pub async fn crashed(&self) {
-        self.crash.notified().await;
-    }
-
-    /// A point is reached. Answers the fault to act out; `CrashBefore` never returns.
-    pub async fn reach(&self, what: &str) -> Option<Fault> {
+    /// A point is reached. Answers the fault to act out.
+    async fn reach(&self, what: &str) -> Option<Fault> {
         for _ in 0..self.dice.roll(self.yields + 1) {
             tokio::task::yield_now().await;
         }
@@ -93,10 +86,35 @@ impl Injector {
             strikes.swap_remove(at).fault
         };
         self.struck.lock().expect("no panic holds it").push((point, what.to_owned(), fault));
-        if fault == Fault::CrashBefore {
+        Some(fault)
+    }
+}
+
+/// One worker's way to the outside: it dies alone.
+#[derive(Clone)]
+pub struct Life {
+    injector: Arc<Injector>,
+    crash: Arc<Notify>,
+}
+
+impl Life {
+    /// A new worker's life.
+    pub fn new(injector: Arc<Injector>) -> Self {
+        Self { injector, crash: Arc::new(Notify::new()) }
+    }
+
+    /// Resolves when this worker has died.
+    pub async fn ended(&self) {
+        self.crash.notified().await;
+    }
+
+    /// A point is reached. Answers the fault to act out; `CrashBefore` never returns.
+    pub async fn reach(&self, what: &str) -> Option<Fault> {
+        let fault = self.injector.reach(what).await;
+        if fault == Some(Fault::CrashBefore) {
             self.die().await;
         }
-        Some(fault)
+        fault
     }
 
     /// The worker dies here: it is told to whoever runs it, and this future never goes on.

@@ -1,14 +1,14 @@
 //! The leaver's story: what happens in the directory, how it reaches the door, and workers that go on until all is quiet.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rollcall_engine::Engine;
 use rollcall_model::{Lane, Timestamp};
 use rollcall_policy::Configuration;
 use rollcall_simulators::world::{LeaverWorld, OKTA_ORG, SECOND_HOOK, SLACK_TEAM};
 
-use crate::world::{Texts, World};
+use crate::world::{Edit, Texts, Worker, World};
 
 /// What happens to the leaver in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,21 +93,22 @@ async fn happen(world: &World, story: Story) {
 /// One place for a worker: whoever dies in it is replaced. True when everything came to rest before the deadline.
 async fn work(world: &World, deadline: Timestamp) -> bool {
     use rollcall_runtime::Clock as _;
-    let mut engine = world.worker().await;
+    let mut worker = world.worker().await;
     let mut next_sweep = world.clock.now();
     let mut quiet = false;
-    loop {
+    // A story that neither ends nor lets time pass is as wrong as one that takes too long.
+    for _ in 0..200_000 {
         if world.clock.now() > deadline {
             return false;
         }
         if world.clock.now() >= next_sweep {
             next_sweep = rollcall_runtime::clock::plus(world.clock.now(), Duration::from_secs(60));
-            if alive(world, engine.sweep()).await.is_none() {
-                engine = world.worker().await;
+            if alive(&worker, worker.sweep()).await.is_none() {
+                worker = world.worker().await;
             }
         }
         let Some((lane, delivery)) = world.receive().await else {
-            if at_rest(world).await {
+            if world.busy.load(Ordering::Relaxed) == 0 && at_rest(world).await {
                 if quiet {
                     return true;
                 }
@@ -116,24 +117,30 @@ async fn work(world: &World, deadline: Timestamp) -> bool {
                 world.clock.advance(crate::world::VISIBILITY + Duration::from_secs(1));
                 continue;
             }
-            world.clock.advance(Duration::from_millis(500));
+            // Time passes only when nobody works: an idle worker's waiting must not age another's lease.
+            if world.busy.load(Ordering::Relaxed) == 0 {
+                world.clock.advance(Duration::from_millis(500));
+            }
             tokio::task::yield_now().await;
             continue;
         };
         quiet = false;
-        let handled = alive(world, one(world, &engine, lane, &delivery)).await;
+        world.busy.fetch_add(1, Ordering::Relaxed);
+        let handled = alive(&worker, one(world, &worker, lane, &delivery)).await;
+        world.busy.fetch_sub(1, Ordering::Relaxed);
         if handled.is_none() {
             // The message is not acknowledged; its visibility ends some time later.
-            engine = world.worker().await;
+            worker = world.worker().await;
         }
     }
+    false
 }
 
-async fn one(world: &World, engine: &Engine, lane: Lane, delivery: &rollcall_model::Delivery) {
-    match engine.handle(delivery).await {
+async fn one(world: &World, worker: &Worker, lane: Lane, delivery: &rollcall_model::Delivery) {
+    match worker.handle(delivery).await {
         // The acknowledgement is a point too: a worker may die before or after it.
         Ok(()) => {
-            let queue = crate::wrap::FaultQueue { inner: world.queue.clone(), injector: world.injector.clone() };
+            let queue = crate::wrap::FaultQueue { inner: world.queue.clone(), life: worker.life.clone() };
             let _ = rollcall_model::Queue::acknowledge(&queue, lane, delivery).await;
         }
         Err(error) => {
@@ -144,11 +151,11 @@ async fn one(world: &World, engine: &Engine, lane: Lane, delivery: &rollcall_mod
 }
 
 /// Runs until it is done or the worker dies.
-async fn alive<T>(world: &World, work: impl Future<Output = T>) -> Option<T> {
+async fn alive<T>(worker: &Worker, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         done = work => Some(done),
-        () = world.injector.crashed() => None,
+        () = worker.life.ended() => None,
     }
 }
 
@@ -166,8 +173,9 @@ async fn at_rest(world: &World) -> bool {
     })
 }
 
-/// The fixture's configuration, pointed at the simulators of this world.
-pub fn configuration(vendors: &LeaverWorld, folder: &Path) -> Configuration {
+/// The fixture's configuration, pointed at the simulators of this world, with what `edit` makes of it. `folder` takes the
+/// secrets.
+pub fn configuration(vendors: &LeaverWorld, folder: &Path, edit: Option<&Edit>) -> Configuration {
     let credentials = &vendors.credentials;
     let secret = |name: &str, value: &str| {
         let path = folder.join(name);
@@ -190,7 +198,7 @@ pub fn configuration(vendors: &LeaverWorld, folder: &Path) -> Configuration {
     secret: {salesforce}
     hosts: [us.my.salesforce.example]
   slack:
-    url: https://slack.example
+    url: https://slack.example/api
     id: {SLACK_TEAM}
     secret: {slack}
 mode: {{default: enforce}}
@@ -206,6 +214,9 @@ mode: {{default: enforce}}
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/config/leaver");
     read_folder(&fixture, &fixture, &mut files);
     files.insert("env/test.yaml".to_owned(), environment);
+    if let Some(edit) = edit {
+        edit(&mut files);
+    }
     rollcall_policy::load_files(&files, "test", &rollcall_connectors::catalogue()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 

@@ -11,7 +11,7 @@ use rollcall_evidence::FileSigner;
 use rollcall_inbound::door::{Door, DoorRequest};
 use rollcall_ledger::table::Table;
 use rollcall_ledger::{MemoryFiles, QueueSettings, Sqlite, SqliteQueue, SqliteTable, TableLedger};
-use rollcall_model::{Files, HttpRequest, HttpResponse, Lane, Ledger, Queue, Timestamp, Transport, TransportError};
+use rollcall_model::{ConnectionId, Connector, Files, HttpRequest, HttpResponse, Lane, Ledger, Queue, Timestamp, Transport, TransportError};
 use rollcall_policy::Configuration;
 use rollcall_runtime::{Clock, Ids, Secrets};
 use rollcall_simulators::okta::Delivery;
@@ -20,7 +20,7 @@ use rollcall_simulators::{Reply, Simulator};
 
 use crate::clock::JumpClock;
 use crate::ids::SeededIds;
-use crate::inject::{Injector, Strike};
+use crate::inject::{Injector, Life, Strike};
 use crate::wrap::{FaultFiles, FaultQueue, FaultTable, FaultTransport};
 
 /// What a world is made with.
@@ -34,13 +34,27 @@ pub struct WorldSpec {
     pub yields: u64,
     /// The table to use instead of SQLite in memory.
     pub table: Option<Arc<dyn Table>>,
+    /// The queue to use instead of SQLite in memory.
+    pub queue: Option<Arc<dyn Queue>>,
+    /// The files to use instead of memory.
+    pub files: Option<Arc<dyn Files>>,
     /// The settings of the engine.
     pub settings: Settings,
+    /// Changes the files of the configuration, the environment `env/test.yaml` among them, before they are loaded.
+    pub edit: Option<Edit>,
+    /// Puts something else in the place of a worker's connectors.
+    pub wrap: Option<Wrap>,
 }
+
+/// Changes configuration files, by their path in the folder.
+pub type Edit = Arc<dyn Fn(&mut Texts) + Send + Sync>;
+
+/// Changes the connectors of a worker as it is made.
+pub type Wrap = Arc<dyn Fn(&mut BTreeMap<ConnectionId, Arc<dyn Connector>>) + Send + Sync>;
 
 impl Default for WorldSpec {
     fn default() -> Self {
-        Self { seed: 1, strikes: Vec::new(), yields: 0, table: None, settings: Settings::default() }
+        Self { seed: 1, strikes: Vec::new(), yields: 0, table: None, queue: None, files: None, settings: Settings::default(), edit: None, wrap: None }
     }
 }
 
@@ -64,11 +78,16 @@ pub struct World {
     pub signer: Arc<FileSigner>,
     /// The configuration in force.
     pub configuration: Arc<Configuration>,
+    /// Workers that are at a message.
+    pub busy: AtomicU64,
     table: Arc<dyn Table>,
     settings: Settings,
     ids: Arc<SeededIds>,
     secrets: Secrets,
     workers: AtomicU64,
+    wrap: Option<Wrap>,
+    /// The secrets of a configuration of its own.
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// What all worlds of a process share: a key and the configuration, whose making costs more than a whole story.
@@ -85,7 +104,7 @@ impl Common {
         let folder = tempfile::tempdir().expect("a temporary folder");
         Self {
             signer: Arc::new(FileSigner::create(&folder.path().join("receipt.pem")).expect("a key can be made")),
-            configuration: Arc::new(crate::story::configuration(vendors, folder.path())),
+            configuration: Arc::new(crate::story::configuration(vendors, folder.path(), None)),
             _folder: folder,
         }
     }
@@ -117,6 +136,21 @@ impl Before {
     }
 }
 
+/// One worker with its own clients; it dies alone.
+pub struct Worker {
+    engine: Engine,
+    /// Its way to the outside.
+    pub life: Life,
+}
+
+impl std::ops::Deref for Worker {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
 /// When every world begins.
 pub const BEGINNING: &str = "2026-03-02T08:15:00Z";
 
@@ -140,11 +174,17 @@ impl World {
         let as_clock: Arc<dyn Clock> = clock.clone();
         let table: Arc<dyn Table> =
             spec.table.unwrap_or_else(|| Arc::new(SqliteTable::with_clock(Arc::clone(&sqlite), Arc::clone(&as_clock))));
-        let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
-        let queue: Arc<dyn Queue> =
-            Arc::new(SqliteQueue::new(sqlite, Arc::clone(&as_clock), QueueSettings { visibility: VISIBILITY, ..QueueSettings::default() }));
+        let files: Arc<dyn Files> = spec.files.unwrap_or_else(|| Arc::new(MemoryFiles::default()));
+        let queue: Arc<dyn Queue> = spec.queue.unwrap_or_else(|| {
+            Arc::new(SqliteQueue::new(sqlite, Arc::clone(&as_clock), QueueSettings { visibility: VISIBILITY, ..QueueSettings::default() }))
+        });
         let common = COMMON.get_or_init(|| Common::new(&vendors));
-        let (signer, configuration) = (Arc::clone(&common.signer), Arc::clone(&common.configuration));
+        let signer = Arc::clone(&common.signer);
+        let folder = spec.edit.as_ref().map(|_| tempfile::tempdir().expect("a temporary folder"));
+        let configuration = match &folder {
+            Some(folder) => Arc::new(crate::story::configuration(&vendors, folder.path(), spec.edit.as_ref())),
+            None => Arc::clone(&common.configuration),
+        };
         let world = Self {
             ledger: Arc::new(TableLedger::new(Arc::clone(&table), Arc::clone(&files))),
             before: Before::of(&vendors),
@@ -159,7 +199,10 @@ impl World {
             settings: spec.settings,
             ids: Arc::new(SeededIds::new(spec.seed)),
             secrets: Secrets::local(),
+            busy: AtomicU64::new(0),
             workers: AtomicU64::new(0),
+            wrap: spec.wrap,
+            _folder: folder,
         };
         world
             .files
@@ -173,22 +216,25 @@ impl World {
     }
 
     /// A new worker with clients of its own, as a fresh process would have: every use of the outside is a point.
-    pub async fn worker(&self) -> Engine {
+    pub async fn worker(&self) -> Worker {
         let number = self.workers.fetch_add(1, Ordering::Relaxed);
-        let injector = Arc::clone(&self.injector);
+        let life = Life::new(Arc::clone(&self.injector));
         let clock: Arc<dyn Clock> = self.clock.clone();
         let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(1_000 * (number + 1)));
-        let files: Arc<dyn Files> = Arc::new(FaultFiles { inner: Arc::clone(&self.files), injector: Arc::clone(&injector) });
-        let table: Arc<dyn Table> = Arc::new(FaultTable { inner: Arc::clone(&self.table), injector: Arc::clone(&injector) });
-        let transport = self.transport();
-        let connectors =
+        let files: Arc<dyn Files> = Arc::new(FaultFiles { inner: Arc::clone(&self.files), life: life.clone() });
+        let table: Arc<dyn Table> = Arc::new(FaultTable { inner: Arc::clone(&self.table), life: life.clone() });
+        let transport = self.transport(&life);
+        let mut connectors =
             rollcall_wiring::connectors(&self.configuration, &self.secrets, transport, Arc::clone(&clock), Arc::clone(&ids))
                 .await
                 .expect("the fixture's secrets are there");
-        Engine::new(
+        if let Some(wrap) = &self.wrap {
+            wrap(&mut connectors);
+        }
+        let engine = Engine::new(
             Parts {
                 ledger: Arc::new(TableLedger::new(table, Arc::clone(&files))),
-                queue: Arc::new(FaultQueue { inner: Arc::clone(&self.queue), injector }),
+                queue: Arc::new(FaultQueue { inner: Arc::clone(&self.queue), life: life.clone() }),
                 files,
                 signer: self.signer.clone(),
                 clock,
@@ -198,12 +244,13 @@ impl World {
                 configuration: Arc::clone(&self.configuration),
             },
             self.settings.clone(),
-        )
+        );
+        Worker { engine, life }
     }
 
-    fn transport(&self) -> Arc<dyn Transport> {
+    fn transport(&self, life: &Life) -> Arc<dyn Transport> {
         let inner = Arc::new(Vendors { vendors: Arc::clone(&self.vendors), clock: self.clock.clone() });
-        Arc::new(FaultTransport { inner, injector: Arc::clone(&self.injector), clock: self.clock.clone() })
+        Arc::new(FaultTransport { inner, life: life.clone(), clock: self.clock.clone() })
     }
 
     /// Posts a hook delivery to the real door; answers the status.

@@ -10,11 +10,11 @@ use rollcall_model::{
     Delivery, FileError, Files, HttpRequest, HttpResponse, Lane, LedgerError, Queue, QueueError, Transport, TransportError,
 };
 
-use crate::inject::{Fault, Injector};
+use crate::inject::{Fault, Life};
 
 macro_rules! pointed {
     ($self:ident, $what:expr, $use:expr, $failed:expr, $lost:expr) => {{
-        let fault = $self.injector.reach($what).await;
+        let fault = $self.life.reach($what).await;
         match fault {
             Some(Fault::Fails) => $failed,
             Some(Fault::AnswerLost) => {
@@ -23,7 +23,7 @@ macro_rules! pointed {
             }
             Some(Fault::CrashAfter) => {
                 let _ = $use.await;
-                $self.injector.die().await;
+                $self.life.die().await;
                 unreachable!("a dead worker does not go on")
             }
             _ => $use.await,
@@ -36,7 +36,7 @@ pub struct FaultTable {
     /// The real one.
     pub inner: Arc<dyn Table>,
     /// Where faults strike.
-    pub injector: Arc<Injector>,
+    pub life: Life,
 }
 
 fn unavailable() -> LedgerError {
@@ -70,7 +70,7 @@ pub struct FaultQueue {
     /// The real one.
     pub inner: Arc<dyn Queue>,
     /// Where faults strike.
-    pub injector: Arc<Injector>,
+    pub life: Life,
 }
 
 fn queue_failed() -> QueueError {
@@ -109,7 +109,7 @@ pub struct FaultFiles {
     /// The real one.
     pub inner: Arc<dyn Files>,
     /// Where faults strike.
-    pub injector: Arc<Injector>,
+    pub life: Life,
 }
 
 fn file_failed() -> FileError {
@@ -136,7 +136,7 @@ pub struct FaultTransport {
     /// The real one.
     pub inner: Arc<dyn Transport>,
     /// Where faults strike.
-    pub injector: Arc<Injector>,
+    pub life: Life,
     /// For time-outs: a request that would be sent after its time-out has passed is never sent.
     pub clock: Arc<dyn rollcall_runtime::Clock>,
 }
@@ -146,7 +146,7 @@ impl Transport for FaultTransport {
     async fn send(&self, request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError> {
         let started = self.clock.now();
         let what = format!("{} {}{}", request.method(), request.uri().host().unwrap_or_default(), request.uri().path());
-        let fault = self.injector.reach(&what).await;
+        let fault = self.life.reach(&what).await;
         if rollcall_runtime::clock::between(started, self.clock.now()) >= timeout {
             return Err(TransportError::Timeout(timeout));
         }
@@ -158,7 +158,7 @@ impl Transport for FaultTransport {
             }
             Some(Fault::CrashAfter) => {
                 let _ = self.inner.send(request, timeout).await;
-                self.injector.die().await;
+                self.life.die().await;
                 unreachable!("a dead worker does not go on")
             }
             _ => self.inner.send(request, timeout).await,

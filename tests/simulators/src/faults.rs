@@ -50,12 +50,24 @@ pub struct FaultRule {
 impl FaultRule {
     /// A rule that strikes the next matching call once.
     pub fn once(path_contains: &str, fault: Fault) -> Self {
-        Self { method: None, path_contains: path_contains.to_owned(), skip: 0, times: 1, fault }
+        Self {
+            method: None,
+            path_contains: path_contains.to_owned(),
+            skip: 0,
+            times: 1,
+            fault,
+        }
     }
 
     /// A rule that strikes every matching call.
     pub fn always(path_contains: &str, fault: Fault) -> Self {
-        Self { method: None, path_contains: path_contains.to_owned(), skip: 0, times: u64::MAX, fault }
+        Self {
+            method: None,
+            path_contains: path_contains.to_owned(),
+            skip: 0,
+            times: u64::MAX,
+            fault,
+        }
     }
 }
 
@@ -76,11 +88,15 @@ impl Faults {
 
     /// The fault that strikes this call, if any; uses up one of its times.
     pub fn strike(&self, request: &Request) -> Option<Fault> {
-        let target = request.uri().path_and_query().map_or("", http::uri::PathAndQuery::as_str);
-        let decoded: String = url::form_urlencoded::parse(format!("p={}", target.replace('&', "%26").replace('+', "%20")).as_bytes())
-            .next()
-            .map(|(_, value)| value.into_owned())
-            .unwrap_or_default();
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("", http::uri::PathAndQuery::as_str);
+        let decoded: String =
+            url::form_urlencoded::parse(format!("p={}", target.replace('&', "%26").replace('+', "%20")).as_bytes())
+                .next()
+                .map(|(_, value)| value.into_owned())
+                .unwrap_or_default();
         let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for rule in rules.iter_mut() {
             let method_fits = rule.method.as_ref().is_none_or(|method| method == request.method());

@@ -84,11 +84,7 @@ pub async fn serve(simulator: Arc<dyn Simulator>, address: SocketAddr) -> io::Re
 }
 
 /// Takes connections until told to stop; dropping the set of connection tasks ends every open connection.
-async fn accept(
-    listener: TcpListener,
-    simulator: Arc<dyn Simulator>,
-    mut stopped: oneshot::Receiver<()>,
-) {
+async fn accept(listener: TcpListener, simulator: Arc<dyn Simulator>, mut stopped: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -133,9 +129,7 @@ async fn exchange(
     simulator: Arc<dyn Simulator>,
 ) -> Result<http::Response<Body>, Cut> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(Body::new(body), BODY_LIMIT)
-        .await
-        .map_err(Cut::Request)?;
+    let body = to_bytes(Body::new(body), BODY_LIMIT).await.map_err(Cut::Request)?;
     match simulator.answer(&http::Request::from_parts(parts, body), Timestamp::now()) {
         Reply::Answer(response) => Ok(response.map(Body::from)),
         Reply::Late(delay, response) => {
@@ -154,9 +148,7 @@ async fn exchange(
 /// A response whose head announces the whole body, while the connection dies after `kept` bytes of it.
 fn truncated(response: Response, kept: usize) -> http::Response<Body> {
     let (mut parts, whole) = response.into_parts();
-    parts
-        .headers
-        .insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
     let part = whole.slice(..kept.min(whole.len().saturating_sub(1)));
     let chunks = stream::unfold(Some(part), |state| async {
         if let Some(part) = state {
@@ -165,10 +157,7 @@ fn truncated(response: Response, kept: usize) -> http::Response<Body> {
         // The pause lets the first part reach the client before the error drops what is still buffered.
         tokio::time::sleep(CUT_AFTER).await;
         Some((
-            Err(io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "body cut in the middle",
-            )),
+            Err(io::Error::new(io::ErrorKind::ConnectionReset, "body cut in the middle")),
             None,
         ))
     });

@@ -47,7 +47,12 @@ impl Counters {
 
     /// The count of `effect` so far.
     pub fn get(&self, effect: &str) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(effect).copied().unwrap_or(0)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(effect)
+            .copied()
+            .unwrap_or(0)
     }
 
     /// All counts.

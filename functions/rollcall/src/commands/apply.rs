@@ -65,7 +65,11 @@ async fn drive(engine: &Arc<Engine>, store: &Store, id: &RunId, out: &Out) -> an
         }
         work.await??;
         watch.look(id).await?;
-        let run = store.ledger.run(id).await?.with_context(|| format!("{id} is no longer in the ledger"))?;
+        let run = store
+            .ledger
+            .run(id)
+            .await?
+            .with_context(|| format!("{id} is no longer in the ledger"))?;
         let pause = match &run.state {
             RunState::Waiting { until, .. } => between(store.clock.now(), *until),
             RunState::Open => Duration::from_millis(250),
@@ -81,7 +85,16 @@ async fn drive(engine: &Arc<Engine>, store: &Store, id: &RunId, out: &Out) -> an
 async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
     let journal = store.ledger.journal(&run.id).await?;
     out.line("");
-    out.line(Timeline { run, journal: &journal, events: &[], colour: out.colour }.to_string().trim_end());
+    out.line(
+        Timeline {
+            run,
+            journal: &journal,
+            events: &[],
+            colour: out.colour,
+        }
+        .to_string()
+        .trim_end(),
+    );
     let moved = moved(run);
     if let Some(moved) = &moved {
         out.title("\nRefused, because this has moved since the plan was made:");
@@ -96,16 +109,27 @@ async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
     let mut document = run_document(run);
     if let Some(members) = document.as_object_mut() {
         members.insert("moved".to_owned(), json!(moved));
-        members.insert("receipt".to_owned(), run.receipt.as_ref().map_or(Value::Null, |name| json!(store.files.locate(name))));
+        members.insert(
+            "receipt".to_owned(),
+            run.receipt
+                .as_ref()
+                .map_or(Value::Null, |name| json!(store.files.locate(name))),
+        );
     }
     out.document(&document)?;
     let ended_badly = run.state.is_final() && run.state != RunState::Done;
-    Ok(if ended_badly { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    Ok(if ended_badly {
+        ExitCode::from(1)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// What moved, where that is why the run was refused.
 fn moved(run: &Run) -> Option<Vec<String>> {
-    let RunState::Refused { why } = &run.state else { return None };
+    let RunState::Refused { why } = &run.state else {
+        return None;
+    };
     let list = why.strip_prefix("the plan that was named has moved: ")?;
     Some(list.split("; ").map(str::to_owned).collect())
 }

@@ -23,7 +23,11 @@ pub(crate) fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<ExitCode>
     let mut tests: Vec<(&str, TestResult)> = Vec::new();
     for environment in &environments {
         match rollcall_policy::load(&options.config, environment, &actions) {
-            Ok(configuration) => tests.extend(run_tests(&configuration, &actions).into_iter().map(|test| (environment.as_str(), test))),
+            Ok(configuration) => tests.extend(
+                run_tests(&configuration, &actions)
+                    .into_iter()
+                    .map(|test| (environment.as_str(), test)),
+            ),
             Err(found) => problems.extend(found.iter().cloned()),
         }
     }
@@ -37,9 +41,20 @@ pub(crate) fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<ExitCode>
     let failed = tests.iter().filter(|(_, test)| !test.passed()).count();
     let well = problems.is_empty() && failed == 0;
     out.title(&if well {
-        format!("{} is good: {} of {} tests passed ({}).", options.config.display(), tests.len(), tests.len(), environments.join(", "))
+        format!(
+            "{} is good: {} of {} tests passed ({}).",
+            options.config.display(),
+            tests.len(),
+            tests.len(),
+            environments.join(", ")
+        )
     } else {
-        format!("{}: {} problems, {failed} of {} tests failed ({}).", options.config.display(), problems.len(), tests.len(), environments.join(", "))
+        format!(
+            "{} is not good: {} problems, {failed} failed tests ({}).",
+            options.config.display(),
+            problems.len(),
+            environments.join(", ")
+        )
     });
     out.document(&json!({
         "ok": well,
@@ -57,7 +72,11 @@ pub(crate) fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<ExitCode>
 
 /// Every environment of the folder, in order of name; `prod` when there is none, so that the loader says what is missing.
 fn environments(folder: &Path) -> anyhow::Result<Vec<String>> {
-    anyhow::ensure!(folder.is_dir(), "there is no configuration folder {}: name it with --config", folder.display());
+    anyhow::ensure!(
+        folder.is_dir(),
+        "there is no configuration folder {}: name it with --config",
+        folder.display()
+    );
     let mut names = Vec::new();
     if let Ok(entries) = std::fs::read_dir(folder.join("env")) {
         for entry in entries {
@@ -88,7 +107,12 @@ fn show_tests(tests: &[(&str, TestResult)], with_environment: bool, out: &Out) {
         .iter()
         .map(|(environment, test)| {
             let sign = if test.passed() { "✓" } else { "✗" };
-            let mut row = vec![sign.to_owned(), test.playbook.clone(), test.name.clone(), format!("{}:{}", test.file, test.line)];
+            let mut row = vec![
+                sign.to_owned(),
+                test.playbook.clone(),
+                test.name.clone(),
+                format!("{}:{}", test.file, test.line),
+            ];
             if with_environment {
                 row.push((*environment).to_owned());
             }
@@ -97,7 +121,10 @@ fn show_tests(tests: &[(&str, TestResult)], with_environment: bool, out: &Out) {
         .collect();
     out.table(&head, &rows);
     for (_, test) in tests.iter().filter(|(_, test)| !test.passed()) {
-        out.line(format!("{}:{}: {} ({})", test.file, test.line, test.name, test.playbook));
+        out.line(format!(
+            "{}:{}: {} ({})",
+            test.file, test.line, test.name, test.playbook
+        ));
         for difference in &test.differences {
             out.line(format!("  {difference}"));
         }

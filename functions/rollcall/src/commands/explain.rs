@@ -18,9 +18,13 @@ const LATEST: usize = 20;
 
 pub(crate) async fn run(options: &ExplainOptions, out: &Out) -> anyhow::Result<ExitCode> {
     let store = Store::existing(&options.data)?;
-    let Some(what) = &options.what else { return latest(&store, out).await };
+    let Some(what) = &options.what else {
+        return latest(&store, out).await;
+    };
     let Some(found) = find(what, &store).await? else {
-        anyhow::bail!("nothing is known of {what}: give a person's sign-in name, an event's key or a run's id; without any, the latest runs are listed");
+        anyhow::bail!(
+            "nothing is known of {what}: give a person's sign-in name, an event's key or a run's id; without any, the latest runs are listed"
+        );
     };
     let mut stories = Vec::new();
     for run in &found.runs {
@@ -53,22 +57,33 @@ struct Found {
 /// A run's id, an event's key, or a person by name, account or key.
 async fn find(what: &str, store: &Store) -> anyhow::Result<Option<Found>> {
     if let Some(run) = store.ledger.run(&RunId::new(what)).await? {
-        return Ok(Some(Found { event: None, runs: vec![run] }));
+        return Ok(Some(Found {
+            event: None,
+            runs: vec![run],
+        }));
     }
     if let Some(event) = store.ledger.event(&SignalKey::new(what)).await? {
         let runs = match &event.disposition {
             Some(Disposition::Run(id)) => store.ledger.run(id).await?.into_iter().collect(),
             _ => Vec::new(),
         };
-        return Ok(Some(Found { event: Some(event), runs }));
+        return Ok(Some(Found {
+            event: Some(event),
+            runs,
+        }));
     }
     let named = store.ledger.document(documents::NAME, &what.to_lowercase()).await?;
     let linked = match &named {
         Some(_) => None,
         None => store.ledger.document(documents::LINK, what).await?,
     };
-    let key = named.as_ref().and_then(|name| name.body.get("person")).or_else(|| linked.as_ref().and_then(|link| link.body.pointer("/person/key")));
-    let key = key.and_then(|key| key.as_str()).map_or_else(|| PersonKey::new(what), PersonKey::new);
+    let key = named
+        .as_ref()
+        .and_then(|name| name.body.get("person"))
+        .or_else(|| linked.as_ref().and_then(|link| link.body.pointer("/person/key")));
+    let key = key
+        .and_then(|key| key.as_str())
+        .map_or_else(|| PersonKey::new(what), PersonKey::new);
     let runs = store.ledger.runs(Some(&key), LATEST).await?;
     Ok((!runs.is_empty()).then_some(Found { event: None, runs }))
 }
@@ -78,13 +93,25 @@ async fn latest(store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
     let runs = store.ledger.runs(None, LATEST).await?;
     let stops = store.ledger.documents(documents::PAUSE, 200).await?;
     for stop in &stops {
-        let cuts = stop.body.get("cut").and_then(serde_json::Value::as_bool).unwrap_or(false);
-        out.line(format!("Paused: {} ({})", plain(&stop.id), if cuts { "cuts included" } else { "cuts go on" }));
+        let cuts = stop
+            .body
+            .get("cut")
+            .and_then(serde_json::Value::as_bool)
+            .unwrap_or(false);
+        out.line(format!(
+            "Paused: {} ({})",
+            plain(&stop.id),
+            if cuts { "cuts included" } else { "cuts go on" }
+        ));
     }
     let rows: Vec<Vec<String>> = runs
         .iter()
         .map(|run| {
-            let cut: Vec<String> = run.time_to_cut_ms().iter().map(|(connection, ms)| format!("{connection} {ms} ms")).collect();
+            let cut: Vec<String> = run
+                .time_to_cut_ms()
+                .iter()
+                .map(|(connection, ms)| format!("{connection} {ms} ms"))
+                .collect();
             vec![
                 run.id.to_string(),
                 moment(run.opened_at),
@@ -99,7 +126,10 @@ async fn latest(store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
     if rows.is_empty() {
         out.line("There are no runs yet.");
     } else {
-        out.table(&["run", "opened", "goal", "person", "playbook", "state", "cut after"], &rows);
+        out.table(
+            &["run", "opened", "goal", "person", "playbook", "state", "cut after"],
+            &rows,
+        );
         out.line("\n`rollcall explain RUN` or `rollcall explain PERSON` tells the whole story.");
     }
     out.document(&json!({
@@ -115,12 +145,21 @@ async fn latest(store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
 fn show_event(stored: &StoredEvent, out: &Out) {
     let event = &stored.event;
     out.title(&format!("event {}", plain(event.key.as_str())));
-    out.line(format!("  kind       {} ({}) from {}", plain(event.kind.as_str()), plain(&event.vendor_type), event.source));
+    out.line(format!(
+        "  kind       {} ({}) from {}",
+        plain(event.kind.as_str()),
+        plain(&event.vendor_type),
+        event.source
+    ));
     if let Some(account) = &event.account {
         out.line(format!("  account    {}", plain(&account.to_string())));
     }
     if let Some(actor) = &event.actor {
-        out.line(format!("  by         {}{}", plain(actor), if event.ours { ", our own credential" } else { "" }));
+        out.line(format!(
+            "  by         {}{}",
+            plain(actor),
+            if event.ours { ", our own credential" } else { "" }
+        ));
     }
     out.line(format!("  happened   {}", moment(event.occurred_at)));
     out.line(format!("  received   {}", moment(event.received_at)));

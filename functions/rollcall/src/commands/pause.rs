@@ -19,7 +19,11 @@ pub(crate) async fn pause(options: &PauseOptions, out: &Out) -> anyhow::Result<E
     let store = Store::existing(&options.data)?;
     let stop = json!({"cut": options.include_cuts, "at": store.clock.now()});
     store.ledger.put_document(documents::PAUSE, what, &stop).await?;
-    let cuts = if options.include_cuts { "cuts included" } else { "cuts go on" };
+    let cuts = if options.include_cuts {
+        "cuts included"
+    } else {
+        "cuts go on"
+    };
     out.title(&format!("Paused: {what} ({cuts})."));
     out.line("Hooks are still taken in; nothing else is written before the next change.");
     out.line(format!("`rollcall resume {what}` lets it go on."));
@@ -31,8 +35,18 @@ pub(crate) async fn resume(options: &ResumeOptions, out: &Out) -> anyhow::Result
     let what = known(&options.what)?;
     let store = Store::existing(&options.data)?;
     if store.ledger.document(documents::PAUSE, what).await?.is_none() {
-        let others: Vec<String> = store.ledger.documents(documents::PAUSE, 200).await?.into_iter().map(|stop| stop.id).collect();
-        let which = if others.is_empty() { "nothing is paused".to_owned() } else { format!("paused are {}", others.join(", ")) };
+        let others: Vec<String> = store
+            .ledger
+            .documents(documents::PAUSE, 200)
+            .await?
+            .into_iter()
+            .map(|stop| stop.id)
+            .collect();
+        let which = if others.is_empty() {
+            "nothing is paused".to_owned()
+        } else {
+            format!("paused are {}", others.join(", "))
+        };
         anyhow::bail!("{what} is not paused: {which}");
     }
     store.ledger.remove_document(documents::PAUSE, what).await?;
@@ -45,8 +59,17 @@ pub(crate) async fn resume(options: &ResumeOptions, out: &Out) -> anyhow::Result
     if !wakes.is_empty() {
         store.queue.send(Lane::Work, &wakes, Duration::ZERO).await?;
     }
-    let left: Vec<String> = store.ledger.documents(documents::PAUSE, 200).await?.into_iter().map(|stop| stop.id).collect();
-    out.title(&format!("Resumed: {what}. {} waiting runs were woken and are planned again.", wakes.len()));
+    let left: Vec<String> = store
+        .ledger
+        .documents(documents::PAUSE, 200)
+        .await?
+        .into_iter()
+        .map(|stop| stop.id)
+        .collect();
+    out.title(&format!(
+        "Resumed: {what}. {} waiting runs were woken and are planned again.",
+        wakes.len()
+    ));
     if !left.is_empty() {
         out.line(format!("Still paused: {}.", left.join(", ")));
     }
@@ -56,7 +79,12 @@ pub(crate) async fn resume(options: &ResumeOptions, out: &Out) -> anyhow::Result
 
 /// `all`, `connection/NAME` or `playbook/NAME`.
 fn known(what: &str) -> anyhow::Result<&str> {
-    let named = ["connection/", "playbook/"].iter().any(|kind| what.strip_prefix(kind).is_some_and(|name| !name.is_empty()));
-    anyhow::ensure!(what == "all" || named, "`{what}` cannot be paused: write all, connection/NAME or playbook/NAME");
+    let named = ["connection/", "playbook/"]
+        .iter()
+        .any(|kind| what.strip_prefix(kind).is_some_and(|name| !name.is_empty()));
+    anyhow::ensure!(
+        what == "all" || named,
+        "`{what}` cannot be paused: write all, connection/NAME or playbook/NAME"
+    );
     Ok(what)
 }

@@ -44,17 +44,36 @@ async fn resolve(machine: &Machine, store: &Store, who: &str) -> anyhow::Result<
         Some(Kind::Onelogin) => "username",
         _ => "login",
     };
-    let Some(connector) = machine.connectors.get(&configuration.source) else { return Ok(who.to_owned()) };
-    let key = |field: &str| MatchKey { field: field.to_owned(), value: who.to_owned(), sure: true };
-    let query = AccountQuery { keys: vec![key(field), key("email")], linked: Vec::new() };
-    let call = Call { deadline: plus(store.clock.now(), ASKING), lane: Lane::Work };
+    let Some(connector) = machine.connectors.get(&configuration.source) else {
+        return Ok(who.to_owned());
+    };
+    let key = |field: &str| MatchKey {
+        field: field.to_owned(),
+        value: who.to_owned(),
+        sure: true,
+    };
+    let query = AccountQuery {
+        keys: vec![key(field), key("email")],
+        linked: Vec::new(),
+    };
+    let call = Call {
+        deadline: plus(store.clock.now(), ASKING),
+        lane: Lane::Work,
+    };
     let found = connector.find_accounts(&call, &query).await;
-    let found = found.map_err(|failure| anyhow::anyhow!("{} cannot be asked for {who}: {}", configuration.source, failure.reason))?;
+    let found = found
+        .map_err(|failure| anyhow::anyhow!("{} cannot be asked for {who}: {}", configuration.source, failure.reason))?;
     match found.accounts.as_slice() {
         [one] => Ok(one.account.to_string()),
-        [] => anyhow::bail!("{} knows nobody called {who}: give the sign-in name, or connection/id", configuration.source),
+        [] => anyhow::bail!(
+            "{} knows nobody called {who}: give the sign-in name, or connection/id",
+            configuration.source
+        ),
         several => {
-            let names: Vec<String> = several.iter().map(|account| format!("{} ({})", account.account, account.username)).collect();
+            let names: Vec<String> = several
+                .iter()
+                .map(|account| format!("{} ({})", account.account, account.username))
+                .collect();
             anyhow::bail!("{who} is several accounts, name one of {}", names.join(", "))
         }
     }
@@ -63,8 +82,18 @@ async fn resolve(machine: &Machine, store: &Store, who: &str) -> anyhow::Result<
 fn show(proposal: &Proposal, out: &Out) {
     let (person, plan) = (&proposal.person, &proposal.run_plan);
     let address = person.email.as_deref().unwrap_or(&person.login);
-    out.title(&format!("{}: {} <{}>", plan.goal, plain(&person.display), plain(address)));
-    out.line(format!("  {} says {}; playbook {}", plan.subject.connection, person.state.as_str(), plain(&plan.playbook)));
+    out.title(&format!(
+        "{}: {} <{}>",
+        plan.goal,
+        plain(&person.display),
+        plain(address)
+    ));
+    out.line(format!(
+        "  {} says {}; playbook {}",
+        plan.subject.connection,
+        person.state.as_str(),
+        plain(&plan.playbook)
+    ));
     for (place, stage) in plan.stages.iter().enumerate() {
         let after = SignedDuration::from_millis(stage.after_ms);
         if place == 0 {
@@ -74,7 +103,12 @@ fn show(proposal: &Proposal, out: &Out) {
             out.title(&format!("\n{} {after:#} later; it is planned again then", stage.name));
             for step in &stage.steps {
                 let connections: Vec<&str> = step.connections.iter().map(ConnectionId::as_str).collect();
-                out.line(format!("  {}  {} in {}", step.id, step.actions.join(", "), connections.join(", ")));
+                out.line(format!(
+                    "  {}  {} in {}",
+                    step.id,
+                    step.actions.join(", "),
+                    connections.join(", ")
+                ));
             }
         }
         if let Some(unless) = &stage.unless {
@@ -83,14 +117,24 @@ fn show(proposal: &Proposal, out: &Out) {
     }
     if !plan.tell.is_empty() {
         out.title("\nWho is told");
+        let wide = plan.tell.iter().map(|tell| tell.to.chars().count()).max().unwrap_or(0);
         for tell in &plan.tell {
-            out.line(format!("  {:<6}  {}  by {}", tell.moment.as_str(), plain(&tell.to), tell.action));
+            out.line(format!(
+                "  {:<6}  {:<wide$}  by {}",
+                tell.moment.as_str(),
+                plain(&tell.to),
+                tell.action
+            ));
         }
     }
     let counts = counted(&proposal.stage.items);
     out.title(&format!("\n{counts}"));
     if let Some(why) = disagrees(plan.goal, person.state) {
-        out.line(format!("  Note: {} says {}, so applying this would end as superseded: {why}", plan.subject.connection, person.state.as_str()));
+        out.line(format!(
+            "  Note: {} says {}, so applying this would end as superseded: {why}",
+            plan.subject.connection,
+            person.state.as_str()
+        ));
     }
     out.line(format!("  hash  {}", proposal.hash));
     out.line(format!("  next  rollcall apply {}", proposal.hash));
@@ -100,25 +144,47 @@ fn show(proposal: &Proposal, out: &Out) {
 /// Why the source's word does not ask for the goal.
 fn disagrees(goal: Goal, state: SourceState) -> Option<&'static str> {
     match goal {
-        Goal::Leave if !state.has_left() => Some("only somebody whom the source calls deactivated or deleted is cut off"),
-        Goal::Join | Goal::Move if state != SourceState::Active => Some("only somebody whom the source calls active is given access"),
+        Goal::Leave if !state.has_left() => {
+            Some("only somebody whom the source calls deactivated or deleted is cut off")
+        }
+        Goal::Join | Goal::Move if state != SourceState::Active => {
+            Some("only somebody whom the source calls active is given access")
+        }
         _ => None,
     }
 }
 
 /// A line for each change, by connection and account.
 fn items(items: &[PlanItem], out: &Out) {
-    let wide = items.iter().map(|item| verb(&item.change.action).chars().count()).max().unwrap_or(0);
+    let wide = items
+        .iter()
+        .map(|item| verb(&item.change.action).chars().count())
+        .max()
+        .unwrap_or(0);
     let mut last: Option<(&ConnectionId, Option<&str>)> = None;
     for item in items {
         let change = &item.change;
-        let place = (&change.connection, change.account.as_ref().map(|account| account.id.as_str()));
+        let place = (
+            &change.connection,
+            change.account.as_ref().map(|account| account.id.as_str()),
+        );
         if last != Some(place) {
-            out.line(format!("  {}  {}", change.connection, place.1.map_or_else(|| "no account".to_owned(), plain)));
+            out.line(format!(
+                "  {}  {}",
+                change.connection,
+                place.1.map_or_else(|| "no account".to_owned(), plain)
+            ));
             last = Some(place);
         }
         let (sign, said) = match &item.verdict {
-            Verdict::Run => ("~", format!("{}{}", difference(&change.before, &change.after), evidence(&change.evidence))),
+            Verdict::Run => (
+                "~",
+                format!(
+                    "{}{}",
+                    difference(&change.before, &change.after),
+                    evidence(&change.evidence)
+                ),
+            ),
             Verdict::AlreadySo => ("=", format!("is so already{}", state_of(&change.before))),
             Verdict::Skip(why) => ("-", format!("skipped: {}", plain(why))),
             Verdict::Refuse(why) => ("✗", format!("refused: {}", plain(why))),
@@ -135,10 +201,20 @@ fn verb(action: &str) -> &str {
 /// `frozen: false → true`.
 fn difference(before: &Value, after: &Value) -> String {
     let empty = serde_json::Map::new();
-    let (old, new) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));
+    let (old, new) = (
+        before.as_object().unwrap_or(&empty),
+        after.as_object().unwrap_or(&empty),
+    );
     let mut parts: Vec<String> = new
         .iter()
-        .map(|(name, value)| format!("{}: {} → {}", plain(name), old.get(name).map_or_else(|| "-".to_owned(), word), word(value)))
+        .map(|(name, value)| {
+            format!(
+                "{}: {} → {}",
+                plain(name),
+                old.get(name).map_or_else(|| "-".to_owned(), word),
+                word(value)
+            )
+        })
         .collect();
     if parts.is_empty() {
         parts.push(format!("{before} → {after}"));
@@ -147,8 +223,17 @@ fn difference(before: &Value, after: &Value) -> String {
 }
 
 fn state_of(state: &Value) -> String {
-    let parts: Vec<String> = state.as_object().into_iter().flatten().map(|(name, value)| format!("{}: {}", plain(name), word(value))).collect();
-    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+    let parts: Vec<String> = state
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| format!("{}: {}", plain(name), word(value)))
+        .collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", parts.join(", "))
+    }
 }
 
 fn word(value: &Value) -> String {
@@ -158,19 +243,12 @@ fn word(value: &Value) -> String {
     }
 }
 
-/// Counts of what stands behind a state: lists by their length.
+/// How many things stand behind a state, where the vendor tells.
 fn evidence(evidence: &Value) -> String {
-    let parts: Vec<String> = evidence
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, value)| match value {
-            Value::Array(items) => Some(format!("{} {}", items.len(), plain(name))),
-            Value::Number(count) => Some(format!("{count} {}", plain(name))),
-            _ => None,
-        })
-        .collect();
-    if parts.is_empty() { String::new() } else { format!("  ({})", parts.join(", ")) }
+    evidence
+        .get("count")
+        .and_then(Value::as_u64)
+        .map_or_else(String::new, |count| format!("  ({count})"))
 }
 
 fn counted(items: &[PlanItem]) -> String {
@@ -186,6 +264,13 @@ fn counted(items: &[PlanItem]) -> String {
         *counts.entry(name).or_default() += 1;
     }
     let order = ["to change", "already so", "skipped", "refused", "unknown"];
-    let parts: Vec<String> = order.iter().filter_map(|name| counts.get(name).map(|count| format!("{count} {name}"))).collect();
-    if parts.is_empty() { "Nothing is planned.".to_owned() } else { format!("{}.", parts.join(", ")) }
+    let parts: Vec<String> = order
+        .iter()
+        .filter_map(|name| counts.get(name).map(|count| format!("{count} {name}")))
+        .collect();
+    if parts.is_empty() {
+        "Nothing is planned.".to_owned()
+    } else {
+        format!("{}.", parts.join(", "))
+    }
 }

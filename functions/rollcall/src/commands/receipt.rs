@@ -26,13 +26,27 @@ pub(crate) fn verify(options: &VerifyOptions, out: &Out) -> anyhow::Result<ExitC
         Ok(verified) => {
             let header = &verified.header;
             out.title(&format!("The receipt is as it was signed by key {}.", verified.key_id));
-            out.line(format!("  run        {} ({}, {}), {}", plain(header.run.as_str()), header.goal, plain(&header.playbook), plain(&header.state)));
+            out.line(format!(
+                "  run        {} ({}, {}), {}",
+                plain(header.run.as_str()),
+                header.goal,
+                plain(&header.playbook),
+                plain(&header.state)
+            ));
             out.line(format!("  received   {}", moment(header.received_at)));
             for (connection, ms) in &header.time_to_cut_ms {
                 out.line(format!("  cut        {connection} after {ms} ms"));
             }
-            let sequences: Vec<String> = verified.sequences.iter().map(|(name, count)| format!("{name} {count}")).collect();
-            out.line(format!("  entries    {} ({})", verified.entries(), sequences.join(", ")));
+            let sequences: Vec<String> = verified
+                .sequences
+                .iter()
+                .map(|(name, count)| format!("{name} {count}"))
+                .collect();
+            out.line(format!(
+                "  entries    {} ({})",
+                verified.entries(),
+                sequences.join(", ")
+            ));
             out.document(&json!({
                 "valid": true, "key_id": verified.key_id, "header": verified.header, "entries": verified.entries(),
                 "sequences": verified.sequences.iter().map(|(name, count)| json!({"sequence": name, "entries": count})).collect::<Vec<_>>(),

@@ -23,7 +23,10 @@ pub(crate) async fn run(options: &RedriveOptions, out: &Out) -> anyhow::Result<E
     }
     if let Some(id) = &options.id {
         letters.retain(|letter| letter.id == *id);
-        anyhow::ensure!(!letters.is_empty(), "there is no dead letter {id} in the ledger: `rollcall redrive --list` shows what there is");
+        anyhow::ensure!(
+            !letters.is_empty(),
+            "there is no dead letter {id} in the ledger: `rollcall redrive --list` shows what there is"
+        );
     }
     let (mut sent, mut left) = (Vec::new(), Vec::new());
     for letter in letters {
@@ -44,9 +47,17 @@ pub(crate) async fn run(options: &RedriveOptions, out: &Out) -> anyhow::Result<E
             from_queues += store.queue.redrive(lane).await?;
         }
     }
-    out.title(&format!("{} letters of the ledger and {from_queues} of the queues were sent; {} were left.", sent.len(), left.len()));
+    out.title(&format!(
+        "{} letters of the ledger and {from_queues} of the queues were sent; {} were left.",
+        sent.len(),
+        left.len()
+    ));
     out.document(&json!({"sent": sent, "from_queues": from_queues, "left": left}))?;
-    Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if left.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 /// Sends one, and only then takes it out: dying in between costs a repetition, which the ledger recognises.
@@ -58,24 +69,46 @@ async fn send(letter: &Document, store: &Store) -> anyhow::Result<Result<Lane, S
         Err(why) => return Ok(Err(format!("it is not a message of ours ({why})"))),
     };
     let lane = again::lane(&message, store).await?;
-    store.queue.send(lane, &[serde_json::to_string(&message)?], Duration::ZERO).await?;
+    store
+        .queue
+        .send(lane, &[serde_json::to_string(&message)?], Duration::ZERO)
+        .await?;
     store.ledger.remove_document(documents::DEAD, &letter.id).await?;
     Ok(Ok(lane))
 }
 
 async fn list(letters: &[Document], store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
-    let text = |letter: &Document, name: &str| letter.body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |letter: &Document, name: &str| {
+        letter
+            .body
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let mut rows = Vec::new();
     let mut all = Vec::new();
     for letter in letters {
         let what = what(&text(letter, "body"));
-        rows.push(vec![plain(&letter.id), "ledger".to_owned(), what.clone(), text(letter, "at"), plain(&text(letter, "why"))]);
+        rows.push(vec![
+            plain(&letter.id),
+            "ledger".to_owned(),
+            what.clone(),
+            text(letter, "at"),
+            plain(&text(letter, "why")),
+        ]);
         all.push(json!({"id": letter.id, "where": "ledger", "what": what, "at": text(letter, "at"), "why": text(letter, "why")}));
     }
     for lane in Lane::ALL {
         for delivery in store.queue.dead(lane, MOST).await? {
             let (what, why) = (what(&delivery.body), format!("handed out {} times", delivery.attempt));
-            rows.push(vec![plain(&delivery.id), format!("queue {lane}"), what.clone(), String::new(), why.clone()]);
+            rows.push(vec![
+                plain(&delivery.id),
+                format!("queue {lane}"),
+                what.clone(),
+                String::new(),
+                why.clone(),
+            ]);
             all.push(json!({"id": delivery.id, "where": format!("queue/{lane}"), "what": what, "why": why}));
         }
     }

@@ -24,19 +24,30 @@ pub(crate) async fn run(options: &ReplayOptions, out: &Out) -> anyhow::Result<Ex
     if let Some(key) = &options.event {
         return queue_again(key, options, out).await;
     }
-    anyhow::ensure!(!options.files.is_empty(), "name captured hook bodies, or an accepted event with --event");
+    anyhow::ensure!(
+        !options.files.is_empty(),
+        "name captured hook bodies, or an accepted event with --event"
+    );
     let configuration = local::configuration(&options.config)?;
     let reader = Reader::new(&configuration, &options.connection).await?;
     let mut read = Vec::new();
     let mut unreadable = Vec::new();
     for file in &options.files {
         match reader.file(file)? {
-            Some(events) => read.extend(events.into_iter().map(|(lane, event)| (file.display().to_string(), lane, event))),
+            Some(events) => read.extend(
+                events
+                    .into_iter()
+                    .map(|(lane, event)| (file.display().to_string(), lane, event)),
+            ),
             None => unreadable.push(file.display().to_string()),
         }
     }
     show(&configuration, &read, &unreadable, out)?;
-    Ok(if unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if unreadable.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 /// Reads bodies of one connection. No secret is fetched: reading needs none.
@@ -50,23 +61,35 @@ impl Reader {
     async fn new(configuration: &Configuration, connection: &str) -> anyhow::Result<Self> {
         let id = ConnectionId::new(connection);
         let known: Vec<&str> = configuration.connections.keys().map(ConnectionId::as_str).collect();
-        let found = configuration
-            .connection(&id)
-            .with_context(|| format!("there is no connection {connection}: name one of {} with --connection", known.join(", ")))?;
+        let found = configuration.connection(&id).with_context(|| {
+            format!(
+                "there is no connection {connection}: name one of {} with --connection",
+                known.join(", ")
+            )
+        })?;
         let source = match found.kind {
             Kind::Okta => Source::Okta,
             Kind::Onelogin => Source::Onelogin,
-            Kind::Salesforce | Kind::Slack => anyhow::bail!("{connection} is {}, which sends no hooks that this version reads", found.kind),
+            Kind::Salesforce | Kind::Slack => anyhow::bail!(
+                "{connection} is {}, which sends no hooks that this version reads",
+                found.kind
+            ),
         };
         let transport = Arc::new(ReqwestTransport::new(HttpSettings::default()));
         let connector = rollcall_wiring::reader(found, transport, Arc::new(SystemClock), Arc::new(RandomIds)).await?;
-        Ok(Self { connection: id, source, connector })
+        Ok(Self {
+            connection: id,
+            source,
+            connector,
+        })
     }
 
     /// The events of one file; nothing when it is no hook body.
     fn file(&self, file: &Path) -> anyhow::Result<Option<Vec<(Lane, Event)>>> {
         let body = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let Split::Elements(elements) = self.source.split(&body) else { return Ok(None) };
+        let Split::Elements(elements) = self.source.split(&body) else {
+            return Ok(None);
+        };
         let read = elements.iter().map(|element| {
             let raw = String::from_utf8_lossy(element.raw).into_owned();
             let signal = Signal {
@@ -82,14 +105,29 @@ impl Reader {
     }
 }
 
-fn show(configuration: &Configuration, read: &[(String, Lane, Event)], unreadable: &[String], out: &Out) -> anyhow::Result<()> {
+fn show(
+    configuration: &Configuration,
+    read: &[(String, Lane, Event)],
+    unreadable: &[String],
+    out: &Out,
+) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     let mut documents = Vec::new();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (file, lane, event) in read {
-        let playbooks: Vec<String> = decide::goals(configuration, event).into_iter().map(|found| found.playbook).collect();
-        let starts = if playbooks.is_empty() { why_nothing(event) } else { playbooks.join(", ") };
-        let account = event.account.as_ref().map_or_else(|| "-".to_owned(), |account| account.id.clone());
+        let playbooks: Vec<String> = decide::goals(configuration, event)
+            .into_iter()
+            .map(|found| found.playbook)
+            .collect();
+        let starts = if playbooks.is_empty() {
+            why_nothing(event)
+        } else {
+            playbooks.join(", ")
+        };
+        let account = event
+            .account
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), |account| account.id.clone());
         *counts.entry(event.kind.to_string()).or_default() += 1;
         rows.push(vec![
             plain(event.key.as_str()),
@@ -103,13 +141,25 @@ fn show(configuration: &Configuration, read: &[(String, Lane, Event)], unreadabl
         documents.push(json!({"file": file, "lane": lane, "event": event, "playbooks": playbooks}));
     }
     if !rows.is_empty() {
-        out.table(&["key", "lane", "kind", "vendor's type", "account", "by", "starts"], &rows);
+        out.table(
+            &["key", "lane", "kind", "vendor's type", "account", "by", "starts"],
+            &rows,
+        );
     }
     for file in unreadable {
-        out.line(format!("{file}: no hook body of this connection; the door would keep it whole"));
+        out.line(format!(
+            "{file}: no hook body of this connection; the door would keep it whole"
+        ));
     }
-    let kinds: Vec<String> = counts.iter().map(|(kind, count)| format!("{count} {}", plain(kind))).collect();
-    out.title(&format!("\n{} events: {}. Nothing was written.", read.len(), kinds.join(", ")));
+    let kinds: Vec<String> = counts
+        .iter()
+        .map(|(kind, count)| format!("{count} {}", plain(kind)))
+        .collect();
+    out.title(&format!(
+        "\n{} events: {}. Nothing was written.",
+        read.len(),
+        kinds.join(", ")
+    ));
     out.document(&json!({"events": documents, "unreadable": unreadable}))
 }
 
@@ -130,20 +180,24 @@ fn why_nothing(event: &Event) -> String {
 /// Puts an accepted event's kept signal on its queue again.
 async fn queue_again(key: &str, options: &ReplayOptions, out: &Out) -> anyhow::Result<ExitCode> {
     let store = Store::existing(&options.data)?;
-    let stored = store
-        .ledger
-        .event(&SignalKey::new(key))
-        .await?
-        .with_context(|| format!("no event {key} was accepted here: `rollcall explain` lists the latest runs and their events"))?;
+    let stored = store.ledger.event(&SignalKey::new(key)).await?.with_context(|| {
+        format!("no event {key} was accepted here: `rollcall explain` lists the latest runs and their events")
+    })?;
     let signal = again::afresh(stored.signal, &store).await?;
     let as_new = signal.key.as_str() != key;
     let identity = signal.key.clone();
     let message = Message::Signal(signal);
     let lane = again::lane(&message, &store).await?;
-    store.queue.send(lane, &[serde_json::to_string(&message)?], Duration::ZERO).await?;
+    store
+        .queue
+        .send(lane, &[serde_json::to_string(&message)?], Duration::ZERO)
+        .await?;
     out.title(&format!("{} was put on {lane} again.", plain(key)));
     if as_new {
-        out.line(format!("It was dealt with before, so it is taken as {}; the source's present word decides.", plain(identity.as_str())));
+        out.line(format!(
+            "It was dealt with before, so it is taken as {}; the source's present word decides.",
+            plain(identity.as_str())
+        ));
     }
     out.line("A running `rollcall serve` takes it at once.");
     out.document(&json!({"event": key, "queued_as": identity, "lane": lane}))?;

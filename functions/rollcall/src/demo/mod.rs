@@ -37,19 +37,35 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
     let store = Store::open(&scene.data().data, LEASE)?;
     let machine = local::machine(local::configuration(&scene.config())?, &store, LEASE).await?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let running = server::start(machine.engine, &store, &Secrets::local(), listen, server::pump_settings(LEASE)).await?;
+    let running = server::start(
+        machine.engine,
+        &store,
+        &Secrets::local(),
+        listen,
+        server::pump_settings(LEASE),
+    )
+    .await?;
     let transport = ReqwestTransport::new(HttpSettings::default());
-    let door = format!("http://{}{}", running.address, running.paths.first().context("the demo's configuration has no hook")?);
+    let door = format!(
+        "http://{}{}",
+        running.address,
+        running.paths.first().context("the demo's configuration has no hook")?
+    );
 
     out.title("Rollcall demo: somebody leaves");
-    out.line("Amara Okafor has an Okta account, a Salesforce user with open sessions and two OAuth tokens, and a manager.");
+    out.line(
+        "Amara Okafor has an Okta account, a Salesforce user with open sessions and two OAuth tokens, and a manager.",
+    );
     out.line("The vendors are simulators on loopback; everything else is what runs in production.\n");
     verify_hook(&scene, &transport, &door).await?;
     out.line(format!("  Okta has verified the hook at {door}"));
 
     let before = Bystander::of(&scene.world);
     let pressed = store.clock.now();
-    scene.world.deactivate(pressed).map_err(|why| anyhow::anyhow!("Okta refused the deactivation: {why}"))?;
+    scene
+        .world
+        .deactivate(pressed)
+        .map_err(|why| anyhow::anyhow!("Okta refused the deactivation: {why}"))?;
     out.line("  An administrator deactivates Amara in Okta; Okta posts its event hook:\n");
     deliver(&scene, &transport, &door, pressed).await?;
     let runs = follow(&store.ledger, out, pressed).await?;
@@ -60,7 +76,12 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
     };
     let checks = inspect(&scene.world, &before, &runs, &verified);
     let well = checks.iter().all(|check| check.holds);
-    let story = Story { scene: &scene, store: &store, runs: &runs, checks: &checks };
+    let story = Story {
+        scene: &scene,
+        store: &store,
+        runs: &runs,
+        checks: &checks,
+    };
     story.tell(out).await?;
     let stays = !options.once && !out.json;
     if stays {
@@ -73,7 +94,11 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
 
 /// The one-time question by which Okta makes sure that the hook's address is ours.
 async fn verify_hook(scene: &Scene, transport: &ReqwestTransport, door: &str) -> anyhow::Result<()> {
-    let question = scene.world.okta.verification(HOOK).context("the simulated Okta does not know the hook")?;
+    let question = scene
+        .world
+        .okta
+        .verification(HOOK)
+        .context("the simulated Okta does not know the hook")?;
     let answer = send(transport, Method::GET, door, &question.headers, Bytes::new()).await?;
     let body = String::from_utf8_lossy(answer.body());
     anyhow::ensure!(
@@ -90,7 +115,11 @@ async fn deliver(scene: &Scene, transport: &ReqwestTransport, door: &str, now: j
     anyhow::ensure!(!deliveries.is_empty(), "the simulated Okta has nothing to deliver");
     for delivery in deliveries {
         let answer = send(transport, Method::POST, door, &delivery.headers, delivery.body.into()).await?;
-        anyhow::ensure!(answer.status() == StatusCode::OK, "the door answered {}", answer.status());
+        anyhow::ensure!(
+            answer.status() == StatusCode::OK,
+            "the door answered {}",
+            answer.status()
+        );
     }
     Ok(())
 }
@@ -104,7 +133,10 @@ async fn send(
 ) -> anyhow::Result<http::Response<Bytes>> {
     let mut request = http::Request::builder().method(method).uri(door);
     // The host is the door's own here, not the name that the hook is configured with.
-    for (name, value) in headers.iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length" | "connection")) {
+    for (name, value) in headers
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length" | "connection"))
+    {
         request = request.header(name, value);
     }
     let request: HttpRequest = request.body(body)?;
@@ -143,7 +175,10 @@ async fn stay(scene: &Scene, running: Running, door: &str, out: &Out) -> anyhow:
     for (connection, url) in &scene.vendors {
         out.line(format!("  {connection:<9}  {url} (simulated)"));
     }
-    out.line(format!("  Amara is {LEAVER}; everything of this demo is in {}", scene.folder.display()));
+    out.line(format!(
+        "  Amara is {LEAVER}; everything of this demo is in {}",
+        scene.folder.display()
+    ));
     server::until_told_to_stop().await?;
     running.stop().await;
     Ok(())

@@ -27,10 +27,22 @@ const INTEGRATION: &str = "rollcall@corp.example.integration";
 
 /// The configuration folder that the tests use too; the demo adds an environment of its own.
 const FILES: &[(&str, &str)] = &[
-    ("rollcall.yaml", include_str!("../../../../tests/fixtures/config/leaver/rollcall.yaml")),
-    ("playbooks/leaver.yaml", include_str!("../../../../tests/fixtures/config/leaver/playbooks/leaver.yaml")),
-    ("people/amara.yaml", include_str!("../../../../tests/fixtures/config/leaver/people/amara.yaml")),
-    ("tables/service.csv", include_str!("../../../../tests/fixtures/config/leaver/tables/service.csv")),
+    (
+        "rollcall.yaml",
+        include_str!("../../../../tests/fixtures/config/leaver/rollcall.yaml"),
+    ),
+    (
+        "playbooks/leaver.yaml",
+        include_str!("../../../../tests/fixtures/config/leaver/playbooks/leaver.yaml"),
+    ),
+    (
+        "people/amara.yaml",
+        include_str!("../../../../tests/fixtures/config/leaver/people/amara.yaml"),
+    ),
+    (
+        "tables/service.csv",
+        include_str!("../../../../tests/fixtures/config/leaver/tables/service.csv"),
+    ),
 ];
 
 /// The vendors, and where everything is.
@@ -46,7 +58,8 @@ pub(super) struct Scene {
 impl Scene {
     /// Starts the vendors and writes the folder.
     pub(super) async fn set() -> anyhow::Result<Self> {
-        let world = LeaverWorld::new(Timestamp::now()).map_err(|why| anyhow::anyhow!("the simulated company cannot be made: {why}"))?;
+        let world = LeaverWorld::new(Timestamp::now())
+            .map_err(|why| anyhow::anyhow!("the simulated company cannot be made: {why}"))?;
         let folder = fresh_folder()?;
         let app_key = keys::elliptic(KEY_ID)?;
         world.okta.add_service_app(ServiceApp {
@@ -93,41 +106,87 @@ impl Scene {
         for (name, text) in FILES {
             write_private(&folder.join("config").join(name), text)?;
         }
-        let canary = world.okta.user_id("rollcall@corp.example").context("the simulated company lacks Rollcall's own user")?;
+        let canary = world
+            .okta
+            .user_id("rollcall@corp.example")
+            .context("the simulated company lacks Rollcall's own user")?;
         let environment = environment(&folder, &vendors, &credentials.consumer_key, &canary)?;
-        write_private(&folder.join("config").join("env").join(format!("{ENVIRONMENT}.yaml")), &environment)?;
-        Ok(Self { world, folder, vendors, _served: served })
+        write_private(
+            &folder.join("config").join("env").join(format!("{ENVIRONMENT}.yaml")),
+            &environment,
+        )?;
+        Ok(Self {
+            world,
+            folder,
+            vendors,
+            _served: served,
+        })
     }
 
     /// Where the configuration is.
     pub(super) fn config(&self) -> ConfigOptions {
-        ConfigOptions { config: self.folder.join("config"), env: ENVIRONMENT.to_owned() }
+        ConfigOptions {
+            config: self.folder.join("config"),
+            env: ENVIRONMENT.to_owned(),
+        }
     }
 
     /// Where the state is.
     pub(super) fn data(&self) -> DataOptions {
-        DataOptions { data: self.folder.join("data") }
+        DataOptions {
+            data: self.folder.join("data"),
+        }
     }
 }
 
 /// `env/demo.yaml`: the simulated tenants, signed in to the way production does.
-fn environment(folder: &Path, vendors: &BTreeMap<&'static str, String>, consumer_key: &str, canary: &str) -> anyhow::Result<String> {
+fn environment(
+    folder: &Path,
+    vendors: &BTreeMap<&'static str, String>,
+    consumer_key: &str,
+    canary: &str,
+) -> anyhow::Result<String> {
     let secret = |name: &str| format!("\"file:{}\"", folder.join("secrets").join(name).display());
     let url = |connection: &str| vendors.get(connection).map_or("", String::as_str);
     let mut text = "tenants:\n".to_owned();
-    writeln!(text, "  okta-main:\n    url: {}\n    id: {OKTA_ORG}\n    auth: service-app", url("okta-main"))?;
-    writeln!(text, "    client_id: {CLIENT}\n    kid: {KEY_ID}\n    key: {}\n    canary: {canary}", secret("okta.pem"))?;
+    writeln!(
+        text,
+        "  okta-main:\n    url: {}\n    id: {OKTA_ORG}\n    auth: service-app",
+        url("okta-main")
+    )?;
+    writeln!(
+        text,
+        "    client_id: {CLIENT}\n    kid: {KEY_ID}\n    key: {}\n    canary: {canary}",
+        secret("okta.pem")
+    )?;
     writeln!(text, "    hook: {{secrets: [{}]}}", secret("okta-hook"))?;
-    writeln!(text, "  sf-us:\n    url: {}\n    id: {SALESFORCE_ORG}\n    flow: jwt\n    hosts: [127.0.0.1]", url("sf-us"))?;
-    writeln!(text, "    consumer_key: {consumer_key}\n    username: {INTEGRATION}\n    secret: {}", secret("salesforce.pem"))?;
-    writeln!(text, "  slack: {{url: \"{}\", id: {SLACK_TEAM}, secret: {}}}", url("slack"), secret("slack-token"))?;
+    writeln!(
+        text,
+        "  sf-us:\n    url: {}\n    id: {SALESFORCE_ORG}\n    flow: jwt\n    hosts: [127.0.0.1]",
+        url("sf-us")
+    )?;
+    writeln!(
+        text,
+        "    consumer_key: {consumer_key}\n    username: {INTEGRATION}\n    secret: {}",
+        secret("salesforce.pem")
+    )?;
+    writeln!(
+        text,
+        "  slack: {{url: \"{}/api\", id: {SLACK_TEAM}, secret: {}}}",
+        url("slack"),
+        secret("slack-token")
+    )?;
     text.push_str("mode: {default: enforce}\n");
     Ok(text)
 }
 
 /// A folder of this demo's own, that nobody else can look into.
 fn fresh_folder() -> anyhow::Result<PathBuf> {
-    let name = format!("rollcall-demo-{}-{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"), std::process::id());
+    let name = format!(
+        "rollcall-demo-{}-{}",
+        Timestamp::now().strftime("%Y%m%d-%H%M%S"),
+        std::process::id()
+    );
     let folder = std::env::temp_dir().join(name);
     std::fs::DirBuilder::new()
         .mode(0o700)
@@ -141,7 +200,12 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
         if let Some(folder) = path.parent() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+        std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?
+            .write_all(text.as_bytes())
     };
     write().with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -1,14 +1,14 @@
 //! How the demo tells what happened: a story for people, one document for programs.
 
 use rollcall_evidence::Timeline;
-use rollcall_model::ledger::StoredEvent;
 use rollcall_model::Run;
+use rollcall_model::ledger::StoredEvent;
 use rollcall_simulators::world::{CHANNEL, LEAVER};
 use serde_json::{Value, json};
 
 use super::inspect::Check;
 use super::scene::Scene;
-use crate::local::{Store, public_key_of};
+use crate::local::Store;
 use crate::out::{Out, plain};
 use crate::report::run_document;
 
@@ -29,7 +29,16 @@ impl Story<'_> {
             let journal = self.store.ledger.journal(&run.id).await?;
             let events = self.events(run).await?;
             out.line("");
-            out.line(Timeline { run, journal: &journal, events: &events, colour: out.colour }.to_string().trim_end());
+            out.line(
+                Timeline {
+                    run,
+                    journal: &journal,
+                    events: &events,
+                    colour: out.colour,
+                }
+                .to_string()
+                .trim_end(),
+            );
         }
         self.messages(out);
         self.seen(out);
@@ -62,23 +71,32 @@ impl Story<'_> {
     fn seen(&self, out: &Out) {
         out.title("\nLooked at from the outside");
         for check in self.checks {
-            let sign = if check.holds { "✓" } else { "✗" };
-            out.line(format!("  {sign} {}", check.what));
+            out.line(if check.holds {
+                format!("  ✓ {}", check.what)
+            } else {
+                format!("  ✗ {}: {}", check.what, check.found)
+            });
         }
     }
 
     fn next(&self, out: &Out) {
+        // As it was called, so that the lines can be copied.
+        let me = std::env::args().next().unwrap_or_else(|| "rollcall".to_owned());
         let data = self.store.folder.display();
         let config = format!("--config {} --env demo", self.scene.folder.join("config").display());
         out.title("\nTry next");
-        out.line(format!("  rollcall explain {LEAVER} --data {data}"));
+        out.line(format!("  the whole story        {me} explain {LEAVER} --data {data}"));
         if let Some(path) = self.receipt() {
-            out.line(format!("  rollcall receipt verify {path} --key {}", public_key_of(&self.store.folder).display()));
-            out.line("  … then change one character of the receipt and verify it again: it names the place");
+            out.line(format!(
+                "  verify the receipt     {me} receipt verify {path} --data {data}"
+            ));
+            out.line("  tamper with it         change a character of that file and verify again: it names the place");
         }
-        out.line(format!("  rollcall check --offline {config}"));
-        out.line(format!("  rollcall plan {LEAVER} {config} --data {data}   (while `rollcall demo` is up)"));
-        out.line("  rollcall --help");
+        out.line(format!("  check the playbook     {me} check --offline {config}"));
+        out.line(format!(
+            "  plan again             {me} plan {LEAVER} {config} --data {data}"
+        ));
+        out.line("                         (the last one while `demo` without --once is up)");
     }
 
     /// Where the first run's receipt is.
@@ -100,7 +118,7 @@ impl Story<'_> {
             "time_to_cut_ms": self.runs.first().map(Run::time_to_cut_ms).unwrap_or_default(),
             "receipt": self.receipt(),
             "ok": self.checks.iter().all(|check| check.holds),
-            "checks": self.checks.iter().map(|check| json!({"what": check.what, "holds": check.holds})).collect::<Vec<_>>(),
+            "checks": self.checks.iter().map(|check| json!({"what": check.what, "holds": check.holds, "found": check.found})).collect::<Vec<_>>(),
             "data": self.store.folder,
         }))
     }

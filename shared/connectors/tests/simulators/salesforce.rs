@@ -174,12 +174,54 @@ async fn a_missing_permission_is_never_an_empty_answer() {
         matches!(&seen[2], Observation::Unknown(why) if why.contains("Manage Users")),
         "{seen:?}"
     );
+    world.org.allow(Permission::ManageUsers);
+    world.org.deny(Permission::CustomizeApplication);
+    let seen = salesforce
+        .observe(&world.clock.call(), Some(&world.account()), &uses(&CUT))
+        .await
+        .unwrap();
+    assert_eq!(known(&seen[0]).value, json!({ "frozen": false }));
+    assert!(
+        matches!(&seen[1], Observation::Unknown(why) if why.contains("Customize Application")),
+        "{seen:?}"
+    );
+    assert_eq!(known(&seen[2]).value, json!({ "sessions": "some" }));
     world.org.deny(Permission::ApiEnabled);
     let barred = salesforce
         .observe(&world.clock.call(), Some(&world.account()), &uses(&CUT))
         .await
         .unwrap_err();
     assert_eq!(barred.class, FailureClass::NeedsHuman);
+}
+
+#[tokio::test]
+async fn an_org_that_does_not_state_our_rights_is_judged_by_what_it_shows() {
+    let world = World::new();
+    let kim = world.org.add_user(UserSeed::new("kim@corp.example"));
+    let kim = AccountRef::new("sf-us", kim);
+    world.org.hide_permission_access(true);
+    let salesforce = world.connect(None);
+    let call = || world.clock.call();
+    let search = by("EmployeeNumber", "00042");
+    let found = salesforce.find_accounts(&call(), &search).await.unwrap();
+    assert_eq!((found.accounts.len(), found.completeness), (1, Completeness::Proven));
+    let seen = salesforce
+        .observe(&call(), Some(&world.account()), &uses(&CUT))
+        .await
+        .unwrap();
+    assert_eq!(known(&seen[1]).value, json!({ "tokens": "some" }));
+    let seen = salesforce.observe(&call(), Some(&kim), &uses(&CUT)).await.unwrap();
+    assert_eq!(known(&seen[1]).value, json!({ "tokens": "none" }));
+
+    // Without the org's word, no other row means no proof.
+    world.org.deny(Permission::ViewAllUsers);
+    let found = salesforce.find_accounts(&call(), &search).await.unwrap();
+    assert!(matches!(found.completeness, Completeness::Unproven(_)), "{found:?}");
+    let seen = salesforce.observe(&call(), Some(&kim), &uses(&CUT)).await.unwrap();
+    assert!(
+        seen.iter().all(|one| matches!(one, Observation::Unknown(_))),
+        "{seen:?}"
+    );
 }
 
 #[tokio::test]

@@ -132,6 +132,37 @@ async fn a_lost_answer_is_found_again_and_a_lost_request_is_not() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_in_a_channel_by_name_is_found_through_the_list() {
+    let (sim, clock, slack) = world(TEAM);
+    // Nothing of these may be taken for #security, and the archived one leaves a gap in its page.
+    sim.add_channel("C0SECURITY0", "security-old", true);
+    sim.archive("C0SECURITY0");
+    sim.add_private_channel("C0SECURITY2", "security-board", true);
+    let post = json!({ "channel": "#security", "text": "out" });
+    let post = change(&slack, &clock, "slack/post", post).await;
+    sim.faults().add(FaultRule::once("chat.postMessage", Fault::AnswerLost));
+    slack.apply(&clock.call(), &post, "m-1").await.unwrap_err();
+    clock.pass(Duration::from_secs(30));
+    sim.faults()
+        .add(FaultRule::once("conversations.list", Fault::EmptyList));
+    let unseen = slack.find_effect(&clock.call(), &post, "m-1").await.unwrap_err();
+    assert_eq!(unseen.class, FailureClass::NeedsHuman, "{unseen:?}");
+    let found = slack.find_effect(&clock.call(), &post, "m-1").await.unwrap().unwrap();
+    assert_eq!(found.reference["channel"], CHANNEL);
+    let listed = |(_, target): &&(_, String)| target.starts_with("/api/conversations.list?");
+    assert_eq!(sim.calls().iter().filter(listed).count(), 2, "{:?}", sim.calls());
+
+    // Public channels alone would be half an answer.
+    sim.add_token("xoxb-1", &["chat:write", "channels:history", "channels:read"]);
+    let post = change(&slack, &clock, "slack/post", json!({ "channel": "#it", "text": "x" })).await;
+    let refused = slack.find_effect(&clock.call(), &post, "m-2").await.unwrap_err();
+    assert!(
+        !refused.is_retryable() && refused.reason.contains("groups:read"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
 async fn refusals_name_the_next_step() {
     let (sim, clock, slack) = world(TEAM);
     let nowhere = change(

@@ -26,6 +26,16 @@ fn both_forms_of_one_key_are_the_same_key() {
     }
 }
 
+#[test]
+fn a_key_from_a_store_of_secrets_is_the_same_key_and_a_wrong_one_is_not_repeated() {
+    for text in [PEM, SEED] {
+        let signer = FileSigner::from_text("ssm:/rc/receipt", text).unwrap();
+        assert_eq!(signer.public_key().to_pem(), PUBLIC);
+    }
+    let error = FileSigner::from_text("ssm:/rc/receipt", "planted").unwrap_err().to_string();
+    assert!(error.contains("ssm:/rc/receipt") && !error.contains("planted"), "{error}");
+}
+
 #[tokio::test]
 async fn a_created_key_is_private_and_opens_as_the_same() {
     let dir = tempfile::tempdir().unwrap();

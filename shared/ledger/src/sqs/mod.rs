@@ -69,7 +69,7 @@ impl SqsQueue {
     }
 
     /// Opens the connection with a cheap signed call, so that the first event does not pay for it. Call it while a function
-    /// initialises.
+    /// initialises. A role that may only send is refused here, and the connection is open all the same: ignore the answer then.
     pub async fn warm_up(&self, lane: Lane) -> Result<(), QueueError> {
         self.client
             .get_queue_attributes()

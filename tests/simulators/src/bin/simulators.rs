@@ -56,12 +56,8 @@ impl Ports {
     fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut ports = Self::default();
         while let Some(name) = arguments.next() {
-            let port = arguments
-                .next()
-                .ok_or_else(|| format!("{name} needs a port"))?;
-            let port: u16 = port
-                .parse()
-                .map_err(|_| format!("{name}: {port} is not a port"))?;
+            let port = arguments.next().ok_or_else(|| format!("{name} needs a port"))?;
+            let port: u16 = port.parse().map_err(|_| format!("{name}: {port} is not a port"))?;
             match name.as_str() {
                 "--okta" => ports.okta = port,
                 "--salesforce" => ports.salesforce = port,
@@ -114,10 +110,7 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
         "okta.roles.read",
         "okta.logs.read",
     ];
-    for (client_id, dpop) in [
-        ("0oaServiceBearer0001", false),
-        ("0oaServiceDpop000001", true),
-    ] {
+    for (client_id, dpop) in [("0oaServiceBearer0001", false), ("0oaServiceDpop000001", true)] {
         okta.add_service_app(ServiceApp {
             client_id: client_id.to_owned(),
             jwks: key.public.clone(),
@@ -170,9 +163,7 @@ async fn start_salesforce(port: u16) -> Result<(Served, Value), Failure> {
     org.add_child_session(&leaver, SessionKind::Visualforce, Some(&browser));
     org.add_token(&leaver, "Data Loader");
     for number in 0..25 {
-        org.add_user(salesforce::UserSeed::new(&format!(
-            "person{number:02}@corp.example"
-        )));
+        org.add_user(salesforce::UserSeed::new(&format!("person{number:02}@corp.example")));
     }
     // What hostile text looks like in a name that nobody escaped by hand.
     let awkward = org.add_user(salesforce::UserSeed {
@@ -211,12 +202,14 @@ async fn start_salesforce(port: u16) -> Result<(Served, Value), Failure> {
     Ok((served, description))
 }
 
-/// A workspace with a channel the bot is in, one it is not in, and two people.
+/// A workspace with channels the bot is in and is not in, public, private and archived, and two people.
 async fn start_slack(port: u16) -> Result<(Served, Value), Failure> {
     let slack = Arc::new(Slack::new("T0EXAMPLE01"));
     let scopes = [
         "channels:history",
+        "channels:read",
         "chat:write",
+        "groups:read",
         "im:history",
         "im:write",
         "mpim:write",
@@ -227,6 +220,10 @@ async fn start_slack(port: u16) -> Result<(Served, Value), Failure> {
     slack.add_channel("C0EXAMPLE01", "identity-ops", true);
     slack.add_channel("C0EXAMPLE02", "elsewhere", false);
     slack.add_channel("C0EXAMPLE03", "busy", true);
+    slack.add_channel("C0EXAMPLE04", "archived", true);
+    slack.archive("C0EXAMPLE04");
+    slack.add_private_channel("C0EXAMPLE05", "leavers", true);
+    slack.add_private_channel("C0EXAMPLE06", "board", false);
     slack.add_user("U0EXAMPLE02", "jordan.rivera@corp.example", "Jordan Rivera");
     slack.add_user("U0EXAMPLE03", "sam.okafor@corp.example", "Sam Okafor");
 
@@ -241,6 +238,9 @@ async fn start_slack(port: u16) -> Result<(Served, Value), Failure> {
         "channel": "C0EXAMPLE01",
         "channel_without_bot": "C0EXAMPLE02",
         "busy_channel": "C0EXAMPLE03",
+        "archived_channel": "C0EXAMPLE04",
+        "private_channel": "C0EXAMPLE05",
+        "private_channel_without_bot": "C0EXAMPLE06",
         "user_id": "U0EXAMPLE02",
         "user_email": "jordan.rivera@corp.example",
     });
@@ -259,10 +259,7 @@ fn service_key() -> Result<ServiceKey, Failure> {
     let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;
     let private: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der()?;
     let body: Vec<u8> = STANDARD.encode(private.as_ref()).into_bytes();
-    let lines: Vec<&str> = body
-        .chunks(64)
-        .map(std::str::from_utf8)
-        .collect::<Result<_, _>>()?;
+    let lines: Vec<&str> = body.chunks(64).map(std::str::from_utf8).collect::<Result<_, _>>()?;
     let public = aws_lc_rs::signature::KeyPair::public_key(&pair);
     let public = json!({
         "kty": "RSA", "use": "sig", "alg": "RS256", "kid": id,

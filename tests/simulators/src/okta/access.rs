@@ -16,9 +16,7 @@ impl Org {
         }
         let at = self.resolve_for(call, id, Area::Users, Reach::Assist)?;
         let tokens = call.flag("oauthTokens", false);
-        let user = self
-            .user_mut(at)
-            .ok_or_else(|| problem::not_found(id, "User"))?;
+        let user = self.user_mut(at).ok_or_else(|| problem::not_found(id, "User"))?;
         let had = user.sessions > 0 || (tokens && !user.refresh_tokens.is_empty());
         user.sessions = 0;
         if tokens {
@@ -28,13 +26,7 @@ impl Org {
         if had {
             self.counters.add("clear-sessions");
         }
-        self.emit(
-            "user.session.clear",
-            target,
-            &[],
-            &Origin::of(call),
-            call.now,
-        );
+        self.emit("user.session.clear", target, &[], &Origin::of(call), call.now);
         Ok(Answer::nothing())
     }
 
@@ -42,10 +34,7 @@ impl Org {
     pub(super) fn grants(&mut self, call: &Call<'_>, key: &str) -> Outcome {
         if *call.method == http::Method::GET {
             let at = self.resolve(call, key)?;
-            let grants = self
-                .user(at)
-                .map(|user| user.grants.as_slice())
-                .unwrap_or_default();
+            let grants = self.user(at).map(|user| user.grants.as_slice()).unwrap_or_default();
             let object = |grant: &super::state::Grant| {
                 json!({ "id": grant.id, "status": "ACTIVE", "clientId": grant.client, "scopeId": grant.scope,
                         "userId": self.user(at).map(|user| user.id.clone()) })
@@ -57,9 +46,7 @@ impl Org {
             ));
         }
         let at = self.resolve_for(call, key, Area::Users, Reach::Write)?;
-        let user = self
-            .user_mut(at)
-            .ok_or_else(|| problem::not_found(key, "User"))?;
+        let user = self.user_mut(at).ok_or_else(|| problem::not_found(key, "User"))?;
         let had = !user.grants.is_empty();
         user.grants.clear();
         let target = vec![user_target(user)];
@@ -77,41 +64,25 @@ impl Org {
     }
 
     /// `GET /users/{id}/clients` and `DELETE /users/{id}/clients/{clientId}/tokens`.
-    pub(super) fn clients_of(
-        &mut self,
-        call: &Call<'_>,
-        key: &str,
-        client: Option<&str>,
-    ) -> Outcome {
+    pub(super) fn clients_of(&mut self, call: &Call<'_>, key: &str, client: Option<&str>) -> Outcome {
         let Some(client) = client else {
             let at = self.resolve(call, key)?;
             let clients = self
                 .user(at)
                 .map(|user| user.refresh_tokens.keys().cloned().collect::<Vec<_>>());
-            let object = |id: String| json!({ "client_id": id, "client_name": id, "client_uri": null, "logo_uri": null });
-            let list = clients
-                .unwrap_or_default()
-                .into_iter()
-                .map(object)
-                .collect();
+            let object =
+                |id: String| json!({ "client_id": id, "client_name": id, "client_uri": null, "logo_uri": null });
+            let list = clients.unwrap_or_default().into_iter().map(object).collect();
             return Ok(Answer::page(list, own_link(&self.base, call), None));
         };
         let at = self.resolve_for(call, key, Area::Users, Reach::Write)?;
-        let user = self
-            .user_mut(at)
-            .ok_or_else(|| problem::not_found(key, "User"))?;
+        let user = self.user_mut(at).ok_or_else(|| problem::not_found(key, "User"))?;
         user.refresh_tokens
             .remove(client)
             .ok_or_else(|| problem::not_found(client, "OAuth2Client"))?;
         let target = vec![user_target(user)];
         self.counters.add("revoke-client-tokens");
-        self.emit(
-            "app.oauth2.token.revoke",
-            target,
-            &[],
-            &Origin::of(call),
-            call.now,
-        );
+        self.emit("app.oauth2.token.revoke", target, &[], &Origin::of(call), call.now);
         Ok(Answer::nothing())
     }
 
@@ -119,10 +90,7 @@ impl Org {
     pub(super) fn factors(&mut self, call: &Call<'_>, key: &str, factor: Option<&str>) -> Outcome {
         let Some(factor) = factor else {
             let at = self.resolve(call, key)?;
-            let factors = self
-                .user(at)
-                .map(|user| user.factors.as_slice())
-                .unwrap_or_default();
+            let factors = self.user(at).map(|user| user.factors.as_slice()).unwrap_or_default();
             let object = |factor: &super::state::Factor| {
                 json!({
                     "id": factor.id, "factorType": factor.kind, "provider": factor.provider, "vendorName": factor.provider,
@@ -137,9 +105,7 @@ impl Org {
             ));
         };
         let at = self.resolve_for(call, key, Area::Users, Reach::Assist)?;
-        let user = self
-            .user_mut(at)
-            .ok_or_else(|| problem::not_found(key, "User"))?;
+        let user = self.user_mut(at).ok_or_else(|| problem::not_found(key, "User"))?;
         if user.status == super::state::Status::Deprovisioned {
             return Err(problem::wrong_status());
         }
@@ -149,10 +115,8 @@ impl Org {
             .remove(place.ok_or_else(|| problem::not_found(factor, "Factor"))?);
         // Removing Okta Verify's push takes its siblings along.
         if matches!(gone.kind.as_str(), "push" | "signed_nonce") {
-            user.factors.retain(|one| {
-                !(one.provider == gone.provider
-                    && matches!(one.kind.as_str(), "push" | "signed_nonce"))
-            });
+            user.factors
+                .retain(|one| !(one.provider == gone.provider && matches!(one.kind.as_str(), "push" | "signed_nonce")));
         }
         let target = vec![user_target(user)];
         self.counters.add("remove-factor");
@@ -205,28 +169,19 @@ impl Org {
         let token = self.api_tokens.remove(place);
         self.counters.add("revoke-token");
         let target = vec![entity(&token.id, "Token", "unknown", &token.name)];
-        self.emit(
-            "system.api_token.revoke",
-            target,
-            &[],
-            &Origin::of(call),
-            call.now,
-        );
+        self.emit("system.api_token.revoke", target, &[], &Origin::of(call), call.now);
         Ok(Answer::nothing())
     }
 
     /// `GET /users/{id}/linkedObjects/{name}`: the ids are only in the links.
     pub(super) fn linked_objects(&self, call: &Call<'_>, key: &str, name: &str) -> Outcome {
         let at = self.resolve(call, key)?;
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found(key, "User"))?;
+        let user = self.user(at).ok_or_else(|| problem::not_found(key, "User"))?;
         let link = |id: &str| json!({ "_links": { "self": { "href": format!("{}/api/v1/users/{id}", self.base) } } });
         let list: Vec<Value> = match name {
             // The associated side of the seeded relation.
             "subordinate" => {
-                let reports =
-                    |other: &&super::state::User| other.linked.get("manager") == Some(&user.id);
+                let reports = |other: &&super::state::User| other.linked.get("manager") == Some(&user.id);
                 self.users
                     .iter()
                     .flatten()
@@ -234,12 +189,7 @@ impl Org {
                     .map(|other| link(&other.id))
                     .collect()
             }
-            "manager" => user
-                .linked
-                .get(name)
-                .map(|id| link(id))
-                .into_iter()
-                .collect(),
+            "manager" => user.linked.get(name).map(|id| link(id)).into_iter().collect(),
             _ => return Err(problem::not_found(name, "LinkedObjectDefinition")),
         };
         Ok(Answer::page(list, own_link(&self.base, call), None))

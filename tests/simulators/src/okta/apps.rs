@@ -59,22 +59,16 @@ impl Org {
         match (call.method.as_str(), rest) {
             ("GET", []) => self.list_apps(call),
             ("GET", [id]) => {
-                let app = self
-                    .app(id)
-                    .ok_or_else(|| problem::not_found(id, "AppInstance"))?;
+                let app = self.app(id).ok_or_else(|| problem::not_found(id, "AppInstance"))?;
                 Ok(Answer::ok(self.app_json(app)))
             }
             ("GET", [id, "users"]) => self.app_users(call, id),
             ("GET", [id, "users", user]) => {
-                let (app, user) = (
-                    self.app(id),
-                    self.by_id.get(*user).and_then(|at| self.user(*at)),
-                );
+                let (app, user) = (self.app(id), self.by_id.get(*user).and_then(|at| self.user(*at)));
                 let app = app.ok_or_else(|| problem::not_found(id, "AppInstance"))?;
-                let found = user
-                    .and_then(|user| user.apps.get(&app.id).map(|assignment| (user, assignment)));
-                let (user, assignment) = found
-                    .ok_or_else(|| problem::not_found(rest.last().unwrap_or(&""), "AppUser"))?;
+                let found = user.and_then(|user| user.apps.get(&app.id).map(|assignment| (user, assignment)));
+                let (user, assignment) =
+                    found.ok_or_else(|| problem::not_found(rest.last().unwrap_or(&""), "AppUser"))?;
                 Ok(Answer::ok(self.app_user_json(app, user, assignment)))
             }
             ("DELETE", [id, "users", user]) => self.remove_app_user(call, id, user),
@@ -114,51 +108,33 @@ impl Org {
                     .is_none_or(|expression| expression.fits(false, &|name| held(app, name)))
         };
         let found: Vec<&App> = self.apps.iter().filter(wanted).collect();
-        let next = (found.len() > start + limit)
-            .then(|| continued(&self.base, call, &format!("0oa{:012x}", start + limit)));
-        let expanded = call
-            .param("expand")
-            .and_then(|expand| expand.strip_prefix("user/"));
-        let expanded = expanded
-            .and_then(|id| self.by_id.get(id))
-            .and_then(|at| self.user(*at));
+        let next =
+            (found.len() > start + limit).then(|| continued(&self.base, call, &format!("0oa{:012x}", start + limit)));
+        let expanded = call.param("expand").and_then(|expand| expand.strip_prefix("user/"));
+        let expanded = expanded.and_then(|id| self.by_id.get(id)).and_then(|at| self.user(*at));
         let page = found.into_iter().skip(start).take(limit).map(|app| {
             let mut object = self.app_json(app);
-            let embedded = expanded.and_then(|user| {
-                user.apps
-                    .get(&app.id)
-                    .map(|row| self.app_user_json(app, user, row))
-            });
+            let embedded =
+                expanded.and_then(|user| user.apps.get(&app.id).map(|row| self.app_user_json(app, user, row)));
             if let (Some(members), Some(embedded)) = (object.as_object_mut(), embedded) {
                 members.insert("_embedded".to_owned(), json!({ "user": embedded }));
             }
             object
         });
-        Ok(Answer::page(
-            page.collect(),
-            own_link(&self.base, call),
-            next,
-        ))
+        Ok(Answer::page(page.collect(), own_link(&self.base, call), next))
     }
 
     fn app_users(&self, call: &Call<'_>, id: &str) -> Outcome {
-        let app = self
-            .app(id)
-            .ok_or_else(|| problem::not_found(id, "AppInstance"))?;
+        let app = self.app(id).ok_or_else(|| problem::not_found(id, "AppInstance"))?;
         let limit = call.limit(50, 1, 500)?;
         let start = call.param("after").map_or(Some(0), |after| {
             usize::from_str_radix(after.strip_prefix("00u")?, 16).ok()
         });
         let start = start.ok_or_else(|| Problem::new(400, "E0000029", "Invalid cursor."))?;
-        let assigned = self
-            .users
-            .iter()
-            .enumerate()
-            .skip(start)
-            .filter_map(|(at, user)| {
-                let user = user.as_ref()?;
-                user.apps.get(id).map(|assignment| (at, user, assignment))
-            });
+        let assigned = self.users.iter().enumerate().skip(start).filter_map(|(at, user)| {
+            let user = user.as_ref()?;
+            user.apps.get(id).map(|assignment| (at, user, assignment))
+        });
         let mut assigned = assigned;
         let page: Vec<Value> = assigned
             .by_ref()
@@ -172,8 +148,7 @@ impl Org {
     }
 
     fn remove_app_user(&mut self, call: &Call<'_>, id: &str, user: &str) -> Outcome {
-        self.app(id)
-            .ok_or_else(|| problem::not_found(id, "AppInstance"))?;
+        self.app(id).ok_or_else(|| problem::not_found(id, "AppInstance"))?;
         let at = self
             .by_id
             .get(user)
@@ -182,13 +157,9 @@ impl Org {
         let assignment = self.user(at).and_then(|user| user.apps.get(id));
         let assignment = assignment.ok_or_else(|| problem::not_found(user, "AppUser"))?;
         if assignment.through.is_some() {
-            let cause = "The application cannot be unassigned from the user while their group memberships grant them access";
-            return Err(Problem::new(
-                403,
-                "E0000046",
-                "Deactivate application for user forbidden.",
-            )
-            .because(cause));
+            let cause =
+                "The application cannot be unassigned from the user while their group memberships grant them access";
+            return Err(Problem::new(403, "E0000046", "Deactivate application for user forbidden.").because(cause));
         }
         if self.unassign(at, id, &Origin::of(call), call.now) {
             self.counters.add("unassign-app");
@@ -197,14 +168,7 @@ impl Org {
     }
 
     /// Assigns an app, with its event; nothing happens when it is assigned already.
-    pub(super) fn assign(
-        &mut self,
-        at: usize,
-        app_id: &str,
-        through: Option<String>,
-        origin: &Origin,
-        now: Timestamp,
-    ) {
+    pub(super) fn assign(&mut self, at: usize, app_id: &str, through: Option<String>, origin: &Origin, now: Timestamp) {
         let id = self.fresh("0ua");
         let assignment = AppUser {
             id,
@@ -214,10 +178,7 @@ impl Org {
         let Some(app) = self.app(app_id).cloned() else {
             return;
         };
-        let Some(user) = self
-            .user_mut(at)
-            .filter(|user| !user.apps.contains_key(app_id))
-        else {
+        let Some(user) = self.user_mut(at).filter(|user| !user.apps.contains_key(app_id)) else {
             return;
         };
         user.apps.insert(app_id.to_owned(), assignment.clone());
@@ -237,8 +198,7 @@ fn app_filter(text: &str) -> Result<Expression, Problem> {
     let bad = || Problem::new(400, "E0000031", "Invalid search criteria.");
     let parsed = filter::parse(text).ok_or_else(bad)?;
     let known = |(attribute, operator): (&str, Operator)| {
-        matches!(attribute, "id" | "status" | "name" | "user.id" | "group.id")
-            && operator == Operator::Eq
+        matches!(attribute, "id" | "status" | "name" | "user.id" | "group.id") && operator == Operator::Eq
     };
     if parsed.comparisons().into_iter().all(known) {
         Ok(parsed)

@@ -64,13 +64,7 @@ pub(super) enum Reach {
 
 impl Principal {
     /// Refuses a call whose token lacks the scope: 403 without a body and with `insufficient_scope`.
-    pub(super) fn scoped(
-        &self,
-        area: Area,
-        reach: Reach,
-        base: &str,
-        path: &str,
-    ) -> Result<(), Problem> {
+    pub(super) fn scoped(&self, area: Area, reach: Reach, base: &str, path: &str) -> Result<(), Problem> {
         let Some(scopes) = &self.scopes else {
             return Ok(());
         };
@@ -109,9 +103,7 @@ fn role_allows(role: &str, area: Area, reach: Reach) -> bool {
         "READ_ONLY_ADMIN" => read,
         "REPORT_ADMIN" => read && matches!(area, Area::Logs | Area::Users),
         "APP_ADMIN" => area == Area::Apps || (read && matches!(area, Area::Users | Area::Groups)),
-        "USER_ADMIN" | "CUSTOM" => {
-            matches!(area, Area::Users | Area::Groups) || (read && area == Area::Apps)
-        }
+        "USER_ADMIN" | "CUSTOM" => matches!(area, Area::Users | Area::Groups) || (read && area == Area::Apps),
         "GROUP_MEMBERSHIP_ADMIN" => area == Area::Groups || (read && area == Area::Users),
         "HELP_DESK_ADMIN" => area == Area::Users && matches!(reach, Reach::Read | Reach::Assist),
         _ => false,
@@ -120,21 +112,13 @@ fn role_allows(role: &str, area: Area, reach: Reach) -> bool {
 
 impl Org {
     /// Finds out who calls.
-    pub(super) fn authenticate(
-        &mut self,
-        request: &Request,
-        now: Timestamp,
-    ) -> Result<Principal, Problem> {
+    pub(super) fn authenticate(&mut self, request: &Request, now: Timestamp) -> Result<Principal, Problem> {
         let header = request
             .headers()
             .get("authorization")
             .and_then(|value| value.to_str().ok());
         // Okta's Python SDK writes the scheme and an SSWS token without a space, and Okta takes it.
-        let parts = header.and_then(|header| {
-            header
-                .split_once(' ')
-                .or_else(|| header.split_at_checked("SSWS".len()))
-        });
+        let parts = header.and_then(|header| header.split_once(' ').or_else(|| header.split_at_checked("SSWS".len())));
         let Some((scheme, credential)) = parts else {
             return Err(Problem::new(403, "E0000005", "Invalid session"));
         };
@@ -143,13 +127,9 @@ impl Org {
             "bearer" => self.access_token(credential.trim(), None, now),
             "dpop" => {
                 let url = format!("{}{}", self.base, request.uri().path());
-                let proof = request
-                    .headers()
-                    .get("dpop")
-                    .and_then(|value| value.to_str().ok());
+                let proof = request.headers().get("dpop").and_then(|value| value.to_str().ok());
                 let checked = jwt::proof(proof, request.method().as_str(), &url, now);
-                let proof =
-                    checked.map_err(|description| jwt::proof_refused(&self.base, description))?;
+                let proof = checked.map_err(|description| jwt::proof_refused(&self.base, description))?;
                 self.access_token(credential.trim(), Some(proof), now)
             }
             _ => Err(Problem::new(403, "E0000005", "Invalid session")),
@@ -180,12 +160,7 @@ impl Org {
         })
     }
 
-    fn access_token(
-        &mut self,
-        token: &str,
-        proof: Option<jwt::Proof>,
-        now: Timestamp,
-    ) -> Result<Principal, Problem> {
+    fn access_token(&mut self, token: &str, proof: Option<jwt::Proof>, now: Timestamp) -> Result<Principal, Problem> {
         let known = self
             .access_tokens
             .get(token)
@@ -198,10 +173,7 @@ impl Org {
                 return Err(self.token_refused("The access token is not bound to a key."));
             }
             (Some(_), None) => {
-                return Err(jwt::proof_refused(
-                    &self.base,
-                    "The DPoP proof JWT header is missing.",
-                ));
+                return Err(jwt::proof_refused(&self.base, "The DPoP proof JWT header is missing."));
             }
             (Some(thumbprint), Some(proof)) => {
                 if *thumbprint != proof.thumbprint {

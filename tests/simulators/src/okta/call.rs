@@ -47,12 +47,7 @@ impl Call<'_> {
     }
 
     /// The `limit` parameter; values above `most` are cut down to it.
-    pub(super) fn limit(
-        &self,
-        default: usize,
-        least: usize,
-        most: usize,
-    ) -> Result<usize, Problem> {
+    pub(super) fn limit(&self, default: usize, least: usize, most: usize) -> Result<usize, Problem> {
         match self.param("limit") {
             None => Ok(default),
             Some(text) => match text.parse::<usize>() {
@@ -64,18 +59,14 @@ impl Call<'_> {
 
     /// A header's value.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
+        self.request.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
     /// The JSON object in the body.
     pub(super) fn object(&self) -> Result<Map<String, Value>, Problem> {
         let json = self.header("content-type").is_some_and(|kind| {
             let essence = kind.split(';').next().unwrap_or_default().trim();
-            essence.eq_ignore_ascii_case("application/json")
-                || essence.to_ascii_lowercase().ends_with("+json")
+            essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
         });
         if !json {
             return Err(Problem::new(
@@ -165,10 +156,7 @@ pub(super) fn segments(path: &str) -> Vec<String> {
             .map(|(_, value)| value.into_owned())
             .unwrap_or_default()
     };
-    path.trim_start_matches('/')
-        .split('/')
-        .map(decode)
-        .collect()
+    path.trim_start_matches('/').split('/').map(decode).collect()
 }
 
 /// The link that continues a list: the same path and query with another `after`.

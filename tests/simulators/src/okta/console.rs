@@ -36,14 +36,7 @@ impl From<Problem> for Refused {
 type Step = fn(&mut Org, usize, &Origin, Timestamp) -> Result<(), Problem>;
 
 impl Okta {
-    fn act(
-        &self,
-        user_id: &str,
-        actor: &str,
-        verb: &str,
-        now: Timestamp,
-        step: Step,
-    ) -> Result<(), Refused> {
+    fn act(&self, user_id: &str, actor: &str, verb: &str, now: Timestamp, step: Step) -> Result<(), Refused> {
         let now = whole_millis(now);
         let mut org = self.org();
         org.settle(now);
@@ -58,12 +51,7 @@ impl Okta {
     }
 
     /// Creates a user, with the events `user.lifecycle.create` and, unless staged, `.activate`; gives the id.
-    pub fn admin_create(
-        &self,
-        seed: UserSeed,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<String, Refused> {
+    pub fn admin_create(&self, seed: UserSeed, actor: &str, now: Timestamp) -> Result<String, Refused> {
         let now = whole_millis(now);
         let mut org = self.org();
         org.check_profile(&seed.profile, None)?;
@@ -85,32 +73,17 @@ impl Okta {
     }
 
     /// Deactivates a user.
-    pub fn admin_deactivate(
-        &self,
-        user_id: &str,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<(), Refused> {
+    pub fn admin_deactivate(&self, user_id: &str, actor: &str, now: Timestamp) -> Result<(), Refused> {
         self.act(user_id, actor, "deactivate", now, Org::deactivate)
     }
 
     /// Activates a staged or deactivated user.
-    pub fn admin_activate(
-        &self,
-        user_id: &str,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<(), Refused> {
+    pub fn admin_activate(&self, user_id: &str, actor: &str, now: Timestamp) -> Result<(), Refused> {
         self.act(user_id, actor, "activate", now, Org::activate)
     }
 
     /// Sends a provisioned user a new activation.
-    pub fn admin_reactivate(
-        &self,
-        user_id: &str,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<(), Refused> {
+    pub fn admin_reactivate(&self, user_id: &str, actor: &str, now: Timestamp) -> Result<(), Refused> {
         self.act(user_id, actor, "reactivate", now, Org::reactivate)
     }
 
@@ -120,12 +93,7 @@ impl Okta {
     }
 
     /// Takes a suspension back.
-    pub fn admin_unsuspend(
-        &self,
-        user_id: &str,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<(), Refused> {
+    pub fn admin_unsuspend(&self, user_id: &str, actor: &str, now: Timestamp) -> Result<(), Refused> {
         self.act(user_id, actor, "unsuspend", now, Org::unsuspend)
     }
 
@@ -150,10 +118,7 @@ impl Okta {
             .get(user_id)
             .copied()
             .ok_or_else(|| super::problem::not_found(user_id, "User"))?;
-        let mut profile = org
-            .user(at)
-            .map(|user| user.profile.clone())
-            .unwrap_or_default();
+        let mut profile = org.user(at).map(|user| user.profile.clone()).unwrap_or_default();
         for (name, value) in changes {
             if value.is_null() {
                 profile.remove(*name);
@@ -173,14 +138,7 @@ impl Okta {
     }
 
     /// Adds a user to a group, or removes one from it.
-    pub fn admin_membership(
-        &self,
-        group_id: &str,
-        user_id: &str,
-        member: bool,
-        actor: &str,
-        now: Timestamp,
-    ) {
+    pub fn admin_membership(&self, group_id: &str, user_id: &str, member: bool, actor: &str, now: Timestamp) {
         let now = whole_millis(now);
         let mut org = self.org();
         let Some(at) = org.by_id.get(user_id).copied() else {
@@ -231,25 +189,20 @@ impl Okta {
 
     /// Consents.
     pub fn grants(&self, user_id: &str) -> usize {
-        self.read(user_id, |org, at| {
-            org.user(at).map(|user| user.grants.len())
-        })
-        .unwrap_or_default()
+        self.read(user_id, |org, at| org.user(at).map(|user| user.grants.len()))
+            .unwrap_or_default()
     }
 
     /// Enrolled factors.
     pub fn factors(&self, user_id: &str) -> usize {
-        self.read(user_id, |org, at| {
-            org.user(at).map(|user| user.factors.len())
-        })
-        .unwrap_or_default()
+        self.read(user_id, |org, at| org.user(at).map(|user| user.factors.len()))
+            .unwrap_or_default()
     }
 
     /// Ids of the user's groups, without `Everyone`.
     pub fn groups(&self, user_id: &str) -> Vec<String> {
         let groups = self.read(user_id, |org, at| {
-            org.user(at)
-                .map(|user| user.groups.iter().cloned().collect())
+            org.user(at).map(|user| user.groups.iter().cloned().collect())
         });
         groups.unwrap_or_default()
     }
@@ -257,8 +210,7 @@ impl Okta {
     /// The user's admin role types, direct and through groups.
     pub fn roles(&self, user_id: &str) -> Vec<String> {
         let roles = self.read(user_id, |org, at| {
-            org.user(at)
-                .map(|user| org.role_kinds(user).into_iter().collect())
+            org.user(at).map(|user| org.role_kinds(user).into_iter().collect())
         });
         roles.unwrap_or_default()
     }
@@ -271,17 +223,12 @@ impl Okta {
 
     /// Whether an SSWS token still exists.
     pub fn token_exists(&self, token_id: &str) -> bool {
-        self.org()
-            .api_tokens
-            .iter()
-            .any(|token| token.id == token_id)
+        self.org().api_tokens.iter().any(|token| token.id == token_id)
     }
 
     /// The user's profile.
     pub fn profile(&self, user_id: &str) -> Option<serde_json::Map<String, Value>> {
-        self.read(user_id, |org, at| {
-            org.user(at).map(|user| user.profile.clone())
-        })
+        self.read(user_id, |org, at| org.user(at).map(|user| user.profile.clone()))
     }
 
     fn read<T>(&self, user_id: &str, reader: impl FnOnce(&Org, usize) -> Option<T>) -> Option<T> {

@@ -47,8 +47,7 @@ impl Origin {
 
     /// A person at the console.
     pub(super) fn console(person: &str, path: String, request_id: String) -> Self {
-        let user_agent =
-            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0".to_owned();
+        let user_agent = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0".to_owned();
         Self {
             actor: Actor::Person(person.to_owned()),
             user_agent,
@@ -82,22 +81,10 @@ impl Origin {
 /// The old Events API name and the display message of a type (Okta, "Event types").
 fn titles(kind: &str) -> (Option<&'static str>, &'static str) {
     match kind {
-        "user.lifecycle.create" => (
-            Some("core.user.config.user_creation.success"),
-            "Create okta user",
-        ),
-        "user.lifecycle.activate" => (
-            Some("core.user.config.user_activated"),
-            "Activate Okta user",
-        ),
-        "user.lifecycle.deactivate" => (
-            Some("core.user.config.user_deactivated"),
-            "Deactivate Okta user",
-        ),
-        "user.lifecycle.suspend" => (
-            Some("core.user.config.user_status.suspended"),
-            "Suspend Okta user",
-        ),
+        "user.lifecycle.create" => (Some("core.user.config.user_creation.success"), "Create okta user"),
+        "user.lifecycle.activate" => (Some("core.user.config.user_activated"), "Activate Okta user"),
+        "user.lifecycle.deactivate" => (Some("core.user.config.user_deactivated"), "Deactivate Okta user"),
+        "user.lifecycle.suspend" => (Some("core.user.config.user_status.suspended"), "Suspend Okta user"),
         "user.lifecycle.unsuspend" => (None, "Unsuspend Okta user"),
         "user.lifecycle.reactivate" => (None, "Reactivate Okta user"),
         "user.lifecycle.delete.initiated" => (None, "Delete Okta user initiated."),
@@ -116,38 +103,18 @@ fn titles(kind: &str) -> (Option<&'static str>, &'static str) {
         ),
         "user.account.expire_password" => (None, "Expire the user's Okta password"),
         "user.session.clear" => (Some("core.user_auth.session_clear"), "Clear user session"),
-        "user.mfa.factor.reset_all" => (
-            Some("core.user.factor.reset_all"),
-            "Reset all factors for user",
-        ),
-        "user.mfa.factor.deactivate" => {
-            (Some("core.user.factor.deactivate"), "Reset factor for user")
-        }
-        "user.account.privilege.grant" => (
-            Some("core.user.admin_privilege.granted"),
-            "Grant user privilege",
-        ),
-        "user.account.privilege.revoke" => (
-            Some("core.user.admin_privilege.revoked"),
-            "Revoke user privilege",
-        ),
-        "group.user_membership.add" => (
-            Some("core.user_group_member.user_add"),
-            "Add user to group membership",
-        ),
+        "user.mfa.factor.reset_all" => (Some("core.user.factor.reset_all"), "Reset all factors for user"),
+        "user.mfa.factor.deactivate" => (Some("core.user.factor.deactivate"), "Reset factor for user"),
+        "user.account.privilege.grant" => (Some("core.user.admin_privilege.granted"), "Grant user privilege"),
+        "user.account.privilege.revoke" => (Some("core.user.admin_privilege.revoked"), "Revoke user privilege"),
+        "group.user_membership.add" => (Some("core.user_group_member.user_add"), "Add user to group membership"),
         "group.user_membership.remove" => (
             Some("core.user_group_member.user_remove"),
             "Remove user from group membership",
         ),
         "group.user_membership.rule.add_exclusion" => (None, "Add exclusion to group rule"),
-        "group.lifecycle.create" => (
-            Some("core.user_group.lifecycle.create"),
-            "Create Okta group",
-        ),
-        "group.lifecycle.delete" => (
-            Some("core.user_group.lifecycle.delete"),
-            "Delete Okta group",
-        ),
+        "group.lifecycle.create" => (Some("core.user_group.lifecycle.create"), "Create Okta group"),
+        "group.lifecycle.delete" => (Some("core.user_group.lifecycle.delete"), "Delete Okta group"),
         "group.profile.update" => (None, "Update Okta group profile"),
         "application.user_membership.add" => (
             Some("app.generic.provision.assign_user_to_app"),
@@ -165,10 +132,7 @@ fn titles(kind: &str) -> (Option<&'static str>, &'static str) {
         "app.oauth2.token.grant.access_token" => (None, "OAuth2 access token is granted"),
         "system.api_token.create" => (Some("core.api_token.create"), "Create API token"),
         "system.api_token.revoke" => (Some("core.api_token.revoke"), "Revoke API token"),
-        "system.org.rate_limit.violation" => (
-            Some("core.framework.ratelimit.violation"),
-            "Rate limit violation",
-        ),
+        "system.org.rate_limit.violation" => (Some("core.framework.ratelimit.violation"), "Rate limit violation"),
         "event_hook.delivery" => (None, "Event hook delivery"),
         _ => (None, "Unnamed event"),
     }
@@ -187,12 +151,7 @@ pub(super) fn group_target(group: &Group) -> Value {
 /// The three targets of an app assignment, in the order seen in deliveries.
 pub(super) fn assignment_targets(user: &User, app: &App, assignment: &AppUser) -> Vec<Value> {
     vec![
-        entity(
-            &assignment.id,
-            "AppUser",
-            user.text("login"),
-            &user.display_name(),
-        ),
+        entity(&assignment.id, "AppUser", user.text("login"), &user.display_name()),
         entity(&app.id, "AppInstance", &app.label, &app.label),
         user_target(user),
     ]
@@ -236,10 +195,7 @@ impl Org {
         if !origin.path.is_empty() {
             debug.insert("requestId".to_owned(), json!(origin.request_id));
             debug.insert("requestUri".to_owned(), json!(origin.path));
-            debug.insert(
-                "url".to_owned(),
-                json!(format!("{}?{}", origin.path, origin.query)),
-            );
+            debug.insert("url".to_owned(), json!(format!("{}?{}", origin.path, origin.query)));
         }
         let hooks = self.hooks.subscribers(kind);
         if !hooks.is_empty() {
@@ -314,7 +270,8 @@ fn client_of(origin: &Origin) -> (Value, Value) {
             } else {
                 Value::Null
             };
-            let chain = json!([{ "ip": "198.51.100.20", "geographicalContext": null, "version": "V4", "source": null }]);
+            let chain =
+                json!([{ "ip": "198.51.100.20", "geographicalContext": null, "version": "V4", "source": null }]);
             let client = json!({
                 "userAgent": { "rawUserAgent": origin.user_agent, "os": "Unknown", "browser": "UNKNOWN" },
                 "zone": "null", "device": "Unknown", "id": id, "ipAddress": "198.51.100.20", "geographicalContext": null,
@@ -333,18 +290,12 @@ pub(super) fn for_hook(event: &Value, style: BodyStyle) -> Value {
     let chain = members
         .remove("request")
         .and_then(|mut request| request.get_mut("ipChain").map(Value::take));
-    if let Some(context) = members
-        .get_mut("authenticationContext")
-        .and_then(Value::as_object_mut)
-    {
+    if let Some(context) = members.get_mut("authenticationContext").and_then(Value::as_object_mut) {
         context.remove("rootSessionId");
     }
     match style {
         BodyStyle::NullsWritten => {
-            let mut client = members
-                .get_mut("client")
-                .map(Value::take)
-                .unwrap_or_default();
+            let mut client = members.get_mut("client").map(Value::take).unwrap_or_default();
             if let Some(client) = client.as_object_mut() {
                 client.insert("ipChain".to_owned(), chain.unwrap_or_else(|| json!([])));
             } else {
@@ -356,10 +307,7 @@ pub(super) fn for_hook(event: &Value, style: BodyStyle) -> Value {
         BodyStyle::NullsOmitted => {
             members.insert("client".to_owned(), json!({ "ipChain": [] }));
             members.insert("securityContext".to_owned(), json!({}));
-            if let Some(transaction) = members
-                .get_mut("transaction")
-                .and_then(Value::as_object_mut)
-            {
+            if let Some(transaction) = members.get_mut("transaction").and_then(Value::as_object_mut) {
                 transaction.remove("type");
             }
             drop_nulls(&mut event);

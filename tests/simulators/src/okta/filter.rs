@@ -47,9 +47,7 @@ impl Expression {
             }
             Self::Not(inner) => inner.comparisons(),
             Self::Compare {
-                attribute,
-                operator,
-                ..
+                attribute, operator, ..
             } => vec![(attribute, *operator)],
         }
     }
@@ -86,11 +84,7 @@ fn holds(held: &Value, operator: Operator, wanted: &Value, fold: bool) -> bool {
         return ordered(order, operator);
     };
     let change = |text: &str| {
-        if fold {
-            text.to_lowercase()
-        } else {
-            text.to_owned()
-        }
+        if fold { text.to_lowercase() } else { text.to_owned() }
     };
     let (folded_left, folded_right) = (change(left), change(right));
     match operator {
@@ -153,9 +147,7 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
             }
             first => {
                 let mut word = String::from(first);
-                while let Some(next) =
-                    characters.next_if(|next| !matches!(next, ' ' | '\t' | '(' | ')' | '"'))
-                {
+                while let Some(next) = characters.next_if(|next| !matches!(next, ' ' | '\t' | '(' | ')' | '"')) {
                     word.push(next);
                 }
                 tokens.push(Token::Word(word));

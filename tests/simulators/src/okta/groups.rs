@@ -67,14 +67,12 @@ impl Org {
             group.name.to_lowercase().starts_with(&prefix)
                 && expression.as_ref().is_none_or(|expression| {
                     let object = self.group_json(group);
-                    expression.fits(call.param("search").is_some(), &|name| {
-                        filter::values_at(&object, name)
-                    })
+                    expression.fits(call.param("search").is_some(), &|name| filter::values_at(&object, name))
                 })
         };
         let found: Vec<&Group> = self.groups.iter().filter(wanted).collect();
-        let next = (found.len() > start + limit)
-            .then(|| continued(&self.base, call, &format!("00g{:012x}", start + limit)));
+        let next =
+            (found.len() > start + limit).then(|| continued(&self.base, call, &format!("00g{:012x}", start + limit)));
         let page = found
             .into_iter()
             .skip(start)
@@ -94,13 +92,7 @@ impl Org {
         self.counters.add("create-group");
         let group = self.group(&id).ok_or_else(problem::malformed)?;
         let (target, body) = (vec![group_target(group)], self.group_json(group));
-        self.emit(
-            "group.lifecycle.create",
-            target,
-            &[],
-            &Origin::of(call),
-            call.now,
-        );
+        self.emit("group.lifecycle.create", target, &[], &Origin::of(call), call.now);
         Ok(Answer::ok(body))
     }
 
@@ -137,9 +129,7 @@ impl Org {
         if !call.principal.allowed(Area::Groups, reach) {
             return Err(problem::forbidden());
         }
-        let group = self
-            .group(id)
-            .ok_or_else(|| problem::not_found(id, "UserGroup"))?;
+        let group = self.group(id).ok_or_else(|| problem::not_found(id, "UserGroup"))?;
         if reach == Reach::Read {
             return Ok(Answer::ok(self.group_json(group)));
         }
@@ -159,56 +149,38 @@ impl Org {
         }
         let (name, description) = self.group_profile(call, Some(id))?;
         let now = call.now;
-        let group = self
-            .group_mut(id)
-            .ok_or_else(|| problem::not_found(id, "UserGroup"))?;
+        let group = self.group_mut(id).ok_or_else(|| problem::not_found(id, "UserGroup"))?;
         group.name = name;
         group.description = description;
         group.updated = now;
         let target = vec![group_target(group)];
         self.counters.add("update-group");
         self.emit("group.profile.update", target, &[], &origin, now);
-        let group = self
-            .group(id)
-            .ok_or_else(|| problem::not_found(id, "UserGroup"))?;
+        let group = self.group(id).ok_or_else(|| problem::not_found(id, "UserGroup"))?;
         Ok(Answer::ok(self.group_json(group)))
     }
 
-    fn group_profile(
-        &self,
-        call: &Call<'_>,
-        own: Option<&str>,
-    ) -> Result<(String, Option<String>), Problem> {
+    fn group_profile(&self, call: &Call<'_>, own: Option<&str>) -> Result<(String, Option<String>), Problem> {
         let body = call.object()?;
         let profile = body
             .get("profile")
             .and_then(Value::as_object)
             .ok_or_else(problem::malformed)?;
-        let name = profile
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let name = profile.get("name").and_then(Value::as_str).unwrap_or_default();
         if name.is_empty() || name.chars().count() > 255 {
-            return Err(problem::invalid(
-                "name",
-                "name: The field cannot be left blank",
-            ));
+            return Err(problem::invalid("name", "name: The field cannot be left blank"));
         }
         if self
             .groups
             .iter()
             .any(|group| group.name == name && Some(group.id.as_str()) != own)
         {
-            let cause =
-                "name: An object with this field already exists in the current organization";
+            let cause = "name: An object with this field already exists in the current organization";
             return Err(problem::invalid("name", cause));
         }
         Ok((
             name.to_owned(),
-            profile
-                .get("description")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            profile.get("description").and_then(Value::as_str).map(str::to_owned),
         ))
     }
 
@@ -217,9 +189,7 @@ impl Org {
         if !call.principal.allowed(Area::Groups, Reach::Read) {
             return Err(problem::forbidden());
         }
-        let group = self
-            .group(id)
-            .ok_or_else(|| problem::not_found(id, "UserGroup"))?;
+        let group = self.group(id).ok_or_else(|| problem::not_found(id, "UserGroup"))?;
         let limit = call.limit(1000, 1, 1000)?;
         let start = offset(call)?;
         let everyone = group.kind == GroupKind::BuiltIn;
@@ -254,8 +224,7 @@ impl Org {
             .get(user_id)
             .copied()
             .ok_or_else(|| problem::not_found(user_id, "User"))?;
-        let admin =
-            !group.roles.is_empty() || self.user(at).is_some_and(|user| self.is_admin(user));
+        let admin = !group.roles.is_empty() || self.user(at).is_some_and(|user| self.is_admin(user));
         if group.kind != GroupKind::Okta || (admin && !call.principal.may_manage_admins()) {
             return Err(problem::forbidden());
         }
@@ -269,13 +238,7 @@ impl Org {
     }
 
     /// Adds a member, with its event and the apps that the group grants.
-    pub(super) fn join_group(
-        &mut self,
-        at: usize,
-        group_id: &str,
-        origin: &Origin,
-        now: Timestamp,
-    ) {
+    pub(super) fn join_group(&mut self, at: usize, group_id: &str, origin: &Origin, now: Timestamp) {
         let Some(group) = self.group_mut(group_id) else {
             return;
         };
@@ -303,13 +266,7 @@ impl Org {
     }
 
     /// Removes a member, with its event, the apps that the group granted, and the exclusion when a rule had added it.
-    pub(super) fn leave_group(
-        &mut self,
-        at: usize,
-        group_id: &str,
-        origin: &Origin,
-        now: Timestamp,
-    ) {
+    pub(super) fn leave_group(&mut self, at: usize, group_id: &str, origin: &Origin, now: Timestamp) {
         let Some(group) = self.group_mut(group_id) else {
             return;
         };
@@ -332,13 +289,7 @@ impl Org {
         let (user_id, target) = (user.id.clone(), vec![user_target(user), group]);
         let snapshot = user.clone();
         self.counters.add("remove-member");
-        self.emit(
-            "group.user_membership.remove",
-            target.clone(),
-            &[],
-            origin,
-            now,
-        );
+        self.emit("group.user_membership.remove", target.clone(), &[], origin, now);
         for app in lost {
             self.unassign(at, &app, &origin.cascade(), now);
         }
@@ -418,11 +369,8 @@ impl Org {
     /// `GET /users/{id}/groups`: all of them, `Everyone` included.
     pub(super) fn groups_of(&self, call: &Call<'_>, key: &str) -> Outcome {
         let at = self.resolve(call, key)?;
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found(key, "User"))?;
-        let member =
-            |group: &&Group| group.kind == GroupKind::BuiltIn || user.groups.contains(&group.id);
+        let user = self.user(at).ok_or_else(|| problem::not_found(key, "User"))?;
+        let member = |group: &&Group| group.kind == GroupKind::BuiltIn || user.groups.contains(&group.id);
         let groups = self
             .groups
             .iter()

@@ -124,9 +124,7 @@ impl Default for HookState {
 impl HookState {
     /// Ids of the hooks that receive this type.
     pub(super) fn subscribers(&self, kind: &str) -> Vec<String> {
-        self.receiving(kind)
-            .map(|row| row.hook.id.clone())
-            .collect()
+        self.receiving(kind).map(|row| row.hook.id.clone()).collect()
     }
 
     fn receiving(&self, kind: &str) -> impl Iterator<Item = &Row> {
@@ -153,11 +151,7 @@ impl Org {
         if hook.events.len() > MOST_TYPES {
             return Err(HookRefused::TooManyTypes(hook.events.len()));
         }
-        if let Some(other) = hook
-            .events
-            .iter()
-            .find(|kind| !ELIGIBLE.contains(kind.as_str()))
-        {
+        if let Some(other) = hook.events.iter().find(|kind| !ELIGIBLE.contains(kind.as_str())) {
             return Err(HookRefused::NotEligible(other.clone()));
         }
         if self.hooks.rows.iter().any(|row| row.hook.id == hook.id) {
@@ -184,10 +178,7 @@ impl Org {
             if scrambled {
                 due.reverse();
             }
-            batches.extend(
-                due.chunks(size)
-                    .map(|events| (row.hook.clone(), events.to_vec())),
-            );
+            batches.extend(due.chunks(size).map(|events| (row.hook.clone(), events.to_vec())));
         }
         let mut deliveries = Vec::new();
         for (hook, events) in batches {
@@ -229,12 +220,7 @@ impl Org {
         }
     }
 
-    fn delivery_failed(
-        &mut self,
-        delivery: &Delivery,
-        failure: DeliveryFailure,
-        now: Timestamp,
-    ) -> Option<Delivery> {
+    fn delivery_failed(&mut self, delivery: &Delivery, failure: DeliveryFailure, now: Timestamp) -> Option<Delivery> {
         let again = match failure {
             DeliveryFailure::Timeout => true,
             DeliveryFailure::Status(status) => status >= 500,
@@ -253,12 +239,7 @@ impl Org {
             DeliveryFailure::Timeout => "timeout".to_owned(),
             DeliveryFailure::Status(status) => format!("status {status}"),
         };
-        let target = vec![entity(
-            &delivery.hook_id,
-            "EventHook",
-            "unknown",
-            &delivery.url,
-        )];
+        let target = vec![entity(&delivery.hook_id, "EventHook", "unknown", &delivery.url)];
         self.emit(
             "event_hook.delivery",
             target,
@@ -278,13 +259,7 @@ impl Okta {
 
     /// Switches a hook off or on. What happens while it is off is never delivered later.
     pub fn set_hook_active(&self, hook_id: &str, active: bool) {
-        for row in self
-            .org()
-            .hooks
-            .rows
-            .iter_mut()
-            .filter(|row| row.hook.id == hook_id)
-        {
+        for row in self.org().hooks.rows.iter_mut().filter(|row| row.hook.id == hook_id) {
             row.active = active;
         }
     }
@@ -332,14 +307,8 @@ impl Okta {
 
     /// Reports that posting a delivery failed. Gives the retry to post, once and only after a time-out or a 5xx; otherwise
     /// the events are gone for the hook and `event_hook.delivery` is in the System Log.
-    pub fn delivery_failed(
-        &self,
-        delivery: &Delivery,
-        failure: DeliveryFailure,
-        now: Timestamp,
-    ) -> Option<Delivery> {
-        self.org()
-            .delivery_failed(delivery, failure, whole_millis(now))
+    pub fn delivery_failed(&self, delivery: &Delivery, failure: DeliveryFailure, now: Timestamp) -> Option<Delivery> {
+        self.org().delivery_failed(delivery, failure, whole_millis(now))
     }
 
     /// The one-time verification request of a hook: a `GET` to its URL with the secret's header and a challenge, which the
@@ -349,10 +318,7 @@ impl Okta {
         let challenge = org.secret("");
         let row = org.hooks.rows.iter().find(|row| row.hook.id == hook_id)?;
         let headers = vec![
-            (
-                "x-okta-verification-challenge".to_owned(),
-                challenge.clone(),
-            ),
+            ("x-okta-verification-challenge".to_owned(), challenge.clone()),
             (row.hook.header.to_lowercase(), row.hook.secret.clone()),
         ];
         Some(Verification {

@@ -24,11 +24,7 @@ pub(super) fn claims(token: &str, key: &Jwk) -> Option<Map<String, Value>> {
     let algorithm = decode_header(token).ok()?.alg;
     let asymmetric = matches!(
         algorithm,
-        Algorithm::RS256
-            | Algorithm::RS384
-            | Algorithm::RS512
-            | Algorithm::ES256
-            | Algorithm::ES384
+        Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 | Algorithm::ES256 | Algorithm::ES384
     );
     if !asymmetric {
         return None;
@@ -48,11 +44,7 @@ pub(super) fn moment(claims: &Map<String, Value>, name: &str) -> Option<Timestam
     let value = claims.get(name)?;
     let seconds = value.as_i64().or_else(|| {
         // Some clients send fractional seconds; the part after the point does not matter here.
-        value
-            .to_string()
-            .split('.')
-            .next()
-            .and_then(|whole| whole.parse().ok())
+        value.to_string().split('.').next().and_then(|whole| whole.parse().ok())
     })?;
     Timestamp::from_second(seconds).ok()
 }
@@ -76,12 +68,7 @@ pub(super) struct Proof {
 }
 
 /// Checks everything about a proof that needs no memory. The error is the description for the client.
-pub(super) fn proof(
-    header: Option<&str>,
-    method: &str,
-    url: &str,
-    now: Timestamp,
-) -> Result<Proof, &'static str> {
+pub(super) fn proof(header: Option<&str>, method: &str, url: &str, now: Timestamp) -> Result<Proof, &'static str> {
     let token = header.ok_or("The DPoP proof JWT header is missing.")?;
     let head = decode_header(token).map_err(|_| "The DPoP proof JWT is not a valid JWT.")?;
     if !head
@@ -91,9 +78,7 @@ pub(super) fn proof(
     {
         return Err("The 'typ' header of the DPoP proof JWT must be 'dpop+jwt'.");
     }
-    let key = head
-        .jwk
-        .ok_or("The 'jwk' header of the DPoP proof JWT is missing.")?;
+    let key = head.jwk.ok_or("The 'jwk' header of the DPoP proof JWT is missing.")?;
     if !matches!(
         key.algorithm,
         AlgorithmParameters::RSA(_) | AlgorithmParameters::EllipticCurve(_)

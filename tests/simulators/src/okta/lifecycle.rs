@@ -36,14 +36,10 @@ impl Org {
             "suspend" => self.suspend(at, &origin, now).map(|()| Answer::done()),
             "unsuspend" => self.unsuspend(at, &origin, now).map(|()| Answer::done()),
             "unlock" => self.unlock(at, &origin, now).map(|()| Answer::done()),
-            "reset_factors" => self
-                .reset_factors(at, &origin, now)
-                .map(|()| Answer::done()),
+            "reset_factors" => self.reset_factors(at, &origin, now).map(|()| Answer::done()),
             "expire_password" => {
                 self.expire_password(at, &origin, now)?;
-                let user = self
-                    .user(at)
-                    .ok_or_else(|| problem::not_found(key, "User"))?;
+                let user = self.user(at).ok_or_else(|| problem::not_found(key, "User"))?;
                 Ok(Answer::ok(self.user_json(user, true)))
             }
             _ => {
@@ -56,8 +52,7 @@ impl Org {
                 };
                 self.reset_password(at, &origin, now)?;
                 let token = self.secret("");
-                let link =
-                    json!({ "resetPasswordUrl": format!("{}/reset_password/{token}", self.base) });
+                let link = json!({ "resetPasswordUrl": format!("{}/reset_password/{token}", self.base) });
                 Ok(if call.flag("sendEmail", true) {
                     Answer::done()
                 } else {
@@ -82,15 +77,8 @@ impl Org {
     }
 
     /// Starts a deactivation; with a duration of zero it also ends here.
-    pub(super) fn deactivate(
-        &mut self,
-        at: usize,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found("unknown", "User"))?;
+    pub(super) fn deactivate(&mut self, at: usize, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
+        let user = self.user(at).ok_or_else(|| problem::not_found("unknown", "User"))?;
         if user.status == Status::Deprovisioned {
             return Err(problem::not_found(&user.id, "User"));
         }
@@ -135,13 +123,7 @@ impl Org {
     }
 
     /// Takes an app away, with its event; nothing happens when it is not assigned.
-    pub(super) fn unassign(
-        &mut self,
-        at: usize,
-        app_id: &str,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> bool {
+    pub(super) fn unassign(&mut self, at: usize, app_id: &str, origin: &Origin, now: Timestamp) -> bool {
         let Some(assignment) = self.user_mut(at).and_then(|user| user.apps.remove(app_id)) else {
             return false;
         };
@@ -150,26 +132,13 @@ impl Org {
             return false;
         };
         let targets = assignment_targets(user, app, &assignment);
-        self.emit(
-            "application.user_membership.remove",
-            targets,
-            &[],
-            origin,
-            now,
-        );
+        self.emit("application.user_membership.remove", targets, &[], origin, now);
         true
     }
 
     /// `STAGED` and `DEPROVISIONED` become `ACTIVE` or `PROVISIONED`.
-    pub(super) fn activate(
-        &mut self,
-        at: usize,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found("unknown", "User"))?;
+    pub(super) fn activate(&mut self, at: usize, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
+        let user = self.user(at).ok_or_else(|| problem::not_found("unknown", "User"))?;
         if user.leaving.is_some() {
             return Err(Problem::new(
                 409,
@@ -199,17 +168,9 @@ impl Org {
     }
 
     /// A new activation for `PROVISIONED` and `RECOVERY`; the status stays.
-    pub(super) fn reactivate(
-        &mut self,
-        at: usize,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found("unknown", "User"))?;
-        if !matches!(user.status, Status::Provisioned | Status::Recovery) || user.leaving.is_some()
-        {
+    pub(super) fn reactivate(&mut self, at: usize, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
+        let user = self.user(at).ok_or_else(|| problem::not_found("unknown", "User"))?;
+        if !matches!(user.status, Status::Provisioned | Status::Recovery) || user.leaving.is_some() {
             return Err(problem::wrong_status());
         }
         let target = vec![user_target(user)];
@@ -219,15 +180,8 @@ impl Org {
     }
 
     /// `ACTIVE` becomes `SUSPENDED`.
-    pub(super) fn suspend(
-        &mut self,
-        at: usize,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found("unknown", "User"))?;
+    pub(super) fn suspend(&mut self, at: usize, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
+        let user = self.user(at).ok_or_else(|| problem::not_found("unknown", "User"))?;
         if user.status != Status::Active || user.leaving.is_some() {
             return Err(problem::invalid(
                 "suspendUser",
@@ -240,15 +194,8 @@ impl Org {
     }
 
     /// `SUSPENDED` becomes `ACTIVE`.
-    pub(super) fn unsuspend(
-        &mut self,
-        at: usize,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found("unknown", "User"))?;
+    pub(super) fn unsuspend(&mut self, at: usize, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
+        let user = self.user(at).ok_or_else(|| problem::not_found("unknown", "User"))?;
         if user.status != Status::Suspended || user.leaving.is_some() {
             return Err(problem::invalid(
                 "unsuspendUser",
@@ -261,42 +208,20 @@ impl Org {
     }
 
     /// `LOCKED_OUT` becomes `ACTIVE`.
-    pub(super) fn unlock(
-        &mut self,
-        at: usize,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found("unknown", "User"))?;
+    pub(super) fn unlock(&mut self, at: usize, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
+        let user = self.user(at).ok_or_else(|| problem::not_found("unknown", "User"))?;
         if user.status != Status::LockedOut || user.leaving.is_some() {
             let summary = "Unlock is not allowed for this user.";
-            return Err(
-                Problem::new(403, "E0000032", summary).because("The user is not locked out.")
-            );
+            return Err(Problem::new(403, "E0000032", summary).because("The user is not locked out."));
         }
         self.counters.add("unlock");
-        self.change(
-            at,
-            Status::Active,
-            "user.account.unlock_by_admin",
-            origin,
-            now,
-        );
+        self.change(at, Status::Active, "user.account.unlock_by_admin", origin, now);
         Ok(())
     }
 
     /// Removes all factors.
-    pub(super) fn reset_factors(
-        &mut self,
-        at: usize,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let user = self
-            .user_mut(at)
-            .ok_or_else(|| problem::not_found("unknown", "User"))?;
+    pub(super) fn reset_factors(&mut self, at: usize, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
+        let user = self.user_mut(at).ok_or_else(|| problem::not_found("unknown", "User"))?;
         if user.status == Status::Deprovisioned {
             return Err(problem::wrong_status());
         }
@@ -310,72 +235,35 @@ impl Org {
         Ok(())
     }
 
-    fn expire_password(
-        &mut self,
-        at: usize,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found("unknown", "User"))?;
+    fn expire_password(&mut self, at: usize, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
+        let user = self.user(at).ok_or_else(|| problem::not_found("unknown", "User"))?;
         match user.status {
             Status::PasswordExpired => Ok(()),
             Status::Active if user.leaving.is_none() => {
                 self.counters.add("expire-password");
-                self.change(
-                    at,
-                    Status::PasswordExpired,
-                    "user.account.expire_password",
-                    origin,
-                    now,
-                );
+                self.change(at, Status::PasswordExpired, "user.account.expire_password", origin, now);
                 Ok(())
             }
             _ => Err(problem::wrong_status()),
         }
     }
 
-    fn reset_password(
-        &mut self,
-        at: usize,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found("unknown", "User"))?;
+    fn reset_password(&mut self, at: usize, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
+        let user = self.user(at).ok_or_else(|| problem::not_found("unknown", "User"))?;
         let allowed = matches!(
             user.status,
-            Status::Active
-                | Status::Provisioned
-                | Status::PasswordExpired
-                | Status::LockedOut
-                | Status::Recovery
+            Status::Active | Status::Provisioned | Status::PasswordExpired | Status::LockedOut | Status::Recovery
         );
         if !allowed || user.leaving.is_some() {
             return Err(Problem::new(403, "E0000017", "Password reset failed"));
         }
         self.counters.add("reset-password");
-        self.change(
-            at,
-            Status::Recovery,
-            "user.account.reset_password",
-            origin,
-            now,
-        );
+        self.change(at, Status::Recovery, "user.account.reset_password", origin, now);
         Ok(())
     }
 
     /// Sets a status and writes its event.
-    fn change(
-        &mut self,
-        at: usize,
-        next: Status,
-        kind: &'static str,
-        origin: &Origin,
-        now: Timestamp,
-    ) {
+    fn change(&mut self, at: usize, next: Status, kind: &'static str, origin: &Origin, now: Timestamp) {
         self.before_write(at, now);
         let Some(user) = self.user_mut(at) else {
             return;
@@ -392,8 +280,6 @@ impl Org {
             return Answer::done();
         }
         let token = self.secret("");
-        Answer::ok(
-            json!({ "activationUrl": format!("{}/welcome/{token}", self.base), "activationToken": token }),
-        )
+        Answer::ok(json!({ "activationUrl": format!("{}/welcome/{token}", self.base), "activationToken": token }))
     }
 }

@@ -48,21 +48,13 @@ impl Limits {
     }
 
     /// Counts a call.
-    pub(super) fn count(
-        &mut self,
-        principal: &str,
-        bucket: &'static str,
-        now: Timestamp,
-    ) -> Standing {
+    pub(super) fn count(&mut self, principal: &str, bucket: &'static str, now: Timestamp) -> Standing {
         let limit = self.limits.get(bucket).copied().unwrap_or(DEFAULT_LIMIT);
-        let window = self
-            .windows
-            .entry((principal.to_owned(), bucket))
-            .or_insert(Window {
-                started: now,
-                used: 0,
-                reported: false,
-            });
+        let window = self.windows.entry((principal.to_owned(), bucket)).or_insert(Window {
+            started: now,
+            used: 0,
+            reported: false,
+        });
         if now.duration_since(window.started) >= WINDOW {
             *window = Window {
                 started: now,

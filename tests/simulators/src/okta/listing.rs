@@ -63,9 +63,7 @@ impl Org {
                 })
             }
             (None, None, Some(start)) => Ok(self.quick(call, &start.to_lowercase())?),
-            (None, None, None) => {
-                self.walk(call, "200u", &|user| user.status != Status::Deprovisioned)
-            }
+            (None, None, None) => self.walk(call, "200u", &|user| user.status != Status::Deprovisioned),
         }
     }
 
@@ -113,15 +111,13 @@ impl Org {
         let expression = self.searchable(text)?;
         let indexed = |user: &User| -> Option<User> {
             match &user.stale {
-                Some(stale) if stale.until > call.now => {
-                    stale.seen.as_ref().map(|(status, profile)| {
-                        let mut old = user.clone();
-                        old.status = *status;
-                        old.profile.clone_from(profile);
-                        old.leaving = None;
-                        old
-                    })
-                }
+                Some(stale) if stale.until > call.now => stale.seen.as_ref().map(|(status, profile)| {
+                    let mut old = user.clone();
+                    old.status = *status;
+                    old.profile.clone_from(profile);
+                    old.leaving = None;
+                    old
+                }),
                 _ => Some(user.clone()),
             }
         };
@@ -152,8 +148,8 @@ impl Org {
         }
         let limit = call.limit(MOST, 1, MOST)?;
         let start = position(call, "00u")?;
-        let next = (found.len() > start + limit)
-            .then(|| continued(&self.base, call, &format!("00u{:012x}", start + limit)));
+        let next =
+            (found.len() > start + limit).then(|| continued(&self.base, call, &format!("00u{:012x}", start + limit)));
         let page = found
             .iter()
             .skip(start)
@@ -204,8 +200,7 @@ impl Org {
 
     /// What a user holds for a filter attribute.
     pub(super) fn held(&self, user: &User, name: &str) -> Vec<Value> {
-        let date =
-            |at: Option<jiff::Timestamp>| at.map(|at| json!(stamp(at))).into_iter().collect();
+        let date = |at: Option<jiff::Timestamp>| at.map(|at| json!(stamp(at))).into_iter().collect();
         match name {
             "id" => vec![json!(user.id)],
             "status" => vec![json!(user.status.name())],
@@ -214,10 +209,7 @@ impl Org {
             "statusChanged" => date(user.status_changed),
             "lastUpdated" => date(Some(user.last_updated)),
             "type.id" => vec![json!(self.type_id)],
-            _ => match name
-                .strip_prefix("profile.")
-                .and_then(|name| user.profile.get(name))
-            {
+            _ => match name.strip_prefix("profile.").and_then(|name| user.profile.get(name)) {
                 Some(Value::Array(items)) => items.clone(),
                 Some(value) => vec![value.clone()],
                 None => Vec::new(),
@@ -226,8 +218,7 @@ impl Org {
     }
 
     fn searchable(&self, text: &str) -> Result<Expression, Problem> {
-        let bad =
-            |why: &str| Problem::new(400, "E0000031", format!("Invalid search criteria. {why}"));
+        let bad = |why: &str| Problem::new(400, "E0000031", format!("Invalid search criteria. {why}"));
         let parsed = filter::parse(text).ok_or_else(|| bad("The expression is not valid."))?;
         for (attribute, operator) in parsed.comparisons() {
             let known = SEARCHABLE.contains(&attribute)
@@ -243,9 +234,7 @@ impl Org {
                 _ => true,
             };
             if !allowed {
-                return Err(bad(&format!(
-                    "The operator is not supported for {attribute}."
-                )));
+                return Err(bad(&format!("The operator is not supported for {attribute}.")));
             }
         }
         Ok(parsed)
@@ -256,12 +245,9 @@ fn filterable(text: &str) -> Result<Expression, Problem> {
     let bad = || Problem::new(400, "E0000031", "Invalid search criteria.");
     let parsed = filter::parse(text).ok_or_else(bad)?;
     for (attribute, operator) in parsed.comparisons() {
-        let ordered = matches!(
-            operator,
-            Operator::Gt | Operator::Ge | Operator::Lt | Operator::Le
-        );
-        let allowed = FILTERABLE.contains(&attribute)
-            && (operator == Operator::Eq || (ordered && attribute == "lastUpdated"));
+        let ordered = matches!(operator, Operator::Gt | Operator::Ge | Operator::Lt | Operator::Le);
+        let allowed =
+            FILTERABLE.contains(&attribute) && (operator == Operator::Eq || (ordered && attribute == "lastUpdated"));
         if !allowed {
             return Err(bad());
         }

@@ -42,13 +42,8 @@ impl Journal {
         self.serial += 1;
         let late = self.late.pop_front().unwrap_or_default();
         let persisted = whole_millis(now.saturating_add(late).unwrap_or(now));
-        self.entries.insert(
-            (persisted, self.serial),
-            Entry {
-                published: now,
-                event,
-            },
-        );
+        self.entries
+            .insert((persisted, self.serial), Entry { published: now, event });
     }
 }
 
@@ -69,13 +64,7 @@ impl Org {
         };
         let since = moment(call, "since")?;
         let until = moment(call, "until")?;
-        if since.is_some_and(|since| {
-            since
-                < call
-                    .now
-                    .saturating_sub(OLDEST_SINCE)
-                    .unwrap_or(Timestamp::MIN)
-        }) {
+        if since.is_some_and(|since| since < call.now.saturating_sub(OLDEST_SINCE).unwrap_or(Timestamp::MIN)) {
             return Err(Problem::new(
                 400,
                 "E0000053",
@@ -85,12 +74,13 @@ impl Org {
         let condition = call.param("filter").map(condition).transpose()?;
         let words = words(call.param("q"))?;
         let wanted = |entry: &Entry| {
-            condition.as_ref().is_none_or(|condition| {
-                condition.fits(false, &|path| filter::values_at(&entry.event, path))
-            }) && (words.is_empty() || {
-                let text = entry.event.to_string().to_lowercase();
-                words.iter().all(|word| text.contains(word))
-            })
+            condition
+                .as_ref()
+                .is_none_or(|condition| condition.fits(false, &|path| filter::values_at(&entry.event, path)))
+                && (words.is_empty() || {
+                    let text = entry.event.to_string().to_lowercase();
+                    words.iter().all(|word| text.contains(word))
+                })
         };
         let kept_since = call.now.saturating_sub(RETENTION).unwrap_or(Timestamp::MIN);
         let visible = self
@@ -99,27 +89,14 @@ impl Org {
             .range(..=(call.now, u64::MAX))
             .filter(|(_, entry)| entry.published >= kept_since);
         if until.is_none() && !descending {
-            self.polling(
-                call,
-                limit,
-                since,
-                visible.filter(|(_, entry)| wanted(entry)),
-            )
+            self.polling(call, limit, since, visible.filter(|(_, entry)| wanted(entry)))
         } else {
             let until = until.unwrap_or(call.now);
-            let since = since.unwrap_or_else(|| {
-                until
-                    .saturating_sub(DEFAULT_RANGE)
-                    .unwrap_or(Timestamp::MIN)
-            });
+            let since = since.unwrap_or_else(|| until.saturating_sub(DEFAULT_RANGE).unwrap_or(Timestamp::MIN));
             if until < since {
-                return Err(problem::invalid(
-                    "until",
-                    "until: must be later than since.",
-                ));
+                return Err(problem::invalid("until", "until: must be later than since."));
             }
-            let inside = visible
-                .filter(|(_, entry)| (since..until).contains(&entry.published) && wanted(entry));
+            let inside = visible.filter(|(_, entry)| (since..until).contains(&entry.published) && wanted(entry));
             self.bounded(call, limit, descending, inside)
         }
     }
@@ -140,24 +117,14 @@ impl Org {
             }
             Some(after) => cursor(after)?,
             None => (
-                since.unwrap_or_else(|| {
-                    call.now
-                        .saturating_sub(DEFAULT_RANGE)
-                        .unwrap_or(Timestamp::MIN)
-                }),
+                since.unwrap_or_else(|| call.now.saturating_sub(DEFAULT_RANGE).unwrap_or(Timestamp::MIN)),
                 0,
             ),
         };
-        let page: Vec<_> = events
-            .filter(|(key, _)| **key > start)
-            .take(limit)
-            .collect();
+        let page: Vec<_> = events.filter(|(key, _)| **key > start).take(limit).collect();
         let end = page.last().map_or(start, |(key, _)| **key);
         let next = format!("{}_{}", end.0.as_millisecond(), end.1);
-        let items = page
-            .into_iter()
-            .map(|(_, entry)| entry.event.clone())
-            .collect();
+        let items = page.into_iter().map(|(_, entry)| entry.event.clone()).collect();
         Ok(Answer::page(
             items,
             own_link(&self.base, call),
@@ -172,9 +139,7 @@ impl Org {
         descending: bool,
         inside: impl Iterator<Item = (&'a (Timestamp, u64), &'a Entry)>,
     ) -> Outcome {
-        let mut found: Vec<_> = inside
-            .map(|(key, entry)| (entry.published, key.1, entry))
-            .collect();
+        let mut found: Vec<_> = inside.map(|(key, entry)| (entry.published, key.1, entry)).collect();
         found.sort_by_key(|(published, serial, _)| (*published, *serial));
         if descending {
             found.reverse();
@@ -192,16 +157,9 @@ impl Org {
         let page: Vec<_> = found.iter().skip(offset).take(limit).collect();
         let more = limit > 0 && found.len() > offset + page.len();
         let next = page.last().filter(|_| more).map(|(published, serial, _)| {
-            continued(
-                &self.base,
-                call,
-                &format!("{}_{serial}", published.as_millisecond()),
-            )
+            continued(&self.base, call, &format!("{}_{serial}", published.as_millisecond()))
         });
-        let items = page
-            .into_iter()
-            .map(|(_, _, entry)| entry.event.clone())
-            .collect();
+        let items = page.into_iter().map(|(_, _, entry)| entry.event.clone()).collect();
         Ok(Answer::page(items, own_link(&self.base, call), next))
     }
 }
@@ -228,10 +186,7 @@ fn without_since(link: &str) -> String {
     let Some((path, query)) = link.split_once('?') else {
         return link.to_owned();
     };
-    let kept: Vec<&str> = query
-        .split('&')
-        .filter(|pair| !pair.starts_with("since="))
-        .collect();
+    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("since=")).collect();
     format!("{path}?{}", kept.join("&"))
 }
 
@@ -289,10 +244,7 @@ fn words(text: Option<&str>) -> Result<Vec<String>, Problem> {
         .map(str::to_lowercase)
         .collect();
     if words.len() > 10 || words.iter().any(|word| word.chars().count() > 40) {
-        return Err(problem::invalid(
-            "q",
-            "q: at most 10 words of 40 characters each.",
-        ));
+        return Err(problem::invalid("q", "q: at most 10 words of 40 characters each."));
     }
     Ok(words)
 }

@@ -102,10 +102,7 @@ impl Okta {
 
     /// Every call so far as (method, path and query), refused ones and those struck by a fault included.
     pub fn calls(&self) -> Vec<(Method, String)> {
-        self.calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The fault switch.
@@ -135,10 +132,7 @@ impl Simulator for Okta {
         match fault {
             None => Reply::Answer(org.serve(request, now)),
             Some(Fault::RateLimited(ahead)) => {
-                let reset = now
-                    .saturating_add(state::signed(ahead))
-                    .unwrap_or(now)
-                    .as_second();
+                let reset = now.saturating_add(state::signed(ahead)).unwrap_or(now).as_second();
                 let standing = Standing {
                     limit: 600,
                     remaining: 0,
@@ -153,9 +147,7 @@ impl Simulator for Okta {
                 org.serve(request, now);
                 Reply::Answer(org.refuse_plainly(&internal_error(), now))
             }
-            Some(Fault::Unavailable) => {
-                Reply::Answer(org.refuse_plainly(&unavailable(request.method()), now))
-            }
+            Some(Fault::Unavailable) => Reply::Answer(org.refuse_plainly(&unavailable(request.method()), now)),
             Some(Fault::Timeout) => Reply::Silence,
             Some(Fault::Reset) => Reply::Reset,
             Some(Fault::AnswerLost) => {
@@ -191,10 +183,7 @@ impl Org {
         let path = segments(request.uri().path());
         let lane = bucket(request.method(), &path);
         let known = self.authenticate(request, now);
-        let open = matches!(
-            path.first().map(String::as_str),
-            Some(".well-known" | "oauth2")
-        );
+        let open = matches!(path.first().map(String::as_str), Some(".well-known" | "oauth2"));
         let whose = known
             .as_ref()
             .map_or("anonymous", |principal| principal.key.as_str())
@@ -218,9 +207,7 @@ impl Org {
                     method: request.method(),
                     path,
                     raw_path: request.uri().path(),
-                    query: url::form_urlencoded::parse(query.as_bytes())
-                        .into_owned()
-                        .collect(),
+                    query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
                     raw_query: query,
                     request,
                     principal,
@@ -246,9 +233,7 @@ impl Org {
                 "pipeline": "idx",
             }))),
             ("POST", ["oauth2", "v1", "token"]) => self.token(request, now),
-            (_, [".well-known", "okta-organization"] | ["oauth2", "v1", "token"]) => {
-                Err(problem::no_such_method())
-            }
+            (_, [".well-known", "okta-organization"] | ["oauth2", "v1", "token"]) => Err(problem::no_such_method()),
             _ => Err(problem::no_such_path()),
         }
     }
@@ -272,13 +257,7 @@ impl Org {
             actor: Actor::System("unknown".to_owned()),
             ..Origin::job("unknown".to_owned())
         };
-        self.emit(
-            "system.org.rate_limit.violation",
-            target,
-            &details,
-            &origin,
-            now,
-        );
+        self.emit("system.org.rate_limit.violation", target, &details, &origin, now);
     }
 
     fn respond(&mut self, answer: Answer, standing: Standing, now: Timestamp) -> Response {
@@ -344,21 +323,9 @@ impl Org {
         }
         put(&mut response, "x-okta-request-id", &request_id);
         put(&mut response, "cache-control", "no-cache, no-store");
-        put(
-            &mut response,
-            "x-rate-limit-limit",
-            &standing.limit.to_string(),
-        );
-        put(
-            &mut response,
-            "x-rate-limit-remaining",
-            &standing.remaining.to_string(),
-        );
-        put(
-            &mut response,
-            "x-rate-limit-reset",
-            &standing.reset.to_string(),
-        );
+        put(&mut response, "x-rate-limit-limit", &standing.limit.to_string());
+        put(&mut response, "x-rate-limit-remaining", &standing.remaining.to_string());
+        put(&mut response, "x-rate-limit-reset", &standing.reset.to_string());
         // Clients measure the wait against the server's clock, so the date is the simulator's and not the wall's.
         let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
         if let Ok(date) = date {
@@ -378,8 +345,8 @@ fn put(response: &mut Response, name: &str, value: &str) {
 /// An empty `POST` or `PUT` must say `Content-Length: 0` (Okta, "Core Okta API").
 fn length_required(request: &Request) -> Option<Problem> {
     let writes = matches!(*request.method(), Method::POST | Method::PUT);
-    let stated = request.headers().contains_key("content-length")
-        || request.headers().contains_key("transfer-encoding");
+    let stated =
+        request.headers().contains_key("content-length") || request.headers().contains_key("transfer-encoding");
     (writes && !stated && request.body().is_empty()).then(|| Problem::empty(411))
 }
 

@@ -28,12 +28,7 @@ const NONCE_LIFE_SECONDS: i64 = 86_400;
 impl Org {
     /// `POST /oauth2/v1/token`.
     pub(super) fn token(&mut self, request: &Request, now: Timestamp) -> Outcome {
-        let header = |name: &str| {
-            request
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
+        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let form = header("content-type").is_some_and(|kind| {
             kind.split(';')
                 .next()
@@ -48,9 +43,7 @@ impl Org {
                 "The Content-Type must be application/x-www-form-urlencoded.",
             ));
         }
-        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(request.body())
-            .into_owned()
-            .collect();
+        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(request.body()).into_owned().collect();
         let field = |name: &str| {
             pairs
                 .iter()
@@ -64,9 +57,7 @@ impl Org {
                 "The grant type is not supported for this client.",
             ));
         }
-        if field("client_assertion_type")
-            != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-        {
+        if field("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
             return Err(Problem::oauth(
                 401,
                 "invalid_client",
@@ -79,16 +70,9 @@ impl Org {
             (false, None) => None,
             (_, proof) => Some(self.proven(proof, &url, now)?),
         };
-        let wanted: BTreeSet<String> = field("scope")
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect();
+        let wanted: BTreeSet<String> = field("scope").split_whitespace().map(str::to_owned).collect();
         if wanted.is_empty() {
-            return Err(Problem::oauth(
-                400,
-                "invalid_scope",
-                "The scope parameter is required.",
-            ));
+            return Err(Problem::oauth(400, "invalid_scope", "The scope parameter is required."));
         }
         if !wanted.is_subset(&client.scopes) {
             return Err(Problem::oauth(
@@ -124,20 +108,14 @@ impl Org {
     }
 
     /// Checks the client assertion and uses it up.
-    fn asserted(
-        &mut self,
-        assertion: &str,
-        url: &str,
-        now: Timestamp,
-    ) -> Result<(String, ServiceClient), Problem> {
+    fn asserted(&mut self, assertion: &str, url: &str, now: Timestamp) -> Result<(String, ServiceClient), Problem> {
         let refused = |description: &str| Problem::oauth(401, "invalid_client", description);
         let head = jsonwebtoken::decode_header(assertion)
             .map_err(|_| refused("The client_assertion token could not be decoded."))?;
-        let unverified = jsonwebtoken::dangerous::insecure_decode::<
-            serde_json::Map<String, serde_json::Value>,
-        >(assertion)
-        .map_err(|_| refused("The client_assertion token could not be decoded."))?
-        .claims;
+        let unverified =
+            jsonwebtoken::dangerous::insecure_decode::<serde_json::Map<String, serde_json::Value>>(assertion)
+                .map_err(|_| refused("The client_assertion token could not be decoded."))?
+                .claims;
         let id = jwt::text(&unverified, "iss").to_owned();
         let client = self.clients.get(&id).cloned();
         let client = client.ok_or_else(|| refused("Invalid value for 'client_id' parameter."))?;
@@ -161,8 +139,7 @@ impl Org {
             )));
         }
         let expires = jwt::moment(&claims, "exp");
-        let expires = expires
-            .ok_or_else(|| refused("The client_assertion token must have an expiration."))?;
+        let expires = expires.ok_or_else(|| refused("The client_assertion token must have an expiration."))?;
         if expires <= now {
             return Err(refused("The client_assertion token is expired."));
         }
@@ -175,12 +152,8 @@ impl Org {
                 "The client_assertion token has an expiration too far into the future.",
             ));
         }
-        if jwt::moment(&claims, "iat")
-            .is_some_and(|at| at > now.saturating_add(SKEW).unwrap_or(Timestamp::MAX))
-        {
-            return Err(refused(
-                "The client_assertion token was issued in the future.",
-            ));
+        if jwt::moment(&claims, "iat").is_some_and(|at| at > now.saturating_add(SKEW).unwrap_or(Timestamp::MAX)) {
+            return Err(refused("The client_assertion token was issued in the future."));
         }
         let jti = jwt::text(&claims, "jti");
         if !jti.is_empty() && !self.first_use(&format!("assertion {id} {jti}"), now) {
@@ -190,23 +163,16 @@ impl Org {
     }
 
     /// Checks the proof of a token call; the result is the thumbprint of its key.
-    fn proven(
-        &mut self,
-        proof: Option<&str>,
-        url: &str,
-        now: Timestamp,
-    ) -> Result<String, Problem> {
+    fn proven(&mut self, proof: Option<&str>, url: &str, now: Timestamp) -> Result<String, Problem> {
         let refused = |description: &str| Problem::oauth(400, "invalid_dpop_proof", description);
         let proof = jwt::proof(proof, "POST", url, now).map_err(refused)?;
         let Some(nonce) = proof.nonce else {
             let description = "Authorization server requires nonce in DPoP proof.";
-            return Err(Problem::oauth(400, "use_dpop_nonce", description)
-                .header("dpop-nonce", self.nonce(now, 0)));
+            return Err(Problem::oauth(400, "use_dpop_nonce", description).header("dpop-nonce", self.nonce(now, 0)));
         };
         if !(0..=3).any(|age| self.nonce(now, age) == nonce) {
             let description = "Authorization server requires nonce in DPoP proof.";
-            return Err(Problem::oauth(400, "use_dpop_nonce", description)
-                .header("dpop-nonce", self.nonce(now, 0)));
+            return Err(Problem::oauth(400, "use_dpop_nonce", description).header("dpop-nonce", self.nonce(now, 0)));
         }
         if !self.first_use(&format!("proof {}", proof.jti), now) {
             return Err(refused("The DPoP proof JWT has already been used."));

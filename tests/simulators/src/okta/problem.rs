@@ -15,10 +15,7 @@ enum Shape {
         causes: Vec<String>,
     },
     /// The authorization server's error object.
-    OAuth {
-        error: &'static str,
-        description: String,
-    },
+    OAuth { error: &'static str, description: String },
     /// No body at all, as some of Okta's 401 and 403 answers.
     Empty,
 }
@@ -85,11 +82,7 @@ impl Problem {
     /// The error code or OAuth error, and its text.
     pub(super) fn code_and_text(&self) -> (&'static str, String) {
         match &self.shape {
-            Shape::Api {
-                code,
-                summary,
-                causes,
-            } => match causes.first() {
+            Shape::Api { code, summary, causes } => match causes.first() {
                 Some(cause) => (code, format!("{summary} ({cause})")),
                 None => (code, summary.clone()),
             },
@@ -101,22 +94,13 @@ impl Problem {
     /// The body; `error_id` must be unique.
     pub(super) fn body(&self, error_id: &str) -> Option<Value> {
         match &self.shape {
-            Shape::Api {
-                code,
-                summary,
-                causes,
-            } => {
-                let causes: Vec<Value> = causes
-                    .iter()
-                    .map(|cause| json!({ "errorSummary": cause }))
-                    .collect();
+            Shape::Api { code, summary, causes } => {
+                let causes: Vec<Value> = causes.iter().map(|cause| json!({ "errorSummary": cause })).collect();
                 Some(json!({
                     "errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": error_id, "errorCauses": causes,
                 }))
             }
-            Shape::OAuth { error, description } => {
-                Some(json!({ "error": error, "error_description": description }))
-            }
+            Shape::OAuth { error, description } => Some(json!({ "error": error, "error_description": description })),
             Shape::Empty => None,
         }
     }
@@ -129,11 +113,7 @@ pub(super) fn invalid(field: &str, cause: impl Into<String>) -> Problem {
 
 /// 404 `E0000007` with the kind of resource in parentheses.
 pub(super) fn not_found(id: &str, kind: &str) -> Problem {
-    Problem::new(
-        404,
-        "E0000007",
-        format!("Not found: Resource not found: {id} ({kind})"),
-    )
+    Problem::new(404, "E0000007", format!("Not found: Resource not found: {id} ({kind})"))
 }
 
 /// 403 `E0000006`.

@@ -67,10 +67,7 @@ impl Org {
         if user.leaving.is_some()
             && let Some(members) = object.as_object_mut()
         {
-            members.insert(
-                "transitioningToStatus".to_owned(),
-                json!(Status::Deprovisioned.name()),
-            );
+            members.insert("transitioningToStatus".to_owned(), json!(Status::Deprovisioned.name()));
         }
         self.add_unknown(&mut object);
         object
@@ -108,11 +105,7 @@ fn actions(user: &User) -> Vec<(&'static str, &'static str, &'static str)> {
         }
         Status::PasswordExpired => vec![suspend, reset, forgot, expire, change, deactivate],
         Status::LockedOut => vec![("unlock", "/lifecycle/unlock", "POST"), reset, deactivate],
-        Status::Recovery => vec![
-            ("reactivate", "/lifecycle/reactivate", "POST"),
-            reset,
-            deactivate,
-        ],
+        Status::Recovery => vec![("reactivate", "/lifecycle/reactivate", "POST"), reset, deactivate],
         Status::Suspended => vec![("unsuspend", "/lifecycle/unsuspend", "POST"), deactivate],
         Status::Deprovisioned => vec![activate, ("delete", "", "DELETE")],
     }
@@ -133,10 +126,7 @@ pub(super) fn project(object: &Value, fields: &str) -> Value {
     let mut kept = Map::new();
     for field in split(fields) {
         let (name, inner) = match field.split_once(':') {
-            Some((name, inner)) => (
-                name,
-                Some(inner.trim_start_matches('(').trim_end_matches(')')),
-            ),
+            Some((name, inner)) => (name, Some(inner.trim_start_matches('(').trim_end_matches(')'))),
             None => (field, None),
         };
         if let Some(value) = object.get(name) {

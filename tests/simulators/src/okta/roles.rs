@@ -14,15 +14,9 @@ use super::state::{Org, RoleAssignment, User, stamp};
 
 /// Assignable role types and their labels (Okta, "Role assignment", `type`).
 const LABELS: [(&str, &str); 12] = [
-    (
-        "ACCESS_CERTIFICATIONS_ADMIN",
-        "Access Certifications administrator",
-    ),
+    ("ACCESS_CERTIFICATIONS_ADMIN", "Access Certifications administrator"),
     ("ACCESS_REQUESTS_ADMIN", "Access Requests administrator"),
-    (
-        "API_ACCESS_MANAGEMENT_ADMIN",
-        "API Access Management administrator",
-    ),
+    ("API_ACCESS_MANAGEMENT_ADMIN", "API Access Management administrator"),
     ("APP_ADMIN", "Application administrator"),
     ("GROUP_MEMBERSHIP_ADMIN", "Group Membership administrator"),
     ("HELP_DESK_ADMIN", "Help Desk administrator"),
@@ -36,10 +30,7 @@ const LABELS: [(&str, &str); 12] = [
 
 /// The label of a role type, if it can be assigned.
 pub(super) fn label(kind: &str) -> Option<&'static str> {
-    LABELS
-        .iter()
-        .find(|(name, _)| *name == kind)
-        .map(|(_, label)| *label)
+    LABELS.iter().find(|(name, _)| *name == kind).map(|(_, label)| *label)
 }
 
 /// Unpadded base32 (RFC 4648) of a role type.
@@ -86,9 +77,7 @@ impl Org {
             return Err(problem::forbidden());
         }
         let at = self.resolve(call, key)?;
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found(key, "User"))?;
+        let user = self.user(at).ok_or_else(|| problem::not_found(key, "User"))?;
         match (call.method.as_str(), role) {
             ("GET", None) => {
                 let mut all: Vec<Value> = user
@@ -96,10 +85,7 @@ impl Org {
                     .iter()
                     .map(|role| self.role_json(role, user, "USER"))
                     .collect();
-                let groups = self
-                    .groups
-                    .iter()
-                    .filter(|group| user.groups.contains(&group.id));
+                let groups = self.groups.iter().filter(|group| user.groups.contains(&group.id));
                 all.extend(
                     groups
                         .flat_map(|group| &group.roles)
@@ -114,11 +100,7 @@ impl Org {
             }
             ("POST", None) => {
                 let body = call.object()?;
-                let kind = body
-                    .get("type")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned();
+                let kind = body.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
                 let bad = || {
                     Problem::new(
                         400,
@@ -137,9 +119,7 @@ impl Org {
                 let role = self.grant_role(at, &kind, call.now);
                 self.counters.add("add-role");
                 self.privilege_event(at, &[], &Origin::of(call), call.now);
-                let user = self
-                    .user(at)
-                    .ok_or_else(|| problem::not_found(key, "User"))?;
+                let user = self.user(at).ok_or_else(|| problem::not_found(key, "User"))?;
                 Ok(Answer {
                     status: 201,
                     body: Some(self.role_json(&role, user, "USER")),
@@ -185,29 +165,13 @@ impl Org {
     fn privilege_event(&mut self, at: usize, gone: &[String], origin: &Origin, now: Timestamp) {
         let Some(user) = self.user(at) else { return };
         let target = vec![user_target(user)];
-        let labels: Vec<&str> = self
-            .role_kinds(user)
-            .iter()
-            .filter_map(|kind| label(kind))
-            .collect();
+        let labels: Vec<&str> = self.role_kinds(user).iter().filter_map(|kind| label(kind)).collect();
         if labels.is_empty() {
             let details = [("privilegeRevoked", gone.join(", "))];
-            self.emit(
-                "user.account.privilege.revoke",
-                target,
-                &details,
-                origin,
-                now,
-            );
+            self.emit("user.account.privilege.revoke", target, &details, origin, now);
         } else {
             let details = [("privilegeGranted", labels.join(", "))];
-            self.emit(
-                "user.account.privilege.grant",
-                target,
-                &details,
-                origin,
-                now,
-            );
+            self.emit("user.account.privilege.grant", target, &details, origin, now);
         }
     }
 
@@ -217,16 +181,9 @@ impl Org {
             return Err(problem::forbidden());
         }
         let limit = call.limit(100, 1, 100)?;
-        let start = call
-            .param("after")
-            .map_or(Some(0), |after| after.parse().ok());
+        let start = call.param("after").map_or(Some(0), |after| after.parse().ok());
         let start: usize = start.ok_or_else(|| Problem::new(400, "E0000029", "Invalid cursor."))?;
-        let holders: Vec<&User> = self
-            .users
-            .iter()
-            .flatten()
-            .filter(|user| self.is_admin(user))
-            .collect();
+        let holders: Vec<&User> = self.users.iter().flatten().filter(|user| self.is_admin(user)).collect();
         let value: Vec<Value> = holders
             .iter()
             .skip(start)

@@ -17,8 +17,7 @@ impl Org {
         } else {
             Reach::Write
         };
-        let scoped =
-            |org: &Self, area: Area| call.principal.scoped(area, reach, &org.base, call.raw_path);
+        let scoped = |org: &Self, area: Area| call.principal.scoped(area, reach, &org.base, call.raw_path);
         match rest {
             ["users", _, "roles", ..] | ["iam", ..] => scoped(self, Area::Roles)?,
             ["users", ..] => scoped(self, Area::Users)?,
@@ -61,9 +60,7 @@ impl Org {
             ("DELETE", [id, "sessions"]) => self.clear_sessions(call, id),
             ("GET" | "DELETE", [key, "grants"]) => self.grants(call, key),
             ("GET", [key, "clients"]) => self.clients_of(call, key, None),
-            ("DELETE", [key, "clients", client, "tokens"]) => {
-                self.clients_of(call, key, Some(client))
-            }
+            ("DELETE", [key, "clients", client, "tokens"]) => self.clients_of(call, key, Some(client)),
             ("GET", [key, "factors"]) => self.factors(call, key, None),
             ("DELETE", [key, "factors", factor]) => self.factors(call, key, Some(factor)),
             ("GET", [key, "groups"]) => self.groups_of(call, key),
@@ -75,10 +72,7 @@ impl Org {
                 []
                 | [_]
                 | [_, "lifecycle", _]
-                | [
-                    _,
-                    "sessions" | "grants" | "clients" | "factors" | "groups" | "roles",
-                ],
+                | [_, "sessions" | "grants" | "clients" | "factors" | "groups" | "roles"],
             ) => Err(problem::no_such_method()),
             _ => Err(problem::no_such_path()),
         }

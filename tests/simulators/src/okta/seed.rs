@@ -8,9 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Okta;
 use super::roles::label;
-use super::state::{
-    ApiToken, App, Factor, Grant, GroupKind, Rule, ServiceClient, Status, signed, whole_millis,
-};
+use super::state::{ApiToken, App, Factor, Grant, GroupKind, Rule, ServiceClient, Status, signed, whole_millis};
 use super::users::NewUser;
 
 /// A seed that the org cannot take.
@@ -192,13 +190,7 @@ impl Okta {
 
     /// Adds a rule that puts everyone whose `attribute` equals `value` into a group, and gives its id. It is evaluated when a
     /// user is created, activated or changes profile.
-    pub fn add_group_rule(
-        &self,
-        name: &str,
-        attribute: &str,
-        value: &str,
-        group_id: &str,
-    ) -> String {
+    pub fn add_group_rule(&self, name: &str, attribute: &str, value: &str, group_id: &str) -> String {
         let mut org = self.org();
         let id = org.fresh("0pr");
         org.rules.push(Rule {
@@ -229,12 +221,7 @@ impl Okta {
     }
 
     /// Assigns an app to a user, directly or through a group.
-    pub fn assign_app(
-        &self,
-        app_id: &str,
-        user_id: &str,
-        through_group: Option<&str>,
-    ) -> Result<(), SeedError> {
+    pub fn assign_app(&self, app_id: &str, user_id: &str, through_group: Option<&str>) -> Result<(), SeedError> {
         let mut org = self.org();
         let at = org
             .by_id
@@ -285,9 +272,7 @@ impl Okta {
             .unwrap_or_else(|| vec![app.jwks.clone()]);
         let keys = keys
             .into_iter()
-            .map(|key| {
-                serde_json::from_value::<Jwk>(key).map_err(|error| SeedError(error.to_string()))
-            })
+            .map(|key| serde_json::from_value::<Jwk>(key).map_err(|error| SeedError(error.to_string())))
             .collect::<Result<Vec<_>, _>>()?;
         let client = ServiceClient {
             keys,

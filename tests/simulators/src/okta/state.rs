@@ -122,10 +122,7 @@ pub(super) struct User {
 impl User {
     /// A profile member as text; empty when absent.
     pub(super) fn text(&self, name: &str) -> &str {
-        self.profile
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.profile.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// First and last name.
@@ -382,10 +379,7 @@ impl Org {
     /// All admin role types of a user, direct and through groups.
     pub(super) fn role_kinds(&self, user: &User) -> BTreeSet<String> {
         let direct = user.roles.iter().map(|role| role.kind.clone());
-        let groups = self
-            .groups
-            .iter()
-            .filter(|group| user.groups.contains(&group.id));
+        let groups = self.groups.iter().filter(|group| user.groups.contains(&group.id));
         let derived = groups.flat_map(|group| group.roles.iter().map(|role| role.kind.clone()));
         direct.chain(derived).collect()
     }

@@ -77,18 +77,11 @@ impl Org {
         if !call.principal.allowed(Area::Users, Reach::Read) {
             return Err(problem::forbidden());
         }
-        self.find_user(key)
-            .ok_or_else(|| problem::not_found(key, "User"))
+        self.find_user(key).ok_or_else(|| problem::not_found(key, "User"))
     }
 
     /// As [`Self::resolve`], for a write: the caller needs the reach, and a super administrator's role for administrators.
-    pub(super) fn resolve_for(
-        &self,
-        call: &Call<'_>,
-        key: &str,
-        area: Area,
-        reach: Reach,
-    ) -> Result<usize, Problem> {
+    pub(super) fn resolve_for(&self, call: &Call<'_>, key: &str, area: Area, reach: Reach) -> Result<usize, Problem> {
         let at = self.resolve(call, key)?;
         if !call.principal.allowed(area, reach) {
             return Err(problem::forbidden());
@@ -103,9 +96,7 @@ impl Org {
     /// `GET /users/{key}`.
     pub(super) fn read_user(&self, call: &Call<'_>, key: &str) -> Outcome {
         let at = self.resolve(call, key)?;
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found(key, "User"))?;
+        let user = self.user(at).ok_or_else(|| problem::not_found(key, "User"))?;
         let object = self.user_json(user, true);
         let mut answer = Answer::ok(match call.param("fields") {
             Some(fields) => project(&object, fields),
@@ -135,17 +126,14 @@ impl Org {
                 .is_some_and(|password| !password.is_empty())
         });
         // Without provider=true a provider block in the body is ignored.
-        let named =
-            credentials.and_then(|credentials| credentials.get("provider")?.get("type")?.as_str());
+        let named = credentials.and_then(|credentials| credentials.get("provider")?.get("type")?.as_str());
         let provider = named
             .filter(|_| call.flag("provider", false))
             .unwrap_or("OKTA")
             .to_owned();
         let groups = group_ids(&body)?;
         for id in &groups {
-            let group = self
-                .group(id)
-                .ok_or_else(|| problem::not_found(id, "UserGroup"))?;
+            let group = self.group(id).ok_or_else(|| problem::not_found(id, "UserGroup"))?;
             if group.kind != super::state::GroupKind::Okta {
                 return Err(problem::forbidden());
             }
@@ -154,9 +142,7 @@ impl Org {
         let status = match (call.flag("activate", true), has_password || external) {
             (false, _) => Status::Staged,
             (true, false) => Status::Provisioned,
-            (true, true) if call.param("nextLogin") == Some("changePassword") && !external => {
-                Status::PasswordExpired
-            }
+            (true, true) if call.param("nextLogin") == Some("changePassword") && !external => Status::PasswordExpired,
             (true, true) => Status::Active,
         };
         let origin = Origin::of(call);
@@ -233,9 +219,7 @@ impl Org {
     pub(super) fn update_user(&mut self, call: &Call<'_>, key: &str, whole: bool) -> Outcome {
         let at = self.resolve_for(call, key, Area::Users, Reach::Write)?;
         let body = call.object()?;
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found(key, "User"))?;
+        let user = self.user(at).ok_or_else(|| problem::not_found(key, "User"))?;
         if call
             .header("if-match")
             .is_some_and(|tag| tag != "*" && tag != etag(user))
@@ -252,10 +236,7 @@ impl Org {
             .cloned()
             .unwrap_or_default();
         if whole && given.is_empty() {
-            return Err(problem::invalid(
-                "profile",
-                "profile: The field cannot be left blank",
-            ));
+            return Err(problem::invalid("profile", "profile: The field cannot be left blank"));
         }
         if !given.is_empty() && user.provider != "OKTA" {
             return Err(Problem::new(
@@ -264,11 +245,7 @@ impl Org {
                 "Operation failed because user profile is mastered under another system",
             ));
         }
-        let mut profile = if whole {
-            Map::new()
-        } else {
-            user.profile.clone()
-        };
+        let mut profile = if whole { Map::new() } else { user.profile.clone() };
         for (name, value) in given {
             if value.is_null() {
                 profile.remove(&name);
@@ -281,22 +258,14 @@ impl Org {
         }
         self.check_profile(&profile, Some(at))?;
         self.write_profile(at, profile, &Origin::of(call), call.now);
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found(key, "User"))?;
+        let user = self.user(at).ok_or_else(|| problem::not_found(key, "User"))?;
         let mut answer = Answer::ok(self.user_json(user, true));
         answer.headers.push(("etag", etag(user)));
         Ok(answer)
     }
 
     /// Stores a checked profile, with event and rules; nothing happens when it is equal or the user is deactivated.
-    pub(super) fn write_profile(
-        &mut self,
-        at: usize,
-        profile: Map<String, Value>,
-        origin: &Origin,
-        now: Timestamp,
-    ) {
+    pub(super) fn write_profile(&mut self, at: usize, profile: Map<String, Value>, origin: &Origin, now: Timestamp) {
         let Some(user) = self.user(at) else { return };
         let names: BTreeSet<&String> = user.profile.keys().chain(profile.keys()).collect();
         let changed: Vec<String> = names
@@ -333,15 +302,8 @@ impl Org {
     }
 
     /// One of the two steps of a deletion.
-    pub(super) fn delete_step(
-        &mut self,
-        at: usize,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), Problem> {
-        let user = self
-            .user(at)
-            .ok_or_else(|| problem::not_found("unknown", "User"))?;
+    pub(super) fn delete_step(&mut self, at: usize, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
+        let user = self.user(at).ok_or_else(|| problem::not_found("unknown", "User"))?;
         if user.status != Status::Deprovisioned {
             return self.deactivate(at, origin, now);
         }
@@ -351,13 +313,7 @@ impl Org {
             user.text("login").to_lowercase(),
         );
         self.counters.add("delete");
-        self.emit(
-            "user.lifecycle.delete.initiated",
-            target.clone(),
-            &[],
-            origin,
-            now,
-        );
+        self.emit("user.lifecycle.delete.initiated", target.clone(), &[], origin, now);
         for group in &mut self.groups {
             group.members.remove(&at);
         }
@@ -366,22 +322,12 @@ impl Org {
         }
         self.by_id.remove(&id);
         self.by_login.remove(&login);
-        self.emit(
-            "user.lifecycle.delete.completed",
-            target,
-            &[],
-            &origin.cascade(),
-            now,
-        );
+        self.emit("user.lifecycle.delete.completed", target, &[], &origin.cascade(), now);
         Ok(())
     }
 
     /// Refuses a profile that Okta would refuse.
-    pub(super) fn check_profile(
-        &self,
-        profile: &Map<String, Value>,
-        own: Option<usize>,
-    ) -> Result<(), Problem> {
+    pub(super) fn check_profile(&self, profile: &Map<String, Value>, own: Option<usize>) -> Result<(), Problem> {
         if let Some(unknown) = profile.keys().find(|name| !self.is_attribute(name)) {
             let cause = format!("Property name '{unknown}' is not defined in profile");
             return Err(problem::invalid(unknown, cause));
@@ -392,10 +338,7 @@ impl Org {
             ("firstName", 1, 50),
             ("lastName", 1, 50),
         ] {
-            let value = profile
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let value = profile.get(name).and_then(Value::as_str).unwrap_or_default();
             let length = value.chars().count();
             if length == 0 {
                 return Err(problem::invalid(
@@ -404,9 +347,7 @@ impl Org {
                 ));
             }
             if length < least || length > most {
-                let cause = format!(
-                    "{name}: String must have a length between {least} and {most} characters"
-                );
+                let cause = format!("{name}: String must have a length between {least} and {most} characters");
                 return Err(problem::invalid(name, cause));
             }
         }
@@ -416,8 +357,7 @@ impl Org {
             .unwrap_or_default()
             .to_lowercase();
         if self.by_login.get(&login).is_some_and(|at| Some(*at) != own) {
-            let cause =
-                "login: An object with this field already exists in the current organization";
+            let cause = "login: An object with this field already exists in the current organization";
             return Err(problem::invalid("login", cause));
         }
         Ok(())
@@ -431,14 +371,9 @@ fn group_ids(body: &Map<String, Value>) -> Result<Vec<String>, Problem> {
     let ids = ids.as_array().ok_or_else(problem::malformed)?;
     if ids.len() > MOST_GROUPS {
         let summary = "Target count limit exceeded";
-        return Err(Problem::new(400, "E0000093", summary)
-            .because("The number of group targets is too large"));
+        return Err(Problem::new(400, "E0000093", summary).because("The number of group targets is too large"));
     }
     ids.iter()
-        .map(|id| {
-            id.as_str()
-                .map(str::to_owned)
-                .ok_or_else(problem::malformed)
-        })
+        .map(|id| id.as_str().map(str::to_owned).ok_or_else(problem::malformed))
         .collect()
 }

@@ -59,19 +59,12 @@ impl Answer {
 
     pub(super) fn into_response(self) -> Response {
         let (bytes, kind) = match (&self.body, self.text) {
-            (Some(body), _) => (
-                Bytes::from(body.to_string()),
-                Some("application/json;charset=UTF-8"),
-            ),
-            (None, Some(text)) => (
-                Bytes::from_static(text.as_bytes()),
-                Some("text/html;charset=UTF-8"),
-            ),
+            (Some(body), _) => (Bytes::from(body.to_string()), Some("application/json;charset=UTF-8")),
+            (None, Some(text)) => (Bytes::from_static(text.as_bytes()), Some("text/html;charset=UTF-8")),
             (None, None) => (Bytes::new(), None),
         };
         let mut response = Response::new(bytes);
-        *response.status_mut() =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if let Some(kind) = kind {
             response
                 .headers_mut()
@@ -116,18 +109,12 @@ impl Call {
             .filter(|segment| !segment.is_empty())
             .map(decoded);
         let version = segments.next()?;
-        let number: u32 = version
-            .strip_prefix('v')?
-            .strip_suffix(".0")?
-            .parse()
-            .ok()?;
+        let number: u32 = version.strip_prefix('v')?.strip_suffix(".0")?.parse().ok()?;
         VERSIONS.contains(&number).then(|| Self {
             method,
             version,
             path: segments.collect(),
-            query: url::form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
+            query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             body,
             batch: None,
             modified_since: None,
@@ -146,11 +133,7 @@ impl Call {
             Err(error) => Err(Refusal::new(
                 400,
                 "JSON_PARSER_ERROR",
-                format!(
-                    "{error} at [line:{}, column:{}]",
-                    error.line(),
-                    error.column()
-                ),
+                format!("{error} at [line:{}, column:{}]", error.line(), error.column()),
             )),
         }
     }

@@ -66,22 +66,14 @@ impl State {
                             return state.create_record(caller, object, &fields);
                         }
                         let id = take_id(&mut fields).ok_or_else(|| {
-                            Refusal::record(
-                                "MISSING_ARGUMENT",
-                                "Id not specified in an update call",
-                                &[],
-                            )
+                            Refusal::record("MISSING_ARGUMENT", "Id not specified in an update call", &[])
                         })?;
                         state.update_record(caller, object, &id, &fields)
                     },
                 )
             }
             ("DELETE", [_, _]) => {
-                let ids = call
-                    .query
-                    .get("ids")
-                    .map(String::as_str)
-                    .unwrap_or_default();
+                let ids = call.query.get("ids").map(String::as_str).unwrap_or_default();
                 let items: Vec<Item> = ids
                     .split(',')
                     .filter(|id| !id.is_empty())
@@ -100,18 +92,11 @@ impl State {
     }
 
     fn type_of(&self, id: &str) -> Result<String, Refusal> {
-        let id = id18(id)
-            .ok_or_else(|| Refusal::record("MALFORMED_ID", format!("malformed id {id}"), &[]))?;
+        let id = id18(id).ok_or_else(|| Refusal::record("MALFORMED_ID", format!("malformed id {id}"), &[]))?;
         self.schema
             .of_id(&id)
             .map(|object| object.name.clone())
-            .ok_or_else(|| {
-                Refusal::record(
-                    "INVALID_CROSS_REFERENCE_KEY",
-                    "invalid cross reference id",
-                    &[],
-                )
-            })
+            .ok_or_else(|| Refusal::record("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", &[]))
     }
 
     fn write_many(
@@ -124,9 +109,7 @@ impl State {
             return Err(Refusal::new(
                 400,
                 "EXCEEDED_ID_LIMIT",
-                format!(
-                    "record limit reached. cannot submit more than {MOST} records in this request"
-                ),
+                format!("record limit reached. cannot submit more than {MOST} records in this request"),
             ));
         }
         self.refuse_mixture(items)?;
@@ -134,9 +117,7 @@ impl State {
         let mut results = Vec::new();
         for (object, record) in items {
             let mark = self.savepoint();
-            let written = object
-                .clone()
-                .and_then(|object| write(self, &object, record));
+            let written = object.clone().and_then(|object| write(self, &object, record));
             if written.is_err() {
                 self.rollback(mark);
             }
@@ -158,26 +139,16 @@ impl State {
     }
 
     fn refuse_mixture(&self, items: &[Item]) -> Result<(), Refusal> {
-        let types: Vec<&String> = items
-            .iter()
-            .filter_map(|(object, _)| object.as_ref().ok())
-            .collect();
-        let chunks = types
-            .chunk_by(|left, right| left.eq_ignore_ascii_case(right))
-            .count();
+        let types: Vec<&String> = items.iter().filter_map(|(object, _)| object.as_ref().ok()).collect();
+        let chunks = types.chunk_by(|left, right| left.eq_ignore_ascii_case(right)).count();
         if chunks > MOST_CHUNKS {
             return Err(Refusal::new(
                 400,
                 "LIMIT_EXCEEDED",
-                format!(
-                    "Too many chunks: {chunks}. At most {MOST_CHUNKS} runs of one type are allowed"
-                ),
+                format!("Too many chunks: {chunks}. At most {MOST_CHUNKS} runs of one type are allowed"),
             ));
         }
-        let known: Vec<_> = types
-            .iter()
-            .filter_map(|name| self.schema.get(name))
-            .collect();
+        let known: Vec<_> = types.iter().filter_map(|name| self.schema.get(name)).collect();
         let (Some(setup), Some(other)) = (
             known.iter().find(|object| object.setup),
             known.iter().find(|object| !object.setup),
@@ -202,13 +173,11 @@ impl State {
         let names = fields.join(",");
         let mut records = Vec::new();
         for id in ids {
-            records.push(
-                match self.read_record(caller, version, object, id, Some(&names)) {
-                    Ok(record) => record,
-                    Err(refusal) if refusal.code == "NOT_FOUND" => Value::Null,
-                    Err(refusal) => return Err(refusal),
-                },
-            );
+            records.push(match self.read_record(caller, version, object, id, Some(&names)) {
+                Ok(record) => record,
+                Err(refusal) if refusal.code == "NOT_FOUND" => Value::Null,
+                Err(refusal) => return Err(refusal),
+            });
         }
         Ok(Value::Array(records))
     }
@@ -219,20 +188,12 @@ fn record_type(record: &Value) -> Result<String, Refusal> {
         .get("attributes")
         .and_then(|attributes| attributes.get("type"))
         .and_then(Value::as_str);
-    name.map(str::to_owned).ok_or_else(|| {
-        Refusal::record(
-            "INVALID_TYPE",
-            "Must specify attributes.type for each record",
-            &[],
-        )
-    })
+    name.map(str::to_owned)
+        .ok_or_else(|| Refusal::record("INVALID_TYPE", "Must specify attributes.type for each record", &[]))
 }
 
 fn take_id(fields: &mut Row) -> Option<String> {
-    let key = fields
-        .keys()
-        .find(|key| key.eq_ignore_ascii_case("id"))
-        .cloned()?;
+    let key = fields.keys().find(|key| key.eq_ignore_ascii_case("id")).cloned()?;
     fields.remove(&key)?.as_str().map(str::to_owned)
 }
 
@@ -240,12 +201,9 @@ fn entry(result: Result<String, Refusal>) -> Value {
     match result {
         Ok(id) => json!({ "id": id, "success": true, "errors": [] }),
         // What is a 404 for one record is a bad reference inside a collection.
-        Err(refusal) if refusal.code == "NOT_FOUND" => Refusal::record(
-            "INVALID_CROSS_REFERENCE_KEY",
-            "invalid cross reference id",
-            &[],
-        )
-        .collection_entry(),
+        Err(refusal) if refusal.code == "NOT_FOUND" => {
+            Refusal::record("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", &[]).collection_entry()
+        }
         Err(refusal) => refusal.collection_entry(),
     }
 }

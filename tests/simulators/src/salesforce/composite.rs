@@ -35,20 +35,13 @@ impl State {
         let mut results: Vec<(String, Answer)> = Vec::new();
         let mut first_write = None;
         for part in &parts {
-            let mixture = all_or_none
-                .then(|| self.mixture(part, &mut first_write))
-                .flatten();
+            let mixture = all_or_none.then(|| self.mixture(part, &mut first_write)).flatten();
             let answer = match mixture {
                 Some(refusal) => refusal.into(),
-                None => self
-                    .run_part(caller, part, &answers)
-                    .unwrap_or_else(Answer::from),
+                None => self.run_part(caller, part, &answers).unwrap_or_else(Answer::from),
             };
             if answer.status < 400 {
-                answers.insert(
-                    part.reference.clone(),
-                    answer.body.clone().unwrap_or(Value::Null),
-                );
+                answers.insert(part.reference.clone(), answer.body.clone().unwrap_or(Value::Null));
             }
             results.push((part.reference.clone(), answer));
         }
@@ -70,12 +63,7 @@ impl State {
         Ok(Answer::json(200, json!({ "compositeResponse": results })))
     }
 
-    fn run_part(
-        &mut self,
-        caller: &Caller,
-        part: &Part,
-        answers: &BTreeMap<String, Value>,
-    ) -> Result<Answer, Refusal> {
+    fn run_part(&mut self, caller: &Caller, part: &Part, answers: &BTreeMap<String, Value>) -> Result<Answer, Refusal> {
         let url = filled(&part.url, answers)?;
         let body = match filled_body(&part.body, answers)? {
             Value::Null => Bytes::new(),
@@ -90,10 +78,7 @@ impl State {
         if part.method == Method::GET {
             return None;
         }
-        let mut segments = part
-            .url
-            .split(['/', '?'])
-            .skip_while(|&segment| segment != "sobjects");
+        let mut segments = part.url.split(['/', '?']).skip_while(|&segment| segment != "sobjects");
         let object = segments.nth(1).and_then(|name| self.schema.get(name))?;
         match first {
             None => {
@@ -115,11 +100,7 @@ impl State {
 fn parts(requests: Option<&Value>) -> Result<Vec<Part>, Refusal> {
     let invalid = |message: &str| Refusal::new(400, "INVALID_INPUT", message);
     let Some(Value::Array(requests)) = requests else {
-        return Err(Refusal::new(
-            400,
-            "JSON_PARSER_ERROR",
-            "compositeRequest is required",
-        ));
+        return Err(Refusal::new(400, "JSON_PARSER_ERROR", "compositeRequest is required"));
     };
     if requests.len() > MOST {
         return Err(Refusal::new(
@@ -130,12 +111,7 @@ fn parts(requests: Option<&Value>) -> Result<Vec<Part>, Refusal> {
     }
     let mut parts: Vec<Part> = Vec::new();
     for request in requests {
-        let text = |name: &str| {
-            request
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
+        let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default();
         let reference = text("referenceId").to_owned();
         let well_formed = reference.starts_with(|first: char| first.is_ascii_alphanumeric())
             && reference
@@ -169,9 +145,7 @@ fn parts(requests: Option<&Value>) -> Result<Vec<Part>, Refusal> {
         return Err(Refusal::new(
             400,
             "LIMIT_EXCEEDED",
-            format!(
-                "The composite request has more than {MOST_QUERIES} query or collection subrequests"
-            ),
+            format!("The composite request has more than {MOST_QUERIES} query or collection subrequests"),
         ));
     }
     Ok(parts)
@@ -187,11 +161,7 @@ fn filled(text: &str, answers: &BTreeMap<String, Value>) -> Result<String, Refus
         };
         done.push_str(before);
         let value = referenced(path, answers)?;
-        done.push_str(
-            &value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned),
-        );
+        done.push_str(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         rest = tail;
     }
     done.push_str(rest);
@@ -200,10 +170,7 @@ fn filled(text: &str, answers: &BTreeMap<String, Value>) -> Result<String, Refus
 
 fn filled_body(body: &Value, answers: &BTreeMap<String, Value>) -> Result<Value, Refusal> {
     Ok(match body {
-        Value::String(text) => match text
-            .strip_prefix("@{")
-            .and_then(|rest| rest.strip_suffix('}'))
-        {
+        Value::String(text) => match text.strip_prefix("@{").and_then(|rest| rest.strip_suffix('}')) {
             // A value that is only a reference keeps the type of what it refers to.
             Some(path) if !path.contains('}') => referenced(path, answers)?,
             _ => Value::String(filled(text, answers)?),

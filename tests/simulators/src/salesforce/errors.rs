@@ -22,11 +22,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// An error that is not about a record's content.
-    pub(super) fn new(
-        status: u16,
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             status,
             code: code.into(),
@@ -36,11 +32,7 @@ impl Refusal {
     }
 
     /// A record that is refused, with the fields at fault.
-    pub(super) fn record(
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<String>,
-        fields: &[&str],
-    ) -> Self {
+    pub(super) fn record(code: impl Into<Cow<'static, str>>, message: impl Into<String>, fields: &[&str]) -> Self {
         let fields = Some(fields.iter().map(|&field| field.to_owned()).collect());
         Self {
             status: 400,

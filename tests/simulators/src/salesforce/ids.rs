@@ -46,18 +46,9 @@ mod tests {
     #[test]
     fn checksum_agrees_with_the_vendor() {
         // Public example pair of the vendor's own documentation on 15 and 18 characters.
-        assert_eq!(
-            id18("001A0000006Vm9r").as_deref(),
-            Some("001A0000006Vm9rIAC")
-        );
-        assert_eq!(
-            id18("0055f00000AAAA1").as_deref(),
-            Some("0055f00000AAAA1AAP")
-        );
-        assert_eq!(
-            id18("0055f00000AAAA1AAP").as_deref(),
-            Some("0055f00000AAAA1AAP")
-        );
+        assert_eq!(id18("001A0000006Vm9r").as_deref(), Some("001A0000006Vm9rIAC"));
+        assert_eq!(id18("0055f00000AAAA1").as_deref(), Some("0055f00000AAAA1AAP"));
+        assert_eq!(id18("0055f00000AAAA1AAP").as_deref(), Some("0055f00000AAAA1AAP"));
     }
 
     #[test]
@@ -77,10 +68,7 @@ mod tests {
     fn numbered_ids_sort_and_differ() {
         let ids: Vec<String> = (1..200).map(|number| numbered("005", number)).collect();
         assert!(ids.is_sorted());
-        assert!(
-            ids.iter()
-                .all(|id| id.len() == 18 && id18(id).as_deref() == Some(id))
-        );
+        assert!(ids.iter().all(|id| id.len() == 18 && id18(id).as_deref() == Some(id)));
         assert!(
             ids.iter()
                 .any(|id| id[..15].bytes().any(|byte| byte.is_ascii_lowercase()))

@@ -49,7 +49,7 @@ pub enum Permission {
     ViewSetup,
     /// Without it: no `OauthToken` of others.
     CustomizeApplication,
-    /// Without it: no other `User`.
+    /// Without it: no other `User`. Manage Users includes it, so that denying this denies that too.
     ViewAllUsers,
     /// Without it: 403 on every call.
     ApiEnabled,
@@ -70,12 +70,7 @@ impl Org {
     }
 
     /// The same, sharing the world's usernames with other orgs.
-    pub fn with_usernames(
-        org_id: &str,
-        is_sandbox: bool,
-        now: Timestamp,
-        usernames: Usernames,
-    ) -> Self {
+    pub fn with_usernames(org_id: &str, is_sandbox: bool, now: Timestamp, usernames: Usernames) -> Self {
         let mut state = State::new(org_id, is_sandbox, now, usernames);
         state.furnish();
         Self {
@@ -91,8 +86,7 @@ impl Org {
 
     /// Sets the My Domain URL: `instance_url` of token answers, an accepted `aud`.
     pub fn set_base_url(&self, url: &str) {
-        url.trim_end_matches('/')
-            .clone_into(&mut self.lock().base_url);
+        url.trim_end_matches('/').clone_into(&mut self.lock().base_url);
     }
 
     /// The org's id in 18 characters.
@@ -108,6 +102,16 @@ impl Org {
     /// Gives a permission back.
     pub fn allow(&self, permission: Permission) {
         self.lock().settings.denied.remove(&permission);
+    }
+
+    /// Makes `UserPermissionAccess`, which says what the caller may do, unknown (`INVALID_TYPE`) as in orgs without it.
+    pub fn hide_permission_access(&self, hidden: bool) {
+        let mut state = self.lock();
+        if hidden {
+            state.schema.remove(objects::ACCESS);
+        } else {
+            state.schema.add(objects::permission_access());
+        }
     }
 
     /// Sets the calls allowed in 24 hours.
@@ -207,31 +211,19 @@ impl Org {
         state
             .ids_where("UserLogin", "UserId", user_id)
             .iter()
-            .any(|id| {
-                state
-                    .row("UserLogin", id)
-                    .and_then(|row| row.get("IsFrozen"))
-                    == Some(&json!(true))
-            })
+            .any(|id| state.row("UserLogin", id).and_then(|row| row.get("IsFrozen")) == Some(&json!(true)))
     }
 
     /// True when the user exists and is active.
     pub fn is_active(&self, user_id: &str) -> bool {
-        self.lock()
-            .row("User", user_id)
-            .and_then(|row| row.get("IsActive"))
-            == Some(&json!(true))
+        self.lock().row("User", user_id).and_then(|row| row.get("IsActive")) == Some(&json!(true))
     }
 
     /// Ids of the user's sessions that live at the moment of the last call.
     pub fn sessions_of(&self, user_id: &str) -> Vec<String> {
         let state = self.lock();
         let mut ids = state.ids_where("AuthSession", "UsersId", user_id);
-        ids.retain(|id| {
-            state
-                .row("AuthSession", id)
-                .is_some_and(|row| state.session_lives(row))
-        });
+        ids.retain(|id| state.row("AuthSession", id).is_some_and(|row| state.session_lives(row)));
         ids
     }
 

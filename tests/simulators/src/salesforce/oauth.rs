@@ -37,14 +37,8 @@ impl State {
     fn jwt_bearer(&mut self, assertion: &str) -> Result<Answer, Denied> {
         const INVALID: Denied = ("invalid_grant", "invalid assertion");
         // The key depends on the issuer, so the claims are read before the signature is known to be good.
-        let claims: Value =
-            jsonwebtoken::dangerous::insecure_decode_claims(assertion).map_err(|_| INVALID)?;
-        let text = |claim: &str| {
-            claims
-                .get(claim)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
+        let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(assertion).map_err(|_| INVALID)?;
+        let text = |claim: &str| claims.get(claim).and_then(Value::as_str).unwrap_or_default();
         let app = self
             .apps
             .get(text("iss"))
@@ -98,12 +92,7 @@ impl State {
         if matches!(name, "login.salesforce.com" | "test.salesforce.com") {
             return Err(("invalid_grant", "request not supported on this domain"));
         }
-        let in_form = || {
-            Some((
-                form.get("client_id")?.clone(),
-                form.get("client_secret")?.clone(),
-            ))
-        };
+        let in_form = || Some((form.get("client_id")?.clone(), form.get("client_secret")?.clone()));
         let given = basic_credentials(request).or_else(in_form);
         let (id, secret) = given.ok_or(("invalid_client_id", "client identifier invalid"))?;
         let app = self
@@ -123,23 +112,12 @@ impl State {
     }
 
     /// The token answer for a user who may log in. No `expires_in`: the session slides.
-    fn issue(
-        &mut self,
-        user: &str,
-        app: &str,
-        scope: &str,
-        signed: bool,
-    ) -> Result<Answer, Denied> {
-        let active =
-            self.row("User", user).and_then(|row| row.get("IsActive")) == Some(&json!(true));
+    fn issue(&mut self, user: &str, app: &str, scope: &str, signed: bool) -> Result<Answer, Denied> {
+        let active = self.row("User", user).and_then(|row| row.get("IsActive")) == Some(&json!(true));
         let frozen = self
             .ids_where("UserLogin", "UserId", user)
             .iter()
-            .any(|id| {
-                self.row("UserLogin", id)
-                    .and_then(|row| row.get("IsFrozen"))
-                    == Some(&json!(true))
-            });
+            .any(|id| self.row("UserLogin", id).and_then(|row| row.get("IsFrozen")) == Some(&json!(true)));
         // For a frozen user the vendor's documents give no text of their own; one class serves both.
         if !active || frozen {
             return Err(("invalid_grant", "inactive user"));
@@ -152,14 +130,8 @@ impl State {
             "id": format!("https://{login}.salesforce.com/id/{}/{user}", self.org_id),
         });
         if let Some(map) = body.as_object_mut().filter(|_| signed) {
-            map.insert(
-                "signature".to_owned(),
-                json!("ZmljdGl0aW91cy1zaWduYXR1cmU="),
-            );
-            map.insert(
-                "issued_at".to_owned(),
-                json!(self.now.as_millisecond().to_string()),
-            );
+            map.insert("signature".to_owned(), json!("ZmljdGl0aW91cy1zaWduYXR1cmU="));
+            map.insert("issued_at".to_owned(), json!(self.now.as_millisecond().to_string()));
         }
         Ok(Answer::json(200, body))
     }
@@ -236,9 +208,7 @@ fn form(request: &Request) -> std::collections::BTreeMap<String, String> {
     if !is_form {
         return std::collections::BTreeMap::new();
     }
-    url::form_urlencoded::parse(request.body())
-        .into_owned()
-        .collect()
+    url::form_urlencoded::parse(request.body()).into_owned().collect()
 }
 
 fn query(request: &Request) -> std::collections::BTreeMap<String, String> {
@@ -248,11 +218,7 @@ fn query(request: &Request) -> std::collections::BTreeMap<String, String> {
 }
 
 fn basic_credentials(request: &Request) -> Option<(String, String)> {
-    let header = request
-        .headers()
-        .get(http::header::AUTHORIZATION)?
-        .to_str()
-        .ok()?;
+    let header = request.headers().get(http::header::AUTHORIZATION)?.to_str().ok()?;
     let decoded = STANDARD.decode(header.strip_prefix("Basic ")?).ok()?;
     let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
     Some((id.to_owned(), secret.to_owned()))

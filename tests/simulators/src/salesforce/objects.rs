@@ -1,7 +1,8 @@
 //! The standard objects that the first stages of an offboarding touch.
 //!
 //! Fields, key prefixes and supported calls follow the vendor's Object Reference, page by page: User, UserLogin,
-//! AuthSession, OauthToken, Organization, Profile, UserRole, UserLicense, PermissionSet, PermissionSetAssignment, Account.
+//! AuthSession, OauthToken, Organization, Profile, UserRole, UserLicense, PermissionSet, PermissionSetAssignment,
+//! UserPermissionAccess, Account.
 
 use super::schema::{Field, Kind, Object, Schema};
 
@@ -124,6 +125,16 @@ const PERMISSION_SET_ASSIGNMENT: &[Line] = &[
     ("IsActive", "bool", ""),
     ("IsRevoked", "bool", ""),
 ];
+/// There is a field for every permission of the vendor's; these are the ones that the simulator has switches for.
+const USER_PERMISSION_ACCESS: &[Line] = &[
+    ("Id", "id", ""),
+    ("LastCacheUpdate", "time", "n"),
+    ("PermissionsApiEnabled", "bool", ""),
+    ("PermissionsCustomizeApplication", "bool", ""),
+    ("PermissionsManageUsers", "bool", ""),
+    ("PermissionsViewAllUsers", "bool", ""),
+    ("PermissionsViewSetup", "bool", ""),
+];
 const ACCOUNT: &[Line] = &[
     ("Id", "id", ""),
     ("Name", "text", "cu"),
@@ -133,10 +144,14 @@ const ACCOUNT: &[Line] = &[
     ("LastModifiedById", "ref:User", ""),
 ];
 
+/// The object that says what the caller itself may do.
+pub(super) const ACCESS: &str = "UserPermissionAccess";
+/// Id of its only record. The vendor documents none: this is the empty id, as of a record that is nowhere stored.
+pub(super) const ACCESS_ROW: &str = "000000000000000AAA";
+
 /// What every org starts with.
 pub(super) fn standard() -> Schema {
     let mut schema = Schema::default();
-    // The last column: s setup, c create, u update, d delete, r retrieve by id.
     for (name, prefix, fields, may) in [
         ("User", "005", USER, "scur"),
         ("UserLogin", "0Yw", USER_LOGIN, "sur"),
@@ -147,26 +162,33 @@ pub(super) fn standard() -> Schema {
         ("UserRole", "00E", USER_ROLE, "sr"),
         ("UserLicense", "100", USER_LICENSE, "sr"),
         ("PermissionSet", "0PS", PERMISSION_SET, "sr"),
-        (
-            "PermissionSetAssignment",
-            "0Pa",
-            PERMISSION_SET_ASSIGNMENT,
-            "scudr",
-        ),
+        ("PermissionSetAssignment", "0Pa", PERMISSION_SET_ASSIGNMENT, "scudr"),
         ("Account", "001", ACCOUNT, "cudr"),
     ] {
-        schema.add(Object {
-            name: name.to_owned(),
-            prefix: prefix.to_owned(),
-            fields: fields.iter().map(field).collect(),
-            setup: may.contains('s'),
-            createable: may.contains('c'),
-            updateable: may.contains('u'),
-            deletable: may.contains('d'),
-            retrieveable: may.contains('r'),
-        });
+        schema.add(object(name, prefix, fields, may));
     }
+    schema.add(permission_access());
     schema
+}
+
+/// Object Reference, UserPermissionAccess: API 41.0 and later, `describeSObjects()` and `query()` only, open to users
+/// without View Setup. A key prefix is not documented.
+pub(super) fn permission_access() -> Object {
+    object(ACCESS, "000", USER_PERMISSION_ACCESS, "s")
+}
+
+/// The letters of `may`: s setup, c create, u update, d delete, r retrieve by id.
+fn object(name: &str, prefix: &str, fields: &[Line], may: &str) -> Object {
+    Object {
+        name: name.to_owned(),
+        prefix: prefix.to_owned(),
+        fields: fields.iter().map(field).collect(),
+        setup: may.contains('s'),
+        createable: may.contains('c'),
+        updateable: may.contains('u'),
+        deletable: may.contains('d'),
+        retrieveable: may.contains('r'),
+    }
 }
 
 fn field(&(name, kind, flags): &Line) -> Field {

@@ -69,12 +69,7 @@ impl State {
     }
 
     /// A later page: `GET /query/{locator}-{offset}`.
-    pub(super) fn next_page(
-        &self,
-        caller: &Caller,
-        version: &str,
-        place: &str,
-    ) -> Result<Value, Refusal> {
+    pub(super) fn next_page(&self, caller: &Caller, version: &str, place: &str) -> Result<Value, Refusal> {
         let invalid = || Refusal::new(400, "INVALID_QUERY_LOCATOR", "invalid query locator");
         let (locator, offset) = place.rsplit_once('-').ok_or_else(invalid)?;
         let offset: usize = offset.parse().map_err(|_| invalid())?;
@@ -93,20 +88,9 @@ impl State {
         Ok(self.page(caller, version, locator, cursor, offset))
     }
 
-    fn page(
-        &self,
-        caller: &Caller,
-        version: &str,
-        locator: &str,
-        cursor: &Cursor,
-        offset: usize,
-    ) -> Value {
+    fn page(&self, caller: &Caller, version: &str, locator: &str, cursor: &Cursor, offset: usize) -> Value {
         // A page may be shorter than asked, by an amount the client cannot foresee.
-        let short = if self.settings.short_pages {
-            1 + offset % 2
-        } else {
-            0
-        };
+        let short = if self.settings.short_pages { 1 + offset % 2 } else { 0 };
         let size = cursor.page.saturating_sub(short).max(1);
         let end = (offset + size).min(cursor.ids.len());
         let records: Vec<Value> = cursor
@@ -132,8 +116,7 @@ impl State {
     fn matching(&self, caller: &Caller, plan: &Plan) -> Vec<String> {
         let object = plan.object.as_str();
         let passes = |row: &Row| {
-            rules::visible(self, caller, object, row)
-                && plan.accepts(&|path| self.reach(caller, object, row, path))
+            rules::visible(self, caller, object, row) && plan.accepts(&|path| self.reach(caller, object, row, path))
         };
         let (exact, above) = plan.demands();
         let known = exact.into_iter().find_map(|(field, values)| {
@@ -158,12 +141,11 @@ impl State {
             (None, None) => Box::new(self.rows(object)),
         };
         let by_id = plan.order.is_empty()
-            || plan.order.first().is_some_and(|(path, down, _)| {
-                path.field == "Id" && path.parents.is_empty() && !down
-            });
-        let wanted = plan
-            .limit
-            .map_or(usize::MAX, |limit| limit.saturating_add(plan.offset));
+            || plan
+                .order
+                .first()
+                .is_some_and(|(path, down, _)| path.field == "Id" && path.parents.is_empty() && !down);
+        let wanted = plan.limit.map_or(usize::MAX, |limit| limit.saturating_add(plan.offset));
         let found = candidates.filter(|(_, row)| passes(row));
         let mut found: Vec<(&String, &Row)> = if by_id {
             found.take(wanted).collect()
@@ -227,13 +209,7 @@ impl State {
         rules::value(self, caller, object, row, &path.field)
     }
 
-    fn parent<'a>(
-        &'a self,
-        caller: &Caller,
-        object: &str,
-        row: &Row,
-        field: &str,
-    ) -> Option<(&'a str, &'a Row)> {
+    fn parent<'a>(&'a self, caller: &Caller, object: &str, row: &Row, field: &str) -> Option<(&'a str, &'a Row)> {
         let id = row.get(field)?.as_str()?;
         let Kind::Reference { to, .. } = &self.schema.get(object)?.field(field)?.kind else {
             return None;
@@ -270,10 +246,7 @@ impl State {
         into: &mut Row,
     ) {
         let Some(((reference, relationship), rest)) = parents.split_first() else {
-            into.insert(
-                field.to_owned(),
-                rules::value(self, caller, object, row, field),
-            );
+            into.insert(field.to_owned(), rules::value(self, caller, object, row, field));
             return;
         };
         let slot = into.entry(relationship.clone()).or_insert(Value::Null);

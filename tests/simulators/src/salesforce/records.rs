@@ -11,10 +11,7 @@ use super::{id18, time};
 impl State {
     /// The object of this name, or the vendor's 404.
     pub(super) fn object(&self, name: &str) -> Result<Object, Refusal> {
-        self.schema
-            .get(name)
-            .cloned()
-            .ok_or_else(Refusal::not_found)
+        self.schema.get(name).cloned().ok_or_else(Refusal::not_found)
     }
 
     /// The long form of a record id from a path or a body.
@@ -22,11 +19,7 @@ impl State {
         match id18(id) {
             Some(id) if id.starts_with(&object.prefix) => Ok(id),
             Some(_) => Err(Refusal::not_found()),
-            None if matches!(id.len(), 15 | 18) => Err(Refusal::new(
-                400,
-                "MALFORMED_ID",
-                format!("malformed id {id}"),
-            )),
+            None if matches!(id.len(), 15 | 18) => Err(Refusal::new(400, "MALFORMED_ID", format!("malformed id {id}"))),
             None => Err(Refusal::new(
                 404,
                 "NOT_FOUND",
@@ -43,9 +36,7 @@ impl State {
                 ..Refusal::record("ENTITY_IS_DELETED", "entity is deleted", &[])
             });
         }
-        self.row(&object.name, id)
-            .cloned()
-            .ok_or_else(Refusal::not_found)
+        self.row(&object.name, id).cloned().ok_or_else(Refusal::not_found)
     }
 
     /// `GET /sobjects/{O}/{id}`: all fields, or those named.
@@ -71,10 +62,7 @@ impl State {
             .filter(|row| rules::visible(self, caller, &object.name, row))
             .ok_or_else(Refusal::not_found)?;
         let mut record = Map::new();
-        record.insert(
-            "attributes".to_owned(),
-            attributes(version, &object.name, &id),
-        );
+        record.insert("attributes".to_owned(), attributes(version, &object.name, &id));
         for field in &object.fields {
             let wanted = fields.is_none_or(|names| {
                 field.name == "Id"
@@ -89,19 +77,13 @@ impl State {
                 );
             }
         }
-        if let Some(unknown) = fields.and_then(|names| {
-            names
-                .split(',')
-                .find(|name| object.field(name.trim()).is_none())
-        }) {
+        if let Some(unknown) =
+            fields.and_then(|names| names.split(',').find(|name| object.field(name.trim()).is_none()))
+        {
             return Err(Refusal::new(
                 400,
                 "INVALID_FIELD",
-                format!(
-                    "No such column '{}' on entity '{}'.",
-                    unknown.trim(),
-                    object.name
-                ),
+                format!("No such column '{}' on entity '{}'.", unknown.trim(), object.name),
             ));
         }
         Ok(Value::Object(record))
@@ -143,12 +125,7 @@ impl State {
     }
 
     /// `POST /sobjects/{O}`.
-    pub(super) fn create_record(
-        &mut self,
-        caller: &Caller,
-        object: &str,
-        body: &Row,
-    ) -> Result<String, Refusal> {
+    pub(super) fn create_record(&mut self, caller: &Caller, object: &str, body: &Row) -> Result<String, Refusal> {
         let object = self.object(object)?;
         if !object.createable {
             return Err(Refusal::new(
@@ -194,12 +171,7 @@ impl State {
     }
 
     /// `DELETE /sobjects/{O}/{id}`.
-    pub(super) fn delete_record(
-        &mut self,
-        caller: &Caller,
-        object: &str,
-        id: &str,
-    ) -> Result<String, Refusal> {
+    pub(super) fn delete_record(&mut self, caller: &Caller, object: &str, id: &str) -> Result<String, Refusal> {
         let object = self.object(object)?;
         if !object.deletable {
             return Err(Refusal::new(
@@ -210,8 +182,8 @@ impl State {
         }
         let id = Self::record_id(&object, id)?;
         let row = self.record_for_write(&object, &id)?;
-        let own_session = object.name == "AuthSession"
-            && row.get("UsersId").and_then(Value::as_str) == Some(caller.user.as_str());
+        let own_session =
+            object.name == "AuthSession" && row.get("UsersId").and_then(Value::as_str) == Some(caller.user.as_str());
         if !own_session {
             rules::may_write(self, &object)?;
         }
@@ -242,11 +214,7 @@ impl State {
                     format!("No such column '{name}' on sobject of type {}", object.name),
                 ));
             };
-            if !(if creating {
-                field.createable
-            } else {
-                field.updateable
-            }) {
+            if !(if creating { field.createable } else { field.updateable }) {
                 let message = format!(
                     "Unable to create/update fields: {}. Please check the security settings of this field and verify that it is read/write for your profile or permission set.",
                     field.name

@@ -35,12 +35,28 @@ impl Simulator for Org {
             Some(Fault::RateLimited(wait)) => return Reply::Answer(rate_limited(oauth, wait).into_response()),
             Some(Fault::ServerError) => return Reply::Answer(server_error().into_response()),
             Some(Fault::Unavailable) => {
-                let refusal = Refusal::new(503, "SERVER_UNAVAILABLE", "There was a server-side problem. Please try again later.");
+                let refusal = Refusal::new(
+                    503,
+                    "SERVER_UNAVAILABLE",
+                    "There was a server-side problem. Please try again later.",
+                );
                 return Reply::Answer(Answer::from(refusal).into_response());
             }
-            Some(Fault::Html) => return Reply::Answer(Answer::text(200, "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>").into_response()),
+            Some(Fault::Html) => {
+                return Reply::Answer(
+                    Answer::text(
+                        200,
+                        "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>",
+                    )
+                    .into_response(),
+                );
+            }
             Some(Fault::TokenExpired) => {
-                let answer = if oauth { oauth::denied(("invalid_grant", "expired authorization code")) } else { Refusal::invalid_session().into() };
+                let answer = if oauth {
+                    oauth::denied(("invalid_grant", "expired authorization code"))
+                } else {
+                    Refusal::invalid_session().into()
+                };
                 return Reply::Answer(answer.into_response());
             }
             _ => {}
@@ -52,10 +68,7 @@ impl Simulator for Org {
         drop(state);
         if fault == Some(Fault::EmptyList)
             && answer.status == 200
-            && answer
-                .body
-                .as_ref()
-                .is_some_and(|body| body.get("records").is_some())
+            && answer.body.as_ref().is_some_and(|body| body.get("records").is_some())
         {
             answer.body = Some(json!({ "totalSize": 0, "done": true, "records": [] }));
         }
@@ -85,12 +98,7 @@ fn rate_limited(oauth: bool, wait: Duration) -> Answer {
     } else {
         "TotalRequests"
     };
-    Refusal::new(
-        403,
-        "REQUEST_LIMIT_EXCEEDED",
-        format!("{limit} Limit exceeded."),
-    )
-    .into()
+    Refusal::new(403, "REQUEST_LIMIT_EXCEEDED", format!("{limit} Limit exceeded.")).into()
 }
 
 fn server_error() -> Answer {
@@ -142,12 +150,7 @@ impl State {
             Err(refusal) => return refusal.into(),
         };
         let answer = if self.used_calls() >= self.settings.daily_limit {
-            Refusal::new(
-                403,
-                "REQUEST_LIMIT_EXCEEDED",
-                "TotalRequests Limit exceeded.",
-            )
-            .into()
+            Refusal::new(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").into()
         } else if self.allows(Permission::ApiEnabled) {
             self.use_calls(1);
             self.authenticated(&caller, request, target)
@@ -159,21 +162,12 @@ impl State {
             )
             .into()
         };
-        let usage = format!(
-            "api-usage={}/{}",
-            self.used_calls(),
-            self.settings.daily_limit
-        );
+        let usage = format!("api-usage={}/{}", self.used_calls(), self.settings.daily_limit);
         answer.with("sforce-limit-info", usage)
     }
 
     fn authenticated(&mut self, caller: &Caller, request: &Request, target: &str) -> Answer {
-        let header = |name: &str| {
-            request
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
+        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         if !request.body().is_empty()
             && !header("content-type").is_some_and(|kind| kind.starts_with("application/json"))
         {
@@ -187,18 +181,11 @@ impl State {
             )
             .into();
         }
-        let Some(mut call) = Call::at(request.method().clone(), target, request.body().clone())
-        else {
+        let Some(mut call) = Call::at(request.method().clone(), target, request.body().clone()) else {
             return Refusal::not_found().into();
         };
-        call.batch = header("sforce-query-options").and_then(|options| {
-            options
-                .trim()
-                .strip_prefix("batchSize=")?
-                .trim()
-                .parse()
-                .ok()
-        });
+        call.batch = header("sforce-query-options")
+            .and_then(|options| options.trim().strip_prefix("batchSize=")?.trim().parse().ok());
         call.modified_since = header("if-modified-since")
             .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
             .map(|zoned| zoned.timestamp());
@@ -217,21 +204,13 @@ impl State {
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
         else {
-            return Err(Refusal::new(
-                401,
-                "INVALID_AUTH_HEADER",
-                "INVALID_AUTH_HEADER",
-            ));
+            return Err(Refusal::new(401, "INVALID_AUTH_HEADER", "INVALID_AUTH_HEADER"));
         };
         let token = header
             .strip_prefix("Bearer ")
             .or_else(|| header.strip_prefix("OAuth "))
             .unwrap_or_default();
-        let session = self
-            .tokens
-            .get(token)
-            .cloned()
-            .ok_or_else(Refusal::invalid_session)?;
+        let session = self.tokens.get(token).cloned().ok_or_else(Refusal::invalid_session)?;
         let row = self
             .row("AuthSession", &session)
             .filter(|row| self.session_lives(row))
@@ -242,11 +221,7 @@ impl State {
             .unwrap_or_default()
             .to_owned();
         let calls = row.get("_Calls").and_then(Value::as_u64).unwrap_or(0);
-        if self
-            .settings
-            .calls_per_token
-            .is_some_and(|most| calls >= most)
-        {
+        if self.settings.calls_per_token.is_some_and(|most| calls >= most) {
             self.remove("AuthSession", &session);
             return Err(Refusal::invalid_session());
         }
@@ -264,23 +239,18 @@ impl State {
         let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
         match (call.method.as_str(), path.as_slice()) {
             ("GET", []) => {
-                let links: serde_json::Map<String, Value> =
-                    ["composite", "limits", "query", "sobjects"]
-                        .into_iter()
-                        .map(|name| {
-                            (
-                                name.to_owned(),
-                                json!(format!("/services/data/{version}/{name}")),
-                            )
-                        })
-                        .collect();
+                let links: serde_json::Map<String, Value> = ["composite", "limits", "query", "sobjects"]
+                    .into_iter()
+                    .map(|name| (name.to_owned(), json!(format!("/services/data/{version}/{name}"))))
+                    .collect();
                 Ok(Answer::json(200, Value::Object(links)))
             }
             ("GET", ["limits"]) => Ok(Answer::json(200, self.limits())),
             ("GET", ["query" | "queryAll"]) => {
-                let source = call.query.get("q").ok_or_else(|| {
-                    Refusal::new(400, "MALFORMED_QUERY", "SOQL query string is missing")
-                })?;
+                let source = call
+                    .query
+                    .get("q")
+                    .ok_or_else(|| Refusal::new(400, "MALFORMED_QUERY", "SOQL query string is missing"))?;
                 self.run_query(caller, &version, source, call.batch)
                     .map(|body| Answer::json(200, body))
             }
@@ -288,11 +258,7 @@ impl State {
                 .next_page(caller, &version, place)
                 .map(|body| Answer::json(200, body)),
             ("GET", ["sobjects"]) => {
-                let all: Vec<Value> = self
-                    .schema
-                    .all()
-                    .map(|object| object.summary(&version))
-                    .collect();
+                let all: Vec<Value> = self.schema.all().map(|object| object.summary(&version)).collect();
                 Ok(Answer::json(
                     200,
                     json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": all }),
@@ -309,10 +275,7 @@ impl State {
             ("POST", ["sobjects", object]) => {
                 let id = self.create_record(caller, object, &call.object()?)?;
                 let location = format!("/services/data/{version}/sobjects/{object}/{id}");
-                Ok(
-                    Answer::json(201, json!({ "id": id, "success": true, "errors": [] }))
-                        .with("location", location),
-                )
+                Ok(Answer::json(201, json!({ "id": id, "success": true, "errors": [] })).with("location", location))
             }
             ("GET", ["sobjects", object, id]) => self
                 .read_record(
@@ -326,30 +289,18 @@ impl State {
             ("PATCH", ["sobjects", object, id]) => self
                 .update_record(caller, object, id, &call.object()?)
                 .map(|_| Answer::empty(204)),
-            ("DELETE", ["sobjects", object, id]) => self
-                .delete_record(caller, object, id)
-                .map(|_| Answer::empty(204)),
-            (_, ["composite", "sobjects", ..]) => self
-                .collections(caller, call)
-                .map(|body| Answer::json(200, body)),
-            (method, ["limits" | "query" | "queryAll", ..]) => {
-                Err(Refusal::method_not_allowed(method, "GET,HEAD"))
-            }
+            ("DELETE", ["sobjects", object, id]) => self.delete_record(caller, object, id).map(|_| Answer::empty(204)),
+            (_, ["composite", "sobjects", ..]) => self.collections(caller, call).map(|body| Answer::json(200, body)),
+            (method, ["limits" | "query" | "queryAll", ..]) => Err(Refusal::method_not_allowed(method, "GET,HEAD")),
             (method, ["sobjects", _]) => Err(Refusal::method_not_allowed(method, "GET,HEAD,POST")),
-            (method, ["sobjects", _, _]) => Err(Refusal::method_not_allowed(
-                method,
-                "DELETE,GET,HEAD,PATCH,POST",
-            )),
+            (method, ["sobjects", _, _]) => Err(Refusal::method_not_allowed(method, "DELETE,GET,HEAD,PATCH,POST")),
             _ => Err(Refusal::not_found()),
         }
     }
 
     fn describe(&self, call: &Call, object: &str) -> Result<Answer, Refusal> {
         let body = self.object(object)?.describe(&call.version);
-        let modified = self
-            .created
-            .strftime("%a, %d %b %Y %H:%M:%S GMT")
-            .to_string();
+        let modified = self.created.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let unchanged = call
             .modified_since
             .is_some_and(|since| since.as_second() >= self.created.as_second());

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::Permission;
 use super::errors::Refusal;
 use super::schema::{Kind, Object};
 use super::state::{Row, State};
+use super::{Permission, objects};
 
 /// Who calls, and through which session.
 #[derive(Clone, Debug)]
@@ -35,6 +35,7 @@ pub(super) fn value(state: &State, caller: &Caller, object: &str, row: &Row, fie
         ("AuthSession", "IsCurrent") => {
             json!(row.get("Id").and_then(Value::as_str) == Some(caller.session.as_str()))
         }
+        (objects::ACCESS, field) if field.starts_with("Permissions") => json!(holds(state, field)),
         ("UserLicense", "UsedLicenses") => json!(used_licences(
             state,
             row.get("Id").and_then(Value::as_str).unwrap_or_default()
@@ -43,12 +44,23 @@ pub(super) fn value(state: &State, caller: &Caller, object: &str, row: &Row, fie
     }
 }
 
+/// True when the caller has the permission that a field of `UserPermissionAccess` is named after.
+fn holds(state: &State, field: &str) -> bool {
+    let permission = match field {
+        "PermissionsApiEnabled" => Permission::ApiEnabled,
+        "PermissionsCustomizeApplication" => Permission::CustomizeApplication,
+        "PermissionsManageUsers" => Permission::ManageUsers,
+        "PermissionsViewAllUsers" => Permission::ViewAllUsers,
+        "PermissionsViewSetup" => Permission::ViewSetup,
+        _ => return false,
+    };
+    state.allows(permission)
+}
+
 /// Refuses writes for which the caller lacks the permission.
 pub(super) fn may_write(state: &State, object: &Object) -> Result<(), Refusal> {
     let allowed = match object.name.as_str() {
-        "User" | "UserLogin" | "AuthSession" | "PermissionSetAssignment" => {
-            state.allows(Permission::ManageUsers)
-        }
+        "User" | "UserLogin" | "AuthSession" | "PermissionSetAssignment" => state.allows(Permission::ManageUsers),
         _ => true,
     };
     if allowed {
@@ -83,20 +95,14 @@ pub(super) fn before_create(state: &mut State, object: &str, row: &mut Row) -> R
         }
         "PermissionSetAssignment" => {
             row.insert("IsActive".to_owned(), json!(true));
-            let (user, set) = (
-                row.get("AssigneeId").cloned(),
-                row.get("PermissionSetId").cloned(),
-            );
+            let (user, set) = (row.get("AssigneeId").cloned(), row.get("PermissionSetId").cloned());
             let twin = state.rows("PermissionSetAssignment").find(|(_, held)| {
-                held.get("AssigneeId") == user.as_ref()
-                    && held.get("PermissionSetId") == set.as_ref()
+                held.get("AssigneeId") == user.as_ref() && held.get("PermissionSetId") == set.as_ref()
             });
             twin.map_or(Ok(()), |(id, _)| {
                 Err(Refusal::record(
                     "DUPLICATE_VALUE",
-                    format!(
-                        "duplicate value found: AssigneeId duplicates value on record with id: {id}"
-                    ),
+                    format!("duplicate value found: AssigneeId duplicates value on record with id: {id}"),
                     &[],
                 ))
             })
@@ -128,9 +134,7 @@ pub(super) fn before_update(
 ) -> Result<(), Refusal> {
     match object {
         "UserLogin" => {
-            if old.get("IsPasswordLocked") == Some(&json!(false))
-                && new.get("IsPasswordLocked") == Some(&json!(true))
-            {
+            if old.get("IsPasswordLocked") == Some(&json!(false)) && new.get("IsPasswordLocked") == Some(&json!(true)) {
                 return Err(Refusal::record(
                     "FIELD_INTEGRITY_EXCEPTION",
                     "IsPasswordLocked can only be set to false",
@@ -155,10 +159,7 @@ pub(super) fn before_update(
             Ok(())
         }
         "Account" if old.get("OwnerId") != new.get("OwnerId") => {
-            let owner = new
-                .get("OwnerId")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let owner = new.get("OwnerId").and_then(Value::as_str).unwrap_or_default();
             if state.row("User", owner).and_then(|row| row.get("IsActive")) == Some(&json!(true)) {
                 return Ok(());
             }
@@ -174,9 +175,7 @@ pub(super) fn before_update(
 
 /// What a change brings about. Only called when something changed.
 pub(super) fn after_update(state: &mut State, object: &str, id: &str, old: &Row, new: &Row) {
-    let turned = |field: &str| {
-        (old.get(field) != new.get(field)).then(|| new.get(field) == Some(&json!(true)))
-    };
+    let turned = |field: &str| (old.get(field) != new.get(field)).then(|| new.get(field) == Some(&json!(true)));
     match object {
         // Freezing stops log-ins; sessions that live go on living.
         "UserLogin" => match turned("IsFrozen") {
@@ -205,10 +204,7 @@ pub(super) fn after_update(state: &mut State, object: &str, id: &str, old: &Row,
 /// Checks a deletion.
 pub(super) fn before_delete(state: &State, object: &str, row: &Row) -> Result<(), Refusal> {
     if object == "PermissionSetAssignment" {
-        let set = row
-            .get("PermissionSetId")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let set = row.get("PermissionSetId").and_then(Value::as_str).unwrap_or_default();
         if state
             .row("PermissionSet", set)
             .and_then(|row| row.get("IsOwnedByProfile"))
@@ -236,12 +232,7 @@ pub(super) fn after_delete(state: &mut State, object: &str, id: &str) {
 }
 
 /// Checks the type and reference of one field of a write.
-pub(super) fn check_value(
-    state: &State,
-    object: &Object,
-    field: &str,
-    value: &Value,
-) -> Result<Value, Refusal> {
+pub(super) fn check_value(state: &State, object: &Object, field: &str, value: &Value) -> Result<Value, Refusal> {
     let Some(field) = object.field(field) else {
         return Ok(value.clone());
     };
@@ -250,9 +241,7 @@ pub(super) fn check_value(
         Refusal::new(
             400,
             "JSON_PARSER_ERROR",
-            format!(
-                "Cannot deserialize instance of {wanted} from VALUE of field {name} at [line:1, column:1]"
-            ),
+            format!("Cannot deserialize instance of {wanted} from VALUE of field {name} at [line:1, column:1]"),
         )
     };
     if value.is_null() || value.as_str() == Some("") {
@@ -267,10 +256,7 @@ pub(super) fn check_value(
         };
     }
     match &field.kind {
-        Kind::Boolean => value
-            .as_bool()
-            .map(Value::Bool)
-            .ok_or_else(|| wrong("boolean")),
+        Kind::Boolean => value.as_bool().map(Value::Bool).ok_or_else(|| wrong("boolean")),
         Kind::Int => value.as_i64().map(Value::from).ok_or_else(|| wrong("int")),
         Kind::Reference { to, .. } => {
             let text = value.as_str().ok_or_else(|| wrong("reference"))?;
@@ -307,36 +293,23 @@ pub(super) fn check_value(
                 &[name],
             )),
         },
-        Kind::Email if !value.as_str().is_some_and(|text| text.contains('@')) => {
-            Err(Refusal::record(
-                "INVALID_EMAIL_ADDRESS",
-                format!(
-                    "{name}: invalid email address: {}",
-                    value.as_str().unwrap_or_default()
-                ),
-                &[name],
-            ))
-        }
-        _ => value
-            .as_str()
-            .map(|text| json!(text))
-            .ok_or_else(|| wrong("string")),
+        Kind::Email if !value.as_str().is_some_and(|text| text.contains('@')) => Err(Refusal::record(
+            "INVALID_EMAIL_ADDRESS",
+            format!("{name}: invalid email address: {}", value.as_str().unwrap_or_default()),
+            &[name],
+        )),
+        _ => value.as_str().map(|text| json!(text)).ok_or_else(|| wrong("string")),
     }
 }
 
 fn user_name(row: &mut Row) {
     let part = |field: &str| row.get(field).and_then(Value::as_str).unwrap_or_default();
-    let name = format!("{} {}", part("FirstName"), part("LastName"))
-        .trim()
-        .to_owned();
+    let name = format!("{} {}", part("FirstName"), part("LastName")).trim().to_owned();
     row.insert("Name".to_owned(), json!(name));
 }
 
 fn take_username(state: &mut State, row: &Row) -> Result<(), Refusal> {
-    let username = row
-        .get("Username")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let username = row.get("Username").and_then(Value::as_str).unwrap_or_default();
     let (before, after) = username.split_once('@').unwrap_or_default();
     if before.is_empty() || !after.contains('.') {
         return Err(Refusal::record(
@@ -349,11 +322,7 @@ fn take_username(state: &mut State, row: &Row) -> Result<(), Refusal> {
         return Ok(());
     }
     let message = "Duplicate Username.<br>The username already exists in this or another Salesforce organization.";
-    Err(Refusal::record(
-        "DUPLICATE_USERNAME",
-        message,
-        &["Username"],
-    ))
+    Err(Refusal::record("DUPLICATE_USERNAME", message, &["Username"]))
 }
 
 fn licence_of<'a>(state: &'a State, user: &Row) -> Option<&'a str> {
@@ -363,9 +332,7 @@ fn licence_of<'a>(state: &'a State, user: &Row) -> Option<&'a str> {
 fn used_licences(state: &State, licence: &str) -> usize {
     state
         .rows("User")
-        .filter(|(_, user)| {
-            user.get("IsActive") == Some(&json!(true)) && licence_of(state, user) == Some(licence)
-        })
+        .filter(|(_, user)| user.get("IsActive") == Some(&json!(true)) && licence_of(state, user) == Some(licence))
         .count()
 }
 
@@ -381,11 +348,7 @@ fn licence_free(state: &State, user: &Row) -> Result<(), Refusal> {
     if u64::try_from(used_licences(state, licence)).unwrap_or(u64::MAX) < total {
         return Ok(());
     }
-    Err(Refusal::record(
-        "LICENSE_LIMIT_EXCEEDED",
-        "License Limit Exceeded",
-        &[],
-    ))
+    Err(Refusal::record("LICENSE_LIMIT_EXCEEDED", "License Limit Exceeded", &[]))
 }
 
 /// True when an active user administers the org by profile or by permission set.
@@ -406,16 +369,8 @@ fn is_admin(state: &State, user: &str) -> bool {
 }
 
 fn may_deactivate(state: &State, caller: &Caller, user: &str) -> Result<(), Refusal> {
-    if let Some((code, message)) = state
-        .blockers
-        .get(user)
-        .and_then(|blockers| blockers.first())
-    {
-        return Err(Refusal::record(
-            code.clone(),
-            message.clone(),
-            &["IsActive"],
-        ));
+    if let Some((code, message)) = state.blockers.get(user).and_then(|blockers| blockers.first()) {
+        return Err(Refusal::record(code.clone(), message.clone(), &["IsActive"]));
     }
     if is_admin(state, user)
         && !state

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+/// Stands for the key prefix of an object whose records are nowhere stored.
+const NO_PREFIX: &str = "000";
+
 /// What a field holds.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
@@ -59,9 +62,7 @@ pub(super) struct Object {
 impl Object {
     /// The field of this name in any case.
     pub(super) fn field(&self, name: &str) -> Option<&Field> {
-        self.fields
-            .iter()
-            .find(|field| field.name.eq_ignore_ascii_case(name))
+        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name))
     }
 
     /// The reference field behind this relationship name in any case.
@@ -73,7 +74,7 @@ impl Object {
     pub(super) fn summary(&self, version: &str) -> Value {
         let base = format!("/services/data/{version}/sobjects/{}", self.name);
         json!({
-            "name": self.name, "label": self.name, "labelPlural": format!("{}s", self.name), "keyPrefix": self.prefix,
+            "name": self.name, "label": self.name, "labelPlural": format!("{}s", self.name), "keyPrefix": (self.prefix != NO_PREFIX).then_some(&self.prefix),
             "custom": self.name.ends_with("__c"), "customSetting": false, "createable": self.createable, "updateable": self.updateable,
             "deletable": self.deletable, "queryable": true, "retrieveable": self.retrieveable, "searchable": false,
             "layoutable": false, "triggerable": !self.setup, "undeletable": false, "deprecatedAndHidden": false,
@@ -86,10 +87,7 @@ impl Object {
     pub(super) fn describe(&self, version: &str) -> Value {
         let mut whole = self.summary(version);
         if let Some(map) = whole.as_object_mut() {
-            map.insert(
-                "fields".to_owned(),
-                self.fields.iter().map(Field::describe).collect(),
-            );
+            map.insert("fields".to_owned(), self.fields.iter().map(Field::describe).collect());
             map.insert("childRelationships".to_owned(), json!([]));
             map.insert("recordTypeInfos".to_owned(), json!([]));
         }
@@ -114,7 +112,10 @@ impl Field {
             _ => (json!([]), Value::Null),
         };
         let values = match &self.kind {
-            Kind::Picklist(values) => values.iter().map(|value| json!({ "value": value, "label": value, "active": true, "defaultValue": false })).collect(),
+            Kind::Picklist(values) => values
+                .iter()
+                .map(|value| json!({ "value": value, "label": value, "active": true, "defaultValue": false }))
+                .collect(),
             _ => json!([]),
         };
         json!({
@@ -138,6 +139,11 @@ impl Schema {
         self.0.insert(object.name.to_ascii_lowercase(), object);
     }
 
+    /// Takes an object away.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.remove(&name.to_ascii_lowercase());
+    }
+
     /// The object of this name in any case.
     pub(super) fn get(&self, name: &str) -> Option<&Object> {
         self.0.get(&name.to_ascii_lowercase())
@@ -150,8 +156,6 @@ impl Schema {
 
     /// The object whose records carry the id's key prefix.
     pub(super) fn of_id(&self, id: &str) -> Option<&Object> {
-        self.0
-            .values()
-            .find(|object| id.starts_with(&object.prefix))
+        self.0.values().find(|object| id.starts_with(&object.prefix))
     }
 }

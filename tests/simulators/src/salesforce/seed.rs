@@ -4,7 +4,7 @@ use jsonwebtoken::DecodingKey;
 use serde_json::{Value, json};
 
 use super::state::State;
-use super::{Org, time};
+use super::{Org, objects, time};
 
 /// A user to begin with. Everything but the username has a default.
 #[derive(Clone, Debug)]
@@ -106,10 +106,7 @@ impl AppKey {
     pub(super) fn decoding_key(&self) -> Option<DecodingKey> {
         match self {
             Self::Pem(pem) => DecodingKey::from_rsa_pem(pem.as_bytes()).ok(),
-            Self::Jwk(jwk) => {
-                DecodingKey::from_rsa_components(jwk.get("n")?.as_str()?, jwk.get("e")?.as_str()?)
-                    .ok()
-            }
+            Self::Jwk(jwk) => DecodingKey::from_rsa_components(jwk.get("n")?.as_str()?, jwk.get("e")?.as_str()?).ok(),
         }
     }
 }
@@ -140,10 +137,10 @@ impl Org {
             return String::new();
         }
         let profile = state.ids_where("Profile", "Name", seed.profile).pop();
-        let name = seed.first_name.as_ref().map_or_else(
-            || seed.last_name.clone(),
-            |first| format!("{first} {}", seed.last_name),
-        );
+        let name = seed
+            .first_name
+            .as_ref()
+            .map_or_else(|| seed.last_name.clone(), |first| format!("{first} {}", seed.last_name));
         let email = seed.email.unwrap_or_else(|| seed.username.clone());
         let alias: String = seed.username.chars().take(8).collect();
         let user = state.insert(
@@ -158,10 +155,7 @@ impl Org {
         state.assign_profile_set(&user);
         if seed.ever_logged_in {
             let moment = time::wire(state.now);
-            state.insert(
-                "UserLogin",
-                json!({ "UserId": user, "IsFrozen": seed.is_frozen }),
-            );
+            state.insert("UserLogin", json!({ "UserId": user, "IsFrozen": seed.is_frozen }));
             state.set("User", &user, json!({ "LastLoginDate": moment }));
         }
         state.commit();
@@ -174,12 +168,7 @@ impl Org {
     }
 
     /// Adds a session below another one and answers its id.
-    pub fn add_child_session(
-        &self,
-        user_id: &str,
-        kind: SessionKind,
-        parent: Option<&str>,
-    ) -> String {
+    pub fn add_child_session(&self, user_id: &str, kind: SessionKind, parent: Option<&str>) -> String {
         let mut state = self.lock();
         let (kind, login) = kind.names();
         let id = state.open_session(user_id, kind, login, parent, None);
@@ -228,6 +217,7 @@ impl State {
             &org,
             json!({ "Name": "Corp Example", "IsSandbox": sandbox, "InstanceName": if sandbox { "CS5" } else { "NA5" }, "OrganizationType": "Enterprise Edition" }),
         );
+        self.insert_as(objects::ACCESS, objects::ACCESS_ROW, json!({}));
         for (name, label, licences, profiles) in [
             (
                 "SFDC",
@@ -278,10 +268,7 @@ impl State {
                 self.remove("PermissionSetAssignment", &id);
             }
         }
-        let profile = self
-            .text("User", user, "ProfileId")
-            .unwrap_or_default()
-            .to_owned();
+        let profile = self.text("User", user, "ProfileId").unwrap_or_default().to_owned();
         if let Some(set) = self.ids_where("PermissionSet", "ProfileId", &profile).pop() {
             self.insert(
                 "PermissionSetAssignment",

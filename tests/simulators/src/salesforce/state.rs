@@ -127,9 +127,11 @@ impl State {
         }
     }
 
-    /// True when the caller's user has this permission.
+    /// True when the caller's user has this permission. Whoever has Manage Users has View All Users (help page "User Sharing
+    /// Considerations"), so without the second there is no first.
     pub(super) fn allows(&self, permission: Permission) -> bool {
-        !self.settings.denied.contains(&permission)
+        let denied = |permission| self.settings.denied.contains(&permission);
+        !denied(permission) && !(permission == Permission::ManageUsers && denied(Permission::ViewAllUsers))
     }
 
     /// A new id with this key prefix.
@@ -188,8 +190,7 @@ impl State {
     /// Writes a record whole.
     pub(super) fn put(&mut self, object: &str, id: &str, row: Row) {
         let before = self.store.insert(object, id, row);
-        self.undo
-            .push(Undo::Row(object.to_owned(), id.to_owned(), before));
+        self.undo.push(Undo::Row(object.to_owned(), id.to_owned(), before));
     }
 
     /// Writes some fields of a record that exists.
@@ -238,8 +239,7 @@ impl State {
         let Some(row) = self.store.remove(object, id) else {
             return false;
         };
-        self.undo
-            .push(Undo::Row(object.to_owned(), id.to_owned(), Some(row)));
+        self.undo.push(Undo::Row(object.to_owned(), id.to_owned(), Some(row)));
         if self.deleted.insert(id.to_owned()) {
             self.undo.push(Undo::Deleted(id.to_owned()));
         }
@@ -297,23 +297,14 @@ impl State {
 
     /// Counts API calls at the present moment.
     pub(super) fn use_calls(&mut self, count: u64) {
-        *self
-            .usage
-            .entry(self.now.as_second().div_euclid(3600))
-            .or_insert(0) += count;
+        *self.usage.entry(self.now.as_second().div_euclid(3600)).or_insert(0) += count;
     }
 
     /// True while a session row is within its life, which each call extends (Object Reference, AuthSession: it expires at
     /// `LastModifiedDate + NumSecondsValid`).
     pub(super) fn session_lives(&self, row: &Row) -> bool {
-        let touched = row
-            .get("LastModifiedDate")
-            .and_then(Value::as_str)
-            .and_then(time::read);
-        let seconds = row
-            .get("NumSecondsValid")
-            .and_then(Value::as_u64)
-            .unwrap_or(0);
+        let touched = row.get("LastModifiedDate").and_then(Value::as_str).and_then(time::read);
+        let seconds = row.get("NumSecondsValid").and_then(Value::as_u64).unwrap_or(0);
         touched.is_some_and(|touched| {
             touched
                 .saturating_add(Duration::from_secs(seconds))
@@ -337,11 +328,7 @@ impl State {
                 "NumSecondsValid": self.settings.session_seconds, "SourceIp": "203.0.113.24", "SessionSecurityLevel": "STANDARD",
             }),
         );
-        self.set(
-            "User",
-            user,
-            json!({ "LastLoginDate": time::wire(self.now) }),
-        );
+        self.set("User", user, json!({ "LastLoginDate": time::wire(self.now) }));
         if self.ids_where("UserLogin", "UserId", user).is_empty() {
             self.insert("UserLogin", json!({ "UserId": user }));
         }

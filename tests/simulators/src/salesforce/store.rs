@@ -70,11 +70,7 @@ impl Store {
     }
 
     /// The records of an object from an id on.
-    pub(super) fn rows_from(
-        &self,
-        object: &str,
-        id: String,
-    ) -> impl Iterator<Item = (&String, &Row)> {
+    pub(super) fn rows_from(&self, object: &str, id: String) -> impl Iterator<Item = (&String, &Row)> {
         let table = self.tables.get(object).into_iter();
         table.flat_map(move |table| table.range(id.clone()..))
     }

@@ -10,11 +10,7 @@ struct Script;
 
 impl Simulator for Script {
     fn answer(&self, request: &Request, _now: Timestamp) -> Reply {
-        let response = http::Response::new(Bytes::from(format!(
-            "{}{}",
-            "x".repeat(100),
-            request.body().len()
-        )));
+        let response = http::Response::new(Bytes::from(format!("{}{}", "x".repeat(100), request.body().len())));
         match request.uri().path() {
             "/late" => Reply::Late(Duration::from_millis(30), response),
             "/silence" => Reply::Silence,
@@ -54,20 +50,14 @@ async fn keeps_the_connection_for_the_next_request() {
     let server = served().await;
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     let first = talk(&mut socket, &get("/a"), 150).await;
-    assert!(
-        first.starts_with("HTTP/1.1 200") && first.ends_with("x0"),
-        "{first}"
-    );
+    assert!(first.starts_with("HTTP/1.1 200") && first.ends_with("x0"), "{first}");
     let second = talk(
         &mut socket,
         "POST /b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc",
         150,
     )
     .await;
-    assert!(
-        second.ends_with("x3"),
-        "the body reaches the simulator: {second}"
-    );
+    assert!(second.ends_with("x3"), "the body reaches the simulator: {second}");
 }
 
 #[tokio::test]
@@ -83,10 +73,7 @@ async fn truncated_announces_more_than_it_sends() {
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     let got = talk(&mut socket, &get("/truncated"), usize::MAX).await;
     let (head, body) = got.split_once("\r\n\r\n").unwrap();
-    assert!(
-        head.to_lowercase().contains("content-length: 101"),
-        "{head}"
-    );
+    assert!(head.to_lowercase().contains("content-length: 101"), "{head}");
     assert_eq!(body, "x".repeat(10));
 }
 
@@ -94,17 +81,9 @@ async fn truncated_announces_more_than_it_sends() {
 async fn late_comes_and_silence_does_not() {
     let server = served().await;
     let mut late = TcpStream::connect(server.address).await.unwrap();
-    assert!(
-        talk(&mut late, &get("/late"), 150)
-            .await
-            .starts_with("HTTP/1.1 200")
-    );
+    assert!(talk(&mut late, &get("/late"), 150).await.starts_with("HTTP/1.1 200"));
     let mut silent = TcpStream::connect(server.address).await.unwrap();
-    let nothing = tokio::time::timeout(
-        Duration::from_millis(60),
-        talk(&mut silent, &get("/silence"), 1),
-    )
-    .await;
+    let nothing = tokio::time::timeout(Duration::from_millis(60), talk(&mut silent, &get("/silence"), 1)).await;
     assert!(nothing.is_err(), "a silent call gets no byte: {nothing:?}");
 }
 

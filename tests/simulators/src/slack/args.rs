@@ -17,8 +17,7 @@ pub(super) struct Args {
 impl Args {
     /// Reads a call; an error is Slack's own code.
     pub(super) fn read(request: &Request) -> Result<Self, &'static str> {
-        let mut args = Self::default();
-        args.add_form(request.uri().query().unwrap_or_default().as_bytes());
+        let mut args = Self::of_query(request);
         let kind = request
             .headers()
             .get(http::header::CONTENT_TYPE)
@@ -40,10 +39,16 @@ impl Args {
         Ok(args)
     }
 
+    /// Reads the query alone, as a method does that takes no JSON.
+    pub(super) fn of_query(request: &Request) -> Self {
+        let mut args = Self::default();
+        args.add_form(request.uri().query().unwrap_or_default().as_bytes());
+        args
+    }
+
     fn add_form(&mut self, form: &[u8]) {
         for (name, value) in url::form_urlencoded::parse(form) {
-            self.values
-                .insert(name.into_owned(), Value::String(value.into_owned()));
+            self.values.insert(name.into_owned(), Value::String(value.into_owned()));
         }
     }
 
@@ -92,11 +97,7 @@ impl Args {
     /// A list of texts, comma-separated in a form.
     pub(super) fn list(&self, name: &str) -> Vec<String> {
         match self.values.get(name) {
-            Some(Value::Array(items)) => items
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             Some(Value::String(text)) => text
                 .split(',')
                 .map(str::trim)

@@ -30,16 +30,8 @@ impl State {
             None => None,
             // A reply to a reply belongs to the thread of its first message.
             Some(ts) => {
-                let parent = &self
-                    .message(&channel, ts)
-                    .ok_or("thread_not_found")?
-                    .message;
-                Some(
-                    parent
-                        .thread_ts
-                        .clone()
-                        .unwrap_or_else(|| parent.ts.clone()),
-                )
+                let parent = &self.message(&channel, ts).ok_or("thread_not_found")?.message;
+                Some(parent.thread_ts.clone().unwrap_or_else(|| parent.ts.clone()))
             }
         };
         self.take_turn(&channel).map_err(Trouble::Wait)?;
@@ -74,10 +66,7 @@ impl State {
             return Err("no_text".into());
         }
         let text = args.text("text").map(str::to_owned);
-        if text
-            .as_ref()
-            .is_some_and(|text| text.chars().count() > LONGEST_TEXT)
-        {
+        if text.as_ref().is_some_and(|text| text.chars().count() > LONGEST_TEXT) {
             return Err("msg_too_long".into());
         }
         let edit = self.next_ts();
@@ -101,9 +90,7 @@ impl State {
         message.edited = Some(edit);
         let message = message.clone();
         self.effects.push("update-message");
-        Ok(
-            json!({ "channel": channel, "ts": ts, "text": message.text, "message": self.shown(&message, true) }),
-        )
+        Ok(json!({ "channel": channel, "ts": ts, "text": message.text, "message": self.shown(&message, true) }))
     }
 
     /// The conversation a message may go to: a channel by id or name, or a person, which opens the direct conversation.
@@ -132,18 +119,14 @@ impl State {
 
 /// Blocks and metadata of a call, checked.
 fn content(args: &Args) -> Result<(Option<Value>, Option<Value>), Trouble> {
-    let blocks = args
-        .structure("blocks")
-        .map_err(|()| "invalid_blocks_format")?;
+    let blocks = args.structure("blocks").map_err(|()| "invalid_blocks_format")?;
     if let Some(blocks) = &blocks {
         let blocks = blocks.as_array().ok_or("invalid_blocks_format")?;
         if blocks.len() > MOST_BLOCKS || !blocks.iter().all(well_formed) || repeated_id(blocks) {
             return Err("invalid_blocks".into());
         }
     }
-    let metadata = args
-        .structure("metadata")
-        .map_err(|()| "invalid_metadata_format")?;
+    let metadata = args.structure("metadata").map_err(|()| "invalid_metadata_format")?;
     if let Some(metadata) = &metadata {
         let typed = metadata.get("event_type").is_some_and(Value::is_string)
             && metadata.get("event_payload").is_some_and(Value::is_object);
@@ -163,12 +146,7 @@ fn well_formed(block: &Value) -> bool {
             .and_then(Value::as_str)
             .map_or(0, |text| text.chars().count())
     };
-    let entries = |name: &str| {
-        block
-            .get(name)
-            .and_then(Value::as_array)
-            .map_or(0, Vec::len)
-    };
+    let entries = |name: &str| block.get(name).and_then(Value::as_array).map_or(0, Vec::len);
     match block.get("type").and_then(Value::as_str) {
         Some("header") => (1..=LONGEST_HEADER).contains(&length(block.get("text"))),
         Some("section") => {
@@ -178,9 +156,7 @@ fn well_formed(block: &Value) -> bool {
         }
         Some("context") => (1..=10).contains(&entries("elements")),
         Some("actions") => (1..=25).contains(&entries("elements")),
-        Some(
-            "divider" | "rich_text" | "image" | "input" | "video" | "file" | "markdown" | "table",
-        ) => true,
+        Some("divider" | "rich_text" | "image" | "input" | "video" | "file" | "markdown" | "table") => true,
         _ => false,
     }
 }

@@ -43,11 +43,7 @@ impl State {
             }
             .into());
         }
-        scopes(if people.len() == 1 {
-            "im:write"
-        } else {
-            "mpim:write"
-        })?;
+        scopes(if people.len() == 1 { "im:write" } else { "mpim:write" })?;
         for person in &people {
             let user = self.users.get(person).ok_or("user_not_found")?;
             if user.bot {
@@ -84,9 +80,7 @@ impl State {
             .map(|stored| &stored.message)
             .filter(|message| within(args, message))
             .collect();
-        self.page(args, &newest_first, |message, place| {
-            message.ts.as_str() <= place
-        })
+        self.page(args, &newest_first, |message, place| message.ts.as_str() <= place)
     }
 
     pub(super) fn thread(
@@ -106,16 +100,10 @@ impl State {
                 .into_iter()
                 .filter(|message| within(args, message)),
         );
-        self.page(args, &messages, |message, place| {
-            message.ts.as_str() >= place
-        })
+        self.page(args, &messages, |message, place| message.ts.as_str() >= place)
     }
 
-    fn readable(
-        &self,
-        args: &Args,
-        scopes: &dyn Fn(&'static str) -> Result<(), Trouble>,
-    ) -> Result<String, Trouble> {
+    fn readable(&self, args: &Args, scopes: &dyn Fn(&'static str) -> Result<(), Trouble>) -> Result<String, Trouble> {
         // Reads take ids only.
         let id = args.text("channel").ok_or("channel_not_found")?;
         let channel = self.channels.get(id).ok_or("channel_not_found")?;
@@ -163,10 +151,7 @@ impl State {
         if let (Some(next), Some(map)) = (rest.next(), answer.as_object_mut()) {
             let cursor = STANDARD.encode(format!("next_ts:{}", next.ts));
             map.insert("has_more".to_owned(), json!(true));
-            map.insert(
-                "response_metadata".to_owned(),
-                json!({ "next_cursor": cursor }),
-            );
+            map.insert("response_metadata".to_owned(), json!({ "next_cursor": cursor }));
         }
         Ok(answer)
     }

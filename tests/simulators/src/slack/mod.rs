@@ -4,6 +4,7 @@
 //! limits. Every answer is HTTP 200 with `ok`, but for the rate limit (429) and the service's own troubles.
 
 mod args;
+mod channels;
 mod chat;
 mod conversations;
 mod state;
@@ -74,13 +75,9 @@ impl Slack {
     /// Adds a bot token with its scopes. All tokens belong to the same bot.
     pub fn add_token(&self, token: &str, scopes: &[&str]) {
         let scopes: BTreeSet<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        self.lock().tokens.insert(
-            token.to_owned(),
-            Token {
-                scopes,
-                revoked: false,
-            },
-        );
+        self.lock()
+            .tokens
+            .insert(token.to_owned(), Token { scopes, revoked: false });
     }
 
     /// Revokes a token.
@@ -92,14 +89,16 @@ impl Slack {
 
     /// Adds a public channel (`C…`); the bot is in it or not.
     pub fn add_channel(&self, id: &str, name: &str, bot_is_member: bool) {
+        let mut state = self.lock();
         let channel = Channel {
             name: name.to_owned(),
             kind: ChannelKind::Public,
             member: bot_is_member,
             archived: false,
+            created: state.now.as_second(),
             people: Vec::new(),
         };
-        self.lock().channels.insert(id.to_owned(), channel);
+        state.channels.insert(id.to_owned(), channel);
     }
 
     /// Adds a private channel. The bot sees it only as a member.
@@ -168,9 +167,7 @@ impl Slack {
     /// All messages of a channel (by id or name), replies included, oldest first, whether history shows them yet or not.
     pub fn messages(&self, channel: &str) -> Vec<Message> {
         let state = self.lock();
-        let id = state
-            .channel_id(channel)
-            .unwrap_or_else(|| channel.to_owned());
+        let id = state.channel_id(channel).unwrap_or_else(|| channel.to_owned());
         state
             .messages
             .iter()

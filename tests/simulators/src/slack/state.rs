@@ -40,6 +40,16 @@ impl ChannelKind {
             Self::Group => "mpim:history",
         }
     }
+
+    /// The scope to learn that it exists.
+    pub(super) fn read_scope(self) -> &'static str {
+        match self {
+            Self::Public => "channels:read",
+            Self::Private => "groups:read",
+            Self::Direct => "im:read",
+            Self::Group => "mpim:read",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -49,6 +59,8 @@ pub(super) struct Channel {
     /// Whether the bot is in it.
     pub(super) member: bool,
     pub(super) archived: bool,
+    /// When it was made, in seconds since the epoch.
+    pub(super) created: i64,
     /// The people of a direct or group conversation, sorted.
     pub(super) people: Vec<String>,
 }
@@ -126,26 +138,15 @@ impl State {
 
     /// Keeps a message.
     pub(super) fn store(&mut self, message: Message) {
-        let shown_from = self
-            .now
-            .saturating_add(self.history_delay)
-            .unwrap_or(self.now);
-        self.messages.push(Stored {
-            message,
-            shown_from,
-        });
+        let shown_from = self.now.saturating_add(self.history_delay).unwrap_or(self.now);
+        self.messages.push(Stored { message, shown_from });
     }
 
     /// Takes one message's worth from a channel's bucket, or says how many whole seconds to wait.
     ///
     /// Slack's rate limits page: about one message a second in a channel, short bursts tolerated.
     pub(super) fn take_turn(&mut self, channel: &str) -> Result<(), u64> {
-        let full = self
-            .full_at
-            .get(channel)
-            .copied()
-            .unwrap_or(self.now)
-            .max(self.now);
+        let full = self.full_at.get(channel).copied().unwrap_or(self.now).max(self.now);
         let allowed = Duration::from_secs(u64::from(self.burst.saturating_sub(1)));
         let behind = Duration::try_from(full.duration_since(self.now)).unwrap_or_default();
         if behind > allowed {
@@ -167,8 +168,7 @@ impl State {
         }
         let name = channel.strip_prefix('#').unwrap_or(channel);
         let named = |channel: &Channel| {
-            matches!(channel.kind, ChannelKind::Public | ChannelKind::Private)
-                && channel.name == name
+            matches!(channel.kind, ChannelKind::Public | ChannelKind::Private) && channel.name == name
         };
         self.channels
             .iter()
@@ -200,18 +200,37 @@ impl State {
             (ChannelKind::Group, 'G')
         };
         let id = format!("{letter}0{:09}", self.opened);
+        let name = match kind {
+            ChannelKind::Group => self.group_name(&people),
+            _ => String::new(),
+        };
+        let created = self.now.as_second();
         self.channels.insert(
             id.clone(),
             Channel {
-                name: String::new(),
+                name,
                 kind,
                 member: true,
                 archived: false,
+                created,
                 people,
             },
         );
         self.effects.push("open-dm");
         (id, true)
+    }
+
+    /// The name that Slack gives to a group conversation: everybody in it, the bot included.
+    fn group_name(&self, people: &[String]) -> String {
+        let everybody = people.iter().map(String::as_str).chain([BOT_USER]);
+        let names: Vec<String> = everybody
+            .filter_map(|id| self.users.get(id))
+            .map(|user| match user.email.split_once('@') {
+                Some((name, _)) => name.to_owned(),
+                None => user.real_name.to_lowercase(),
+            })
+            .collect();
+        format!("mpdm-{}-1", names.join("--"))
     }
 
     /// A message by channel and `ts`.
@@ -223,9 +242,8 @@ impl State {
 
     /// The replies of a thread that reads show, oldest first.
     pub(super) fn replies(&self, channel: &str, ts: &str) -> Vec<&Message> {
-        let in_thread = |stored: &&Stored| {
-            stored.message.channel == channel && stored.message.thread_ts.as_deref() == Some(ts)
-        };
+        let in_thread =
+            |stored: &&Stored| stored.message.channel == channel && stored.message.thread_ts.as_deref() == Some(ts);
         self.messages
             .iter()
             .filter(in_thread)

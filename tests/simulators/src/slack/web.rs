@@ -66,19 +66,16 @@ impl Simulator for Slack {
         drop(state);
         if fault == Some(Fault::EmptyList)
             && let Ok(body) = &mut answer
-            && body.get("messages").is_some()
         {
-            *body = json!({ "ok": true, "messages": [], "has_more": false });
+            if body.get("messages").is_some() {
+                *body = json!({ "ok": true, "messages": [], "has_more": false });
+            } else if body.get("channels").is_some() {
+                *body = json!({ "ok": true, "channels": [], "response_metadata": { "next_cursor": "" } });
+            }
         }
         let answer = answer.map_or_else(
             |whole| *whole,
-            |body| {
-                response(
-                    200,
-                    Bytes::from(body.to_string()),
-                    "application/json; charset=utf-8",
-                )
-            },
+            |body| response(200, Bytes::from(body.to_string()), "application/json; charset=utf-8"),
         );
         match fault {
             Some(Fault::AnswerLost) => Reply::Silence,
@@ -95,12 +92,7 @@ impl Simulator for Slack {
 impl State {
     /// The body of a call that was answered, or the response of one that never reached its method.
     fn respond(&mut self, request: &Request) -> Result<Value, Box<Response>> {
-        let Some(method) = request
-            .uri()
-            .path()
-            .strip_prefix("/api/")
-            .map(str::to_owned)
-        else {
+        let Some(method) = request.uri().path().strip_prefix("/api/").map(str::to_owned) else {
             let page = Bytes::from_static(b"<html><body>Not found</body></html>");
             return Err(Box::new(response(404, page, "text/html")));
         };
@@ -113,10 +105,7 @@ impl State {
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "));
-        let token = header
-            .or_else(|| args.text("token"))
-            .unwrap_or_default()
-            .to_owned();
+        let token = header.or_else(|| args.text("token")).unwrap_or_default().to_owned();
         match self.call(&method, &token, &args, request) {
             Ok(mut body) => {
                 if let Some(map) = body.as_object_mut() {
@@ -131,9 +120,7 @@ impl State {
                 Ok(json!({ "ok": false, "error": "unknown_method", "req_method": method }))
             }
             Err(Trouble::Code(code)) => Ok(json!({ "ok": false, "error": code })),
-            Err(Trouble::NeedsMembership(_)) => {
-                Ok(json!({ "ok": false, "error": "not_in_channel" }))
-            }
+            Err(Trouble::NeedsMembership(_)) => Ok(json!({ "ok": false, "error": "not_in_channel" })),
             Err(Trouble::Scope(needed)) => {
                 let provided: Vec<&str> = self
                     .tokens
@@ -142,21 +129,13 @@ impl State {
                     .flat_map(|token| &token.scopes)
                     .map(String::as_str)
                     .collect();
-                Ok(
-                    json!({ "ok": false, "error": "missing_scope", "needed": needed, "provided": provided.join(",") }),
-                )
+                Ok(json!({ "ok": false, "error": "missing_scope", "needed": needed, "provided": provided.join(",") }))
             }
             Err(Trouble::Wait(seconds)) => Err(Box::new(rate_limited(seconds))),
         }
     }
 
-    fn call(
-        &mut self,
-        method: &str,
-        token: &str,
-        args: &Args,
-        request: &Request,
-    ) -> Result<Value, Trouble> {
+    fn call(&mut self, method: &str, token: &str, args: &Args, request: &Request) -> Result<Value, Trouble> {
         if token.is_empty() {
             return Err("not_authed".into());
         }
@@ -177,9 +156,7 @@ impl State {
             "chat.postMessage" => {
                 need("chat:write")?;
                 match self.post_message(args) {
-                    Err(Trouble::NeedsMembership(channel))
-                        if scopes.contains("chat:write.public") =>
-                    {
+                    Err(Trouble::NeedsMembership(channel)) if scopes.contains("chat:write.public") => {
                         self.as_member(&channel, |state| state.post_message(args))
                     }
                     other => other,
@@ -192,15 +169,14 @@ impl State {
             "users.lookupByEmail" => {
                 need("users:read.email")?;
                 // This read takes no JSON; what a JSON body says is not seen.
-                let json = request
-                    .headers()
-                    .get(header::CONTENT_TYPE)
-                    .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-                if json && request.uri().query().is_none() {
+                if is_json(request) && request.uri().query().is_none() {
                     return Err("invalid_arguments".into());
                 }
                 self.lookup_by_email(args)
             }
+            // Nor does this one; without arguments it lists public channels.
+            "conversations.list" if is_json(request) => self.list_conversations(&Args::of_query(request), &need),
+            "conversations.list" => self.list_conversations(args, &need),
             "conversations.open" => self.open_conversation(args, &need),
             "conversations.history" => self.history(args, &need),
             "conversations.replies" => self.thread(args, &need),
@@ -226,10 +202,16 @@ impl State {
     }
 }
 
+fn is_json(request: &Request) -> bool {
+    request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
+}
+
 fn response(status: u16, body: Bytes, kind: &'static str) -> Response {
     let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -38,13 +38,30 @@ impl<'a> Story<'a> {
             reviews.extend(ledger.review(&id).await?);
         }
         let receipt = run.receipt.as_ref().map(|name| store.files.locate(name));
-        let stops: Vec<String> = ledger.documents(documents::PAUSE, 200).await?.into_iter().map(|stop| stop.id).collect();
+        let stops: Vec<String> = ledger
+            .documents(documents::PAUSE, 200)
+            .await?
+            .into_iter()
+            .map(|stop| stop.id)
+            .collect();
         let next = next_step(run, receipt.as_deref(), &reviews, &stops, store);
-        Ok(Self { run, events, journal, reviews, receipt, next })
+        Ok(Self {
+            run,
+            events,
+            journal,
+            reviews,
+            receipt,
+            next,
+        })
     }
 
     pub(super) fn show(&self, out: &Out) {
-        let timeline = Timeline { run: self.run, journal: &self.journal, events: &self.events, colour: out.colour };
+        let timeline = Timeline {
+            run: self.run,
+            journal: &self.journal,
+            events: &self.events,
+            colour: out.colour,
+        };
         out.line(timeline.to_string().trim_end());
         self.plans(out);
         self.entries(out);
@@ -61,7 +78,13 @@ impl<'a> Story<'a> {
         for stage in &plan.stages {
             for step in &stage.steps {
                 let places: Vec<String> = step.connections.iter().map(ToString::to_string).collect();
-                out.line(format!("  {}/{}  {} in {}", stage.name, step.id, step.actions.join(", "), places.join(", ")));
+                out.line(format!(
+                    "  {}/{}  {} in {}",
+                    stage.name,
+                    step.id,
+                    step.actions.join(", "),
+                    places.join(", ")
+                ));
             }
         }
         for (at, stage) in self.stage_plans() {
@@ -69,7 +92,10 @@ impl<'a> Story<'a> {
             out.title(&format!("\nPlan of {} {hash}, made {}", stage.stage, moment(at)));
             for item in &stage.items {
                 let change = &item.change;
-                let account = change.account.as_ref().map_or_else(|| "no account".to_owned(), |account| plain(&account.id));
+                let account = change
+                    .account
+                    .as_ref()
+                    .map_or_else(|| "no account".to_owned(), |account| plain(&account.id));
                 let verdict = match &item.verdict {
                     Verdict::Run => format!("{} → {}", change.before, change.after),
                     Verdict::AlreadySo => "is so already".to_owned(),
@@ -77,7 +103,10 @@ impl<'a> Story<'a> {
                     Verdict::Refuse(why) => format!("refused: {}", plain(why)),
                     Verdict::Unknown(why) => format!("unknown: {}", plain(why)),
                 };
-                out.line(format!("  {}  {account}  {}  {verdict}", change.connection, change.action));
+                out.line(format!(
+                    "  {}  {account}  {}  {verdict}",
+                    change.connection, change.action
+                ));
             }
         }
     }
@@ -86,7 +115,12 @@ impl<'a> Story<'a> {
     fn stage_plans(&self) -> Vec<(jiff::Timestamp, StagePlan)> {
         self.journal
             .iter()
-            .filter_map(|entry| Some((entry.public.at, serde_json::from_value(entry.private.get("plan")?.clone()).ok()?)))
+            .filter_map(|entry| {
+                Some((
+                    entry.public.at,
+                    serde_json::from_value(entry.private.get("plan")?.clone()).ok()?,
+                ))
+            })
             .collect()
     }
 
@@ -106,8 +140,16 @@ impl<'a> Story<'a> {
                     EntryKind::Observed => "observed",
                     EntryKind::Decision => "decided",
                 };
-                let what: Vec<String> = public.what.split(' ').map(|word| if word.len() == 64 { short(word) } else { plain(word) }).collect();
-                let reason = entry.private.get("reason").and_then(Value::as_str).map_or_else(String::new, |why| format!(" ({})", plain(why)));
+                let what: Vec<String> = public
+                    .what
+                    .split(' ')
+                    .map(|word| if word.len() == 64 { short(word) } else { plain(word) })
+                    .collect();
+                let reason = entry
+                    .private
+                    .get("reason")
+                    .and_then(Value::as_str)
+                    .map_or_else(String::new, |why| format!(" ({})", plain(why)));
                 vec![
                     public.at.strftime("%H:%M:%S%.3f").to_string(),
                     format!("{} {}", entry.connection, public.seq),
@@ -118,7 +160,10 @@ impl<'a> Story<'a> {
                 ]
             })
             .collect();
-        out.table(&["  at", "sequence", "", "what", "outcome", "vendor's request id"], &indented(rows));
+        out.table(
+            &["  at", "sequence", "", "what", "outcome", "vendor's request id"],
+            &indented(rows),
+        );
     }
 
     fn decisions(&self, out: &Out) {
@@ -140,15 +185,29 @@ impl<'a> Story<'a> {
     }
 
     fn messages(&self, out: &Out) {
-        let told: Vec<_> = self.run.changes.iter().filter(|record| record.change.stage == "tell").collect();
+        let told: Vec<_> = self
+            .run
+            .changes
+            .iter()
+            .filter(|record| record.change.stage == "tell")
+            .collect();
         if told.is_empty() {
             return;
         }
         out.title("\nMessages");
         for record in told {
             let with = &record.change.with;
-            let to = ["channel", "email"].iter().find_map(|name| with.get(*name)?.as_str()).unwrap_or("-");
-            out.line(format!("  {} to {} by {}: {}", record.change.step, plain(to), record.change.connection, record.outcome.name()));
+            let to = ["channel", "email"]
+                .iter()
+                .find_map(|name| with.get(*name)?.as_str())
+                .unwrap_or("-");
+            out.line(format!(
+                "  {} to {} by {}: {}",
+                record.change.step,
+                plain(to),
+                record.change.connection,
+                record.outcome.name()
+            ));
             for line in with.get("text").and_then(Value::as_str).unwrap_or_default().lines() {
                 out.line(format!("    {}", plain(line)));
             }
@@ -164,8 +223,14 @@ impl<'a> Story<'a> {
             };
             add("person", json!(self.run.person));
             add("run_plan", json!(self.run.plan));
-            add("events", json!(self.events.iter().map(super::event_document).collect::<Vec<_>>()));
-            add("stage_plans", json!(self.stage_plans().into_iter().map(|(_, plan)| plan).collect::<Vec<_>>()));
+            add(
+                "events",
+                json!(self.events.iter().map(super::event_document).collect::<Vec<_>>()),
+            );
+            add(
+                "stage_plans",
+                json!(self.stage_plans().into_iter().map(|(_, plan)| plan).collect::<Vec<_>>()),
+            );
             add("journal", json!(self.journal));
             add("notes", json!(self.run.notes));
             add("reviews", json!(self.reviews));
@@ -211,18 +276,31 @@ fn next_step(run: &Run, receipt: Option<&str>, reviews: &[Review], stops: &[Stri
     match &run.state {
         RunState::Open => "it is being worked on; `rollcall serve` goes on with it".to_owned(),
         RunState::Waiting { why, .. } if why.starts_with("paused") => {
-            format!("`rollcall resume {} --data {data}` lets it go on", stops.first().map_or("all", String::as_str))
+            format!(
+                "`rollcall resume {} --data {data}` lets it go on",
+                stops.first().map_or("all", String::as_str)
+            )
         }
-        RunState::Waiting { until, .. } => format!("it goes on at {}; `rollcall serve` must be running then", moment(*until)),
+        RunState::Waiting { until, .. } => format!(
+            "it goes on at {}; `rollcall serve` must be running then",
+            moment(*until)
+        ),
         RunState::Held { review } => {
-            let until = reviews.iter().find(|known| known.id == *review).map_or_else(String::new, |known| format!(" before {}", moment(known.expires_at)));
+            let until = reviews
+                .iter()
+                .find(|known| known.id == *review)
+                .map_or_else(String::new, |known| format!(" before {}", moment(known.expires_at)));
             format!("an approver decides review {}{until}", plain(review.as_str()))
         }
         RunState::Done => receipt.map_or_else(
             || "nothing is left to do".to_owned(),
             |path| format!("rollcall receipt verify {path} --data {data}"),
         ),
-        RunState::Incomplete { why } => format!("mend the cause ({}), then `rollcall plan {}`", plain(why), plain(&run.person.login)),
+        RunState::Incomplete { why } => format!(
+            "mend the cause ({}), then `rollcall plan {}`",
+            plain(why),
+            plain(&run.person.login)
+        ),
         RunState::Superseded { why } => format!("nothing: {}", plain(why)),
         RunState::Refused { .. } => format!("`rollcall plan {}` shows how it stands now", plain(&run.person.login)),
     }

@@ -95,8 +95,8 @@ impl Service {
             )
             .append_pair("client_assertion", assertion)
             .finish();
-        let mut call = http::Request::post("/oauth2/v1/token")
-            .header("content-type", "application/x-www-form-urlencoded");
+        let mut call =
+            http::Request::post("/oauth2/v1/token").header("content-type", "application/x-www-form-urlencoded");
         if let Some(proof) = proof {
             call = call.header("dpop", proof);
         }
@@ -150,10 +150,7 @@ fn an_ssws_token_dies_unused_or_with_its_owner() {
         200,
         "the space after the scheme may be missing"
     );
-    world
-        .okta
-        .admin_deactivate(&bob, &world.admin, world.now)
-        .unwrap();
+    world.okta.admin_deactivate(&bob, &world.admin, world.now).unwrap();
     assert_eq!(world.send(&bobs).code(), "E0000011");
     world.pass(30 * 86_400);
     assert_eq!(
@@ -191,15 +188,9 @@ fn roles_limit_what_a_caller_may_do() {
         (200, json!([])),
         "no role: an empty list, not a refusal"
     );
-    assert_eq!(
-        ask("GET", &format!("/api/v1/users/{bob}")).code(),
-        "E0000006"
-    );
+    assert_eq!(ask("GET", &format!("/api/v1/users/{bob}")).code(), "E0000006");
     world.okta.add_role(&helper, "HELP_DESK_ADMIN").unwrap();
-    assert_eq!(
-        ask("DELETE", &format!("/api/v1/users/{bob}/sessions")).status,
-        204
-    );
+    assert_eq!(ask("DELETE", &format!("/api/v1/users/{bob}/sessions")).status, 204);
     assert_eq!(
         ask("POST", &format!("/api/v1/users/{bob}/lifecycle/suspend")).code(),
         "E0000006"
@@ -224,12 +215,7 @@ fn assertions_are_checked_and_used_once() {
     let now = service.world.now.as_second();
     let good = service.claims();
     let assertion = service.key.assertion(&good);
-    assert_eq!(
-        service
-            .token_call(&assertion, "okta.users.read", None)
-            .status,
-        200
-    );
+    assert_eq!(service.token_call(&assertion, "okta.users.read", None).status, 200);
     let again = service.token_call(&assertion, "okta.users.read", None);
     assert_eq!(
         (again.status, &again.json["error"]),
@@ -260,35 +246,19 @@ fn assertions_are_checked_and_used_once() {
         401,
         "another key"
     );
-    let greedy = service.token_call(
-        &service.key.assertion(&service.claims()),
-        "okta.users.manage",
-        None,
-    );
-    assert_eq!(
-        (greedy.status, &greedy.json["error"]),
-        (400, &json!("invalid_scope"))
-    );
+    let greedy = service.token_call(&service.key.assertion(&service.claims()), "okta.users.manage", None);
+    assert_eq!((greedy.status, &greedy.json["error"]), (400, &json!("invalid_scope")));
     let none = service.token_call(&service.key.assertion(&service.claims()), "", None);
     assert_eq!(none.json["error"], "invalid_scope");
 }
 
 #[test]
 fn access_tokens_have_scopes_and_end() {
-    let mut service = Service::new(
-        false,
-        &["okta.users.read", "okta.groups.manage"],
-        &["SUPER_ADMIN"],
-    );
+    let mut service = Service::new(false, &["okta.users.read", "okta.groups.manage"], &["SUPER_ADMIN"]);
     let id = service.world.user("bob@example.com");
-    let token = format!(
-        "Bearer {}",
-        service.bearer("okta.users.read okta.groups.manage")
-    );
+    let token = format!("Bearer {}", service.bearer("okta.users.read okta.groups.manage"));
     assert_eq!(
-        service
-            .with("GET", &format!("/api/v1/users/{id}"), &token, None)
-            .status,
+        service.with("GET", &format!("/api/v1/users/{id}"), &token, None).status,
         200
     );
     assert_eq!(
@@ -296,12 +266,7 @@ fn access_tokens_have_scopes_and_end() {
         200,
         "manage includes read"
     );
-    let refused = service.with(
-        "POST",
-        &format!("/api/v1/users/{id}/lifecycle/suspend"),
-        &token,
-        None,
-    );
+    let refused = service.with("POST", &format!("/api/v1/users/{id}/lifecycle/suspend"), &token, None);
     assert_eq!((refused.status, refused.response.body().len()), (403, 0));
     assert!(
         refused
@@ -317,19 +282,14 @@ fn access_tokens_have_scopes_and_end() {
     service.world.pass(3600);
     let late = service.with("GET", &format!("/api/v1/users/{id}"), &token, None);
     assert_eq!(late.status, 401);
-    assert!(
-        late.header("www-authenticate")
-            .contains("error=\"invalid_token\"")
-    );
+    assert!(late.header("www-authenticate").contains("error=\"invalid_token\""));
 }
 
 #[test]
 fn dpop_starts_with_the_nonce_dance() {
     let service = Service::new(true, &["okta.users.read"], &["SUPER_ADMIN"]);
     let scope = "okta.users.read";
-    let ask = |proof: Option<&str>| {
-        service.token_call(&service.key.assertion(&service.claims()), scope, proof)
-    };
+    let ask = |proof: Option<&str>| service.token_call(&service.key.assertion(&service.claims()), scope, proof);
     assert_eq!(ask(None).json["error"], "invalid_dpop_proof");
     let key = Key::new();
     let claims = || service.proof_claims("POST", "/oauth2/v1/token");
@@ -368,13 +328,7 @@ fn proofs_on_resource_calls_are_checked() {
     let got = service.token_call(&assertion(), "okta.users.read", Some(&key.proof(&claims)));
     let token = got.json["access_token"].as_str().unwrap().to_owned();
     let (path, dpop) = ("/api/v1/users", format!("DPoP {token}"));
-    let claims = || {
-        changed(
-            service.proof_claims("GET", path),
-            "ath",
-            json!(jwt::token_hash(&token)),
-        )
-    };
+    let claims = || changed(service.proof_claims("GET", path), "ath", json!(jwt::token_hash(&token)));
 
     let good = key.proof(&claims());
     assert_eq!(
@@ -409,8 +363,7 @@ fn proofs_on_resource_calls_are_checked() {
         );
         assert_eq!(got.status, 400, "{name} {value}");
         assert!(
-            got.header("www-authenticate")
-                .contains("error=\"invalid_dpop_proof\""),
+            got.header("www-authenticate").contains("error=\"invalid_dpop_proof\""),
             "{name} {value}"
         );
     }
@@ -423,9 +376,7 @@ fn proofs_on_resource_calls_are_checked() {
     );
     assert_eq!(service.with("GET", path, &dpop, None).status, 400);
     assert_eq!(
-        service
-            .with("GET", path, &format!("Bearer {token}"), None)
-            .status,
+        service.with("GET", path, &format!("Bearer {token}"), None).status,
         400,
         "no bearer use of a bound token"
     );
@@ -438,12 +389,7 @@ fn a_service_app_acts_under_its_own_name() {
     let token = format!("Bearer {}", service.bearer("okta.users.manage"));
     assert_eq!(
         service
-            .with(
-                "POST",
-                &format!("/api/v1/users/{id}/lifecycle/suspend"),
-                &token,
-                None
-            )
+            .with("POST", &format!("/api/v1/users/{id}/lifecycle/suspend"), &token, None)
             .status,
         200
     );
@@ -453,8 +399,5 @@ fn a_service_app_acts_under_its_own_name() {
         (&json!("PublicClientApp"), &json!(CLIENT))
     );
     assert_eq!(event["client"]["id"], CLIENT);
-    assert_eq!(
-        service.with("GET", "/api/v1/users/me", &token, None).code(),
-        "E0000007"
-    );
+    assert_eq!(service.with("GET", "/api/v1/users/me", &token, None).code(), "E0000007");
 }

@@ -7,9 +7,7 @@ fn groups_outside_okta_are_not_writable_and_rules_remember_removals() {
     let world = World::new();
     let sales = world.okta.add_group("Sales", GroupKind::Okta);
     let imported = world.okta.add_group("From AD", GroupKind::App);
-    world
-        .okta
-        .add_group_rule("Sales people", "department", "Sales", &sales);
+    world.okta.add_group_rule("Sales people", "department", "Sales", &sales);
     let id = world.user("mover@example.com");
     assert_eq!(
         world
@@ -55,10 +53,7 @@ fn groups_outside_okta_are_not_writable_and_rules_remember_removals() {
             .contains(&"group.user_membership.rule.add_exclusion".to_owned())
     );
     let rule = world.get("/api/v1/groups/rules").json[0].clone();
-    assert_eq!(
-        rule["conditions"]["people"]["users"]["exclude"],
-        json!([id])
-    );
+    assert_eq!(rule["conditions"]["people"]["users"]["exclude"], json!([id]));
     world.call_with(
         "POST",
         &format!("/api/v1/users/{id}"),
@@ -95,12 +90,7 @@ fn roles_have_shared_ids_and_events_with_the_whole_set() {
     let path = format!("/api/v1/users/{bob}/roles");
     assert_eq!(world.get(&path).json[1]["id"], "KVJUKUS7IFCE2SKO");
 
-    assert_eq!(
-        world
-            .call("DELETE", &format!("{path}/IFIFAX2BIRGUSTQ"))
-            .status,
-        204
-    );
+    assert_eq!(world.call("DELETE", &format!("{path}/IFIFAX2BIRGUSTQ")).status, 204);
     let event = world.okta.events().pop().unwrap();
     assert_eq!(
         event["eventType"], "user.account.privilege.grant",
@@ -117,10 +107,7 @@ fn roles_have_shared_ids_and_events_with_the_whole_set() {
     );
 
     let group = world.okta.add_group("Admins", GroupKind::Okta);
-    world
-        .okta
-        .add_group_role(&group, "HELP_DESK_ADMIN")
-        .unwrap();
+    world.okta.add_group_role(&group, "HELP_DESK_ADMIN").unwrap();
     world.okta.add_member(&group, &bob).unwrap();
     let derived = world.get(&path).json[0].clone();
     assert_eq!(derived["assignmentType"], "GROUP");
@@ -150,9 +137,7 @@ fn group_granted_apps_cannot_be_taken_alone() {
     let crm = world.okta.add_app("CRM", true);
     world.okta.assign_app(&crm, &id, Some(&group)).unwrap();
     let listed = world
-        .get(&format!(
-            "/api/v1/apps?filter=user.id+eq+%22{id}%22&expand=user/{id}"
-        ))
+        .get(&format!("/api/v1/apps?filter=user.id+eq+%22{id}%22&expand=user/{id}"))
         .json;
     assert_eq!(listed[0]["_embedded"]["user"]["scope"], "GROUP");
     let refused = world.call("DELETE", &format!("/api/v1/apps/{crm}/users/{id}"));

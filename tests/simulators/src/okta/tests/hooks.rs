@@ -31,27 +31,16 @@ fn delivers_what_was_subscribed_once_to_each_hook() {
     world.okta.add_hook(hook("whoFirst", &LEAVING)).unwrap();
     world.okta.add_hook(hook("whoSecond", &LEAVING)).unwrap();
     let id = world.user("bob@example.com");
-    world
-        .okta
-        .admin_suspend(&id, &world.admin, world.now)
-        .unwrap();
-    world
-        .okta
-        .admin_unsuspend(&id, &world.admin, world.now)
-        .unwrap();
+    world.okta.admin_suspend(&id, &world.admin, world.now).unwrap();
+    world.okta.admin_unsuspend(&id, &world.admin, world.now).unwrap();
     let sent = world.okta.take_deliveries(world.now);
     assert_eq!(
-        sent.iter()
-            .map(|one| one.hook_id.as_str())
-            .collect::<Vec<_>>(),
+        sent.iter().map(|one| one.hook_id.as_str()).collect::<Vec<_>>(),
         ["whoFirst", "whoSecond"]
     );
     assert_ne!(sent[0].event_id, sent[1].event_id);
     assert_eq!(events(&sent[0])[0]["uuid"], events(&sent[1])[0]["uuid"]);
-    assert_eq!(
-        body(&sent[0])["source"],
-        format!("{BASE}/api/v1/eventHooks/whoFirst")
-    );
+    assert_eq!(body(&sent[0])["source"], format!("{BASE}/api/v1/eventHooks/whoFirst"));
     assert!(
         sent[0]
             .headers
@@ -59,10 +48,7 @@ fn delivers_what_was_subscribed_once_to_each_hook() {
     );
     let debug = events(&sent[0])[0]["debugContext"]["debugData"]["targetEventHookIds"].clone();
     assert_eq!(debug, "whoFirst,whoSecond");
-    assert!(
-        world.okta.take_deliveries(world.now).is_empty(),
-        "taken is taken"
-    );
+    assert!(world.okta.take_deliveries(world.now).is_empty(), "taken is taken");
 }
 
 #[test]
@@ -91,10 +77,7 @@ fn batches_after_a_delay_and_out_of_order_on_demand() {
     world.okta.set_scrambled(true);
     for number in 0..3 {
         let id = world.user(&format!("user{number}@example.com"));
-        world
-            .okta
-            .admin_suspend(&id, &world.admin, world.now)
-            .unwrap();
+        world.okta.admin_suspend(&id, &world.admin, world.now).unwrap();
         world.pass(1);
     }
     assert_eq!(
@@ -124,10 +107,7 @@ fn retries_once_and_only_after_a_server_fault() {
     let world = World::new();
     world.okta.add_hook(hook("who", &LEAVING)).unwrap();
     let id = world.user("bob@example.com");
-    world
-        .okta
-        .admin_suspend(&id, &world.admin, world.now)
-        .unwrap();
+    world.okta.admin_suspend(&id, &world.admin, world.now).unwrap();
     let sent = world.okta.take_deliveries(world.now).remove(0);
     let again = world
         .okta
@@ -138,9 +118,7 @@ fn retries_once_and_only_after_a_server_fault() {
         (&sent.event_id, &sent.body, 2)
     );
     assert_eq!(
-        world
-            .okta
-            .delivery_failed(&again, DeliveryFailure::Timeout, world.now),
+        world.okta.delivery_failed(&again, DeliveryFailure::Timeout, world.now),
         None,
         "no third attempt"
     );
@@ -160,10 +138,7 @@ fn duplicates_are_equal_to_the_byte() {
     world.okta.add_hook(hook("who", &LEAVING)).unwrap();
     world.okta.set_duplicates(true);
     let id = world.user("bob@example.com");
-    world
-        .okta
-        .admin_suspend(&id, &world.admin, world.now)
-        .unwrap();
+    world.okta.admin_suspend(&id, &world.admin, world.now).unwrap();
     let sent = world.okta.take_deliveries(world.now);
     assert_eq!((sent.len(), &sent[0]), (2, &sent[1]));
 }
@@ -174,10 +149,7 @@ fn a_sleeping_hook_never_hears_of_it() {
     world.okta.add_hook(hook("who", &LEAVING)).unwrap();
     world.okta.set_hook_active("who", false);
     let id = world.user("bob@example.com");
-    world
-        .okta
-        .admin_suspend(&id, &world.admin, world.now)
-        .unwrap();
+    world.okta.admin_suspend(&id, &world.admin, world.now).unwrap();
     world.okta.set_hook_active("who", true);
     assert!(world.okta.take_deliveries(world.now).is_empty());
     let check = world.okta.verification("who").unwrap();
@@ -219,30 +191,13 @@ fn both_body_styles_have_the_captured_shape() {
     let id = world.user("bob@example.com");
     world.call("POST", &format!("/api/v1/users/{id}/lifecycle/suspend"));
     let event = events(&world.okta.take_deliveries(world.now)[0])[0].clone();
-    let top: BTreeSet<&str> = event
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    assert_eq!(
-        top,
-        MEMBERS
-            .into_iter()
-            .filter(|name| !name.contains('.'))
-            .collect()
-    );
+    let top: BTreeSet<&str> = event.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(top, MEMBERS.into_iter().filter(|name| !name.contains('.')).collect());
     for nested in MEMBERS.iter().filter_map(|name| name.split_once('.')) {
         assert!(event[nested.0].get(nested.1).is_some(), "{nested:?}");
     }
-    assert_eq!(
-        event["transaction"]["detail"]["requestApiTokenId"],
-        world.token_id
-    );
-    assert_eq!(
-        event["client"]["userAgent"]["rawUserAgent"],
-        "rollcall-test"
-    );
+    assert_eq!(event["transaction"]["detail"]["requestApiTokenId"], world.token_id);
+    assert_eq!(event["client"]["userAgent"]["rawUserAgent"], "rollcall-test");
     assert_eq!(event["target"][0]["alternateId"], "bob@example.com");
     assert!(
         world.okta.events()[0]["request"]["ipChain"][0]["ip"].is_string(),
@@ -250,10 +205,7 @@ fn both_body_styles_have_the_captured_shape() {
     );
 
     world.okta.set_body_style(BodyStyle::NullsOmitted);
-    world
-        .okta
-        .admin_deactivate(&id, &world.admin, world.now)
-        .unwrap();
+    world.okta.admin_deactivate(&id, &world.admin, world.now).unwrap();
     let event = events(&world.okta.take_deliveries(world.now)[0])[0].clone();
     assert_eq!(
         (&event["client"], &event["securityContext"]),

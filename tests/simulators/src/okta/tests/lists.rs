@@ -66,10 +66,7 @@ fn a_page_stays_right_when_people_vanish_between_pages() {
         .collect();
     let first = world.get("/api/v1/users?limit=2");
     for _ in 0..2 {
-        world
-            .okta
-            .admin_delete(&ids[0], &world.admin, world.now)
-            .unwrap();
+        world.okta.admin_delete(&ids[0], &world.admin, world.now).unwrap();
     }
     let (rest, _) = walk(&world, &first.link("next").unwrap());
     assert_eq!(rest, ids[1..]);
@@ -101,17 +98,12 @@ fn bad_queries_are_refused() {
 #[test]
 fn search_trails_behind_and_reads_by_id_do_not() {
     let mut world = World::new();
-    world
-        .okta
-        .set_search_lag(std::time::Duration::from_secs(10));
+    world.okta.set_search_lag(std::time::Duration::from_secs(10));
     let id = world.user("bob@example.com");
     let path = "/api/v1/users?search=status+eq+%22SUSPENDED%22";
     world.call("POST", &format!("/api/v1/users/{id}/lifecycle/suspend"));
     assert!(walk(&world, path).0.is_empty());
-    assert_eq!(
-        world.get(&format!("/api/v1/users/{id}")).json["status"],
-        "SUSPENDED"
-    );
+    assert_eq!(world.get(&format!("/api/v1/users/{id}")).json["status"], "SUSPENDED");
     let fresh = json!({ "profile": { "login": "new@example.com", "email": "new@example.com", "firstName": "N", "lastName": "W" } });
     assert_eq!(world.call_with("POST", "/api/v1/users", fresh).status, 200);
     let newest = "/api/v1/users?search=profile.login+eq+%22new@example.com%22";
@@ -124,9 +116,7 @@ fn search_trails_behind_and_reads_by_id_do_not() {
 #[test]
 fn fields_reduce_the_answer() {
     let world = World::new();
-    let got = world
-        .get("/api/v1/users?fields=id,profile:(login),status&limit=1")
-        .json;
+    let got = world.get("/api/v1/users?fields=id,profile:(login),status&limit=1").json;
     assert_eq!(
         got,
         json!([{ "id": world.admin, "status": "ACTIVE", "profile": { "login": "ada@example.com" } }])
@@ -139,8 +129,5 @@ fn members_include_the_deactivated() {
     let group = world.okta.add_group("Engineering", GroupKind::Okta);
     let gone = world.with_status("gone@example.com", Status::Deprovisioned);
     world.okta.add_member(&group, &gone).unwrap();
-    assert_eq!(
-        walk(&world, &format!("/api/v1/groups/{group}/users?limit=1")).0,
-        [gone]
-    );
+    assert_eq!(walk(&world, &format!("/api/v1/groups/{group}/users?limit=1")).0, [gone]);
 }

@@ -24,32 +24,17 @@ fn polling_always_goes_on_and_loses_nothing() {
         "caught up: the cursor does not move"
     );
 
-    world
-        .okta
-        .admin_suspend(&id, &world.admin, world.now)
-        .unwrap();
-    world
-        .okta
-        .late_next_event(std::time::Duration::from_mins(1));
+    world.okta.admin_suspend(&id, &world.admin, world.now).unwrap();
+    world.okta.late_next_event(std::time::Duration::from_mins(1));
     world.pass(1);
-    world
-        .okta
-        .admin_unsuspend(&id, &world.admin, world.now)
-        .unwrap();
+    world.okta.admin_unsuspend(&id, &world.admin, world.now).unwrap();
     world.pass(1);
-    world
-        .okta
-        .admin_suspend(&id, &world.admin, world.now)
-        .unwrap();
+    world.okta.admin_suspend(&id, &world.admin, world.now).unwrap();
     let page = world.get(&start);
     assert_eq!(uuids(&page).len(), 2, "the late event is not there yet");
     world.pass(60);
     let bounded = "/api/v1/logs?since=2026-03-02T07:00:00Z&until=2026-03-02T08:00:02Z";
-    assert_eq!(
-        uuids(&world.get(bounded)).len(),
-        2,
-        "a bounded query goes by published"
-    );
+    assert_eq!(uuids(&world.get(bounded)).len(), 2, "a bounded query goes by published");
     let later = world.get(&page.link("next").unwrap());
     assert_eq!(
         later.json[0]["eventType"], "user.lifecycle.unsuspend",
@@ -64,25 +49,15 @@ fn bounded_queries_end() {
     let mut world = World::new();
     let id = world.user("bob@example.com");
     for _ in 0..2 {
-        world
-            .okta
-            .admin_suspend(&id, &world.admin, world.now)
-            .unwrap();
-        world
-            .okta
-            .admin_unsuspend(&id, &world.admin, world.now)
-            .unwrap();
+        world.okta.admin_suspend(&id, &world.admin, world.now).unwrap();
+        world.okta.admin_unsuspend(&id, &world.admin, world.now).unwrap();
         world.pass(1);
     }
     let path = "/api/v1/logs?since=2026-03-02T07:00:00Z&until=2026-03-02T09:00:00Z&limit=3";
     let first = world.get(path);
     let second = world.get(&first.link("next").unwrap());
     assert_eq!(
-        (
-            uuids(&first).len(),
-            uuids(&second).len(),
-            second.link("next")
-        ),
+        (uuids(&first).len(), uuids(&second).len(), second.link("next")),
         (3, 1, None)
     );
     let backwards = world.get("/api/v1/logs?sortOrder=DESCENDING&limit=1");
@@ -137,8 +112,5 @@ fn filters_reach_into_targets_and_details() {
         about("(eventType eq \"x\" or outcome.result eq \"SUCCESS\") and actor.alternateId pr"),
         2
     );
-    assert_eq!(
-        uuids(&world.get("/api/v1/logs?q=eve%40example.com+Suspend")).len(),
-        1
-    );
+    assert_eq!(uuids(&world.get("/api/v1/logs?q=eve%40example.com+Suspend")).len(), 1);
 }

@@ -77,9 +77,7 @@ impl World {
     }
 
     pub(super) fn user(&self, login: &str) -> String {
-        self.okta
-            .add_user(UserSeed::active(login, "Test", "Person"))
-            .unwrap()
+        self.okta.add_user(UserSeed::active(login, "Test", "Person")).unwrap()
     }
 
     pub(super) fn with_status(&self, login: &str, status: Status) -> String {
@@ -139,9 +137,6 @@ pub(super) fn request(method: &str, path: &str, body: Option<Value>) -> Request 
             .header("content-type", "application/json")
             .body(Bytes::from(body.to_string()))
             .unwrap(),
-        None => builder
-            .header("content-length", "0")
-            .body(Bytes::new())
-            .unwrap(),
+        None => builder.header("content-length", "0").body(Bytes::new()).unwrap(),
     }
 }

@@ -9,61 +9,19 @@ fn lifecycle_follows_the_vendors_table() {
         (Status::Staged, "activate", 200, "", Status::Active),
         (Status::Deprovisioned, "activate", 200, "", Status::Active),
         (Status::Active, "activate", 403, "E0000016", Status::Active),
-        (
-            Status::Provisioned,
-            "reactivate",
-            200,
-            "",
-            Status::Provisioned,
-        ),
-        (
-            Status::Active,
-            "reactivate",
-            403,
-            "E0000038",
-            Status::Active,
-        ),
+        (Status::Provisioned, "reactivate", 200, "", Status::Provisioned),
+        (Status::Active, "reactivate", 403, "E0000038", Status::Active),
         (Status::Active, "suspend", 200, "", Status::Suspended),
-        (
-            Status::Suspended,
-            "suspend",
-            400,
-            "E0000001",
-            Status::Suspended,
-        ),
-        (
-            Status::Provisioned,
-            "suspend",
-            400,
-            "E0000001",
-            Status::Provisioned,
-        ),
-        (
-            Status::Deprovisioned,
-            "suspend",
-            400,
-            "E0000001",
-            Status::Deprovisioned,
-        ),
+        (Status::Suspended, "suspend", 400, "E0000001", Status::Suspended),
+        (Status::Provisioned, "suspend", 400, "E0000001", Status::Provisioned),
+        (Status::Deprovisioned, "suspend", 400, "E0000001", Status::Deprovisioned),
         (Status::Suspended, "unsuspend", 200, "", Status::Active),
         (Status::Active, "unsuspend", 400, "E0000001", Status::Active),
         (Status::LockedOut, "unlock", 200, "", Status::Active),
         (Status::Active, "unlock", 403, "E0000032", Status::Active),
         (Status::Staged, "deactivate", 200, "", Status::Deprovisioned),
-        (
-            Status::Suspended,
-            "deactivate",
-            200,
-            "",
-            Status::Deprovisioned,
-        ),
-        (
-            Status::LockedOut,
-            "deactivate",
-            200,
-            "",
-            Status::Deprovisioned,
-        ),
+        (Status::Suspended, "deactivate", 200, "", Status::Deprovisioned),
+        (Status::LockedOut, "deactivate", 200, "", Status::Deprovisioned),
         (
             Status::Deprovisioned,
             "deactivate",
@@ -79,20 +37,8 @@ fn lifecycle_follows_the_vendors_table() {
             "E0000038",
             Status::Deprovisioned,
         ),
-        (
-            Status::Active,
-            "expire_password",
-            200,
-            "",
-            Status::PasswordExpired,
-        ),
-        (
-            Status::Suspended,
-            "expire_password",
-            403,
-            "E0000038",
-            Status::Suspended,
-        ),
+        (Status::Active, "expire_password", 200, "", Status::PasswordExpired),
+        (Status::Suspended, "expire_password", 403, "E0000038", Status::Suspended),
         (
             Status::Active,
             "reset_password?sendEmail=false",
@@ -100,13 +46,7 @@ fn lifecycle_follows_the_vendors_table() {
             "",
             Status::Recovery,
         ),
-        (
-            Status::Active,
-            "reset_password",
-            400,
-            "E0000028",
-            Status::Active,
-        ),
+        (Status::Active, "reset_password", 400, "E0000028", Status::Active),
         (
             Status::Suspended,
             "reset_password?sendEmail=true",
@@ -126,11 +66,7 @@ fn lifecycle_follows_the_vendors_table() {
             "{before:?} {action}: {}",
             got.json
         );
-        assert_eq!(
-            world.okta.user_status(&id),
-            Some(after),
-            "{before:?} {action}"
-        );
+        assert_eq!(world.okta.user_status(&id), Some(after), "{before:?} {action}");
     }
 }
 
@@ -147,21 +83,14 @@ fn activation_without_a_password_stays_half_way() {
         "POST",
         &format!("/api/v1/users/{id}/lifecycle/activate?sendEmail=false"),
     );
-    assert!(
-        got.json["activationUrl"]
-            .as_str()
-            .unwrap()
-            .starts_with(BASE)
-    );
+    assert!(got.json["activationUrl"].as_str().unwrap().starts_with(BASE));
     assert_eq!(world.okta.user_status(&id), Some(Status::Provisioned));
 }
 
 #[test]
 fn deactivation_runs_in_the_background() {
     let mut world = World::new();
-    world
-        .okta
-        .set_deactivation_time(std::time::Duration::from_secs(30));
+    world.okta.set_deactivation_time(std::time::Duration::from_secs(30));
     let id = world.user("leaver@example.com");
     let (active, sleeping) = (
         world.okta.add_app("Team Wiki", true),
@@ -174,33 +103,22 @@ fn deactivation_runs_in_the_background() {
     let own_token = world.okta.add_ssws_token("leavers-own", &id).unwrap();
 
     let path = format!("/api/v1/users/{id}");
-    assert_eq!(
-        world
-            .call("POST", &format!("{path}/lifecycle/deactivate"))
-            .status,
-        200
-    );
+    assert_eq!(world.call("POST", &format!("{path}/lifecycle/deactivate")).status, 200);
     let seen = world.get(&path).json;
     assert_eq!(
         (&seen["status"], &seen["transitioningToStatus"]),
         (&json!("ACTIVE"), &json!("DEPROVISIONED"))
     );
     assert_eq!(
-        world
-            .call("POST", &format!("{path}/lifecycle/suspend"))
-            .code(),
+        world.call("POST", &format!("{path}/lifecycle/suspend")).code(),
         "E0000001"
     );
     assert_eq!(
-        world
-            .call("POST", &format!("{path}/lifecycle/activate"))
-            .code(),
+        world.call("POST", &format!("{path}/lifecycle/activate")).code(),
         "E0000113"
     );
     assert_eq!(
-        world
-            .call("POST", &format!("{path}/lifecycle/deactivate"))
-            .status,
+        world.call("POST", &format!("{path}/lifecycle/deactivate")).status,
         200,
         "asking again changes nothing"
     );
@@ -215,10 +133,7 @@ fn deactivation_runs_in_the_background() {
     );
     assert_eq!(
         world.kinds(),
-        [
-            "user.lifecycle.deactivate",
-            "application.user_membership.remove"
-        ]
+        ["user.lifecycle.deactivate", "application.user_membership.remove"]
     );
     assert_eq!(world.okta.events()[1]["actor"]["type"], "SystemPrincipal");
     assert_eq!(
@@ -227,15 +142,8 @@ fn deactivation_runs_in_the_background() {
         "inactive apps keep their assignment"
     );
     assert_eq!(world.okta.groups(&id), [group], "memberships stay");
-    assert!(
-        !world.okta.token_exists(&own_token),
-        "tokens die with their maker"
-    );
-    assert_eq!(
-        world.okta.sessions(&id),
-        2,
-        "sessions are not ended by a deactivation"
-    );
+    assert!(!world.okta.token_exists(&own_token), "tokens die with their maker");
+    assert_eq!(world.okta.sessions(&id), 2, "sessions are not ended by a deactivation");
 }
 
 #[test]
@@ -268,10 +176,7 @@ fn only_changes_of_state_count() {
     let id = world.okta.add_user(seed).unwrap();
     let path = format!("/api/v1/users/{id}");
     for _ in 0..2 {
-        assert_eq!(
-            world.call("DELETE", &format!("{path}/sessions")).status,
-            204
-        );
+        assert_eq!(world.call("DELETE", &format!("{path}/sessions")).status, 204);
     }
     assert_eq!(
         (world.okta.sessions(&id), world.okta.refresh_tokens(&id)),
@@ -297,9 +202,7 @@ fn only_changes_of_state_count() {
         (2, 1)
     );
     assert_eq!(
-        world
-            .call("DELETE", "/api/v1/users/bob@example.com/sessions")
-            .status,
+        world.call("DELETE", "/api/v1/users/bob@example.com/sessions").status,
         404,
         "sessions go by id only"
     );
@@ -312,21 +215,14 @@ fn profile_writes_are_checked_and_leave_the_etag_to_the_profile() {
     let path = format!("/api/v1/users/{id}");
     let etag = world.get(&path).header("etag").to_owned();
     world.call("POST", &format!("{path}/lifecycle/suspend"));
-    assert_eq!(
-        world.get(&path).header("etag"),
-        etag,
-        "the ETag ignores the status"
-    );
+    assert_eq!(world.get(&path).header("etag"), etag, "the ETag ignores the status");
 
     let got = world.call_with(
         "POST",
         &path,
         json!({ "profile": { "title": "Lead", "nickName": "B" } }),
     );
-    assert_eq!(
-        (got.status, &got.json["profile"]["title"]),
-        (200, &json!("Lead"))
-    );
+    assert_eq!((got.status, &got.json["profile"]["title"]), (200, &json!("Lead")));
     assert_ne!(got.header("etag"), etag);
     let event = world.okta.events().pop().unwrap();
     assert_eq!(
@@ -334,14 +230,8 @@ fn profile_writes_are_checked_and_leave_the_etag_to_the_profile() {
         "nickName,title"
     );
 
-    let mut guarded = request(
-        "POST",
-        &path,
-        Some(json!({ "profile": { "title": "Other" } })),
-    );
-    guarded
-        .headers_mut()
-        .insert("if-match", etag.parse().unwrap());
+    let mut guarded = request("POST", &path, Some(json!({ "profile": { "title": "Other" } })));
+    guarded.headers_mut().insert("if-match", etag.parse().unwrap());
     assert_eq!(world.send(&guarded).code(), "E0000231");
 
     let cleared = world.call_with("POST", &path, json!({ "profile": { "title": null } }));
@@ -354,21 +244,13 @@ fn profile_writes_are_checked_and_leave_the_etag_to_the_profile() {
     );
     assert_eq!(
         world
-            .call_with(
-                "POST",
-                &path,
-                json!({ "profile": { "title": "\u{1F600}" } })
-            )
+            .call_with("POST", &path, json!({ "profile": { "title": "\u{1F600}" } }))
             .code(),
         "E0000001"
     );
     assert_eq!(
         world
-            .call_with(
-                "POST",
-                &path,
-                json!({ "profile": { "login": "ada@example.com" } })
-            )
+            .call_with("POST", &path, json!({ "profile": { "login": "ada@example.com" } }))
             .code(),
         "E0000001"
     );
@@ -389,10 +271,7 @@ fn profile_writes_are_checked_and_leave_the_etag_to_the_profile() {
 fn console_actions_have_the_persons_name_on_them() {
     let world = World::new();
     let id = world.user("bob@example.com");
-    world
-        .okta
-        .admin_deactivate(&id, &world.admin, world.now)
-        .unwrap();
+    world.okta.admin_deactivate(&id, &world.admin, world.now).unwrap();
     let event = world.okta.events().pop().unwrap();
     assert_eq!(
         (&event["actor"]["id"], &event["actor"]["type"]),
@@ -411,10 +290,7 @@ fn console_actions_have_the_persons_name_on_them() {
             .code,
         "E0000007"
     );
-    world
-        .okta
-        .admin_activate(&id, &world.admin, world.now)
-        .unwrap();
+    world.okta.admin_activate(&id, &world.admin, world.now).unwrap();
     assert_eq!(world.okta.user_status(&id), Some(Status::Active));
 }
 
@@ -433,9 +309,7 @@ fn managers_are_read_through_links() {
         json!([{ "_links": { "self": { "href": format!("{BASE}/api/v1/users/{boss}") } } }])
     );
     assert_eq!(
-        world
-            .get(&format!("/api/v1/users/{boss}/linkedObjects/manager"))
-            .json,
+        world.get(&format!("/api/v1/users/{boss}/linkedObjects/manager")).json,
         json!([])
     );
 }

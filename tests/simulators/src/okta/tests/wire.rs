@@ -34,10 +34,7 @@ fn every_answer_says_where_the_limit_stands() {
         200,
         "a single read has its own bucket"
     );
-    assert_eq!(
-        world.kinds().last().unwrap(),
-        "system.org.rate_limit.violation"
-    );
+    assert_eq!(world.kinds().last().unwrap(), "system.org.rate_limit.violation");
     world.pass(59);
     assert_eq!(world.get("/api/v1/users").status, 429);
     world.pass(1);
@@ -48,11 +45,7 @@ fn every_answer_says_where_the_limit_stands() {
 fn an_empty_write_must_state_its_length() {
     let world = World::new();
     let id = world.user("bob@example.com");
-    let mut bare = request(
-        "POST",
-        &format!("/api/v1/users/{id}/lifecycle/suspend"),
-        None,
-    );
+    let mut bare = request("POST", &format!("/api/v1/users/{id}/lifecycle/suspend"), None);
     bare.headers_mut().remove("content-length");
     assert_eq!(world.send(&bare).status, 411);
     assert_eq!(world.okta.user_status(&id), Some(Status::Active));
@@ -77,9 +70,7 @@ fn paths_and_methods_are_told_apart() {
             .unwrap(),
         world.now,
     );
-    let Reply::Answer(org) = org else {
-        panic!("no answer")
-    };
+    let Reply::Answer(org) = org else { panic!("no answer") };
     let org: Value = serde_json::from_slice(org.body()).unwrap();
     assert_eq!(
         (&org["id"], &org["_links"]["organization"]["href"]),
@@ -91,16 +82,9 @@ fn paths_and_methods_are_told_apart() {
 fn struck(fault: Fault) -> (World, String, Reply) {
     let world = World::new();
     let id = world.user("bob@example.com");
-    world
-        .okta
-        .faults()
-        .add(FaultRule::once("/lifecycle/suspend", fault));
+    world.okta.faults().add(FaultRule::once("/lifecycle/suspend", fault));
     let reply = world.okta.answer(
-        &request(
-            "POST",
-            &format!("/api/v1/users/{id}/lifecycle/suspend"),
-            None,
-        ),
+        &request("POST", &format!("/api/v1/users/{id}/lifecycle/suspend"), None),
         world.now,
     );
     (world, id, reply)
@@ -110,12 +94,7 @@ fn struck(fault: Fault) -> (World, String, Reply) {
 fn faults_strike_once_in_the_vendors_shapes() {
     // fault, status, code, executed
     let answered = [
-        (
-            Fault::RateLimited(Duration::from_secs(90)),
-            429,
-            "E0000047",
-            false,
-        ),
+        (Fault::RateLimited(Duration::from_secs(90)), 429, "E0000047", false),
         (Fault::ServerError, 500, "E0000009", false),
         (Fault::ServerErrorAfterExecution, 500, "E0000009", true),
         (Fault::Unavailable, 503, "E0000010", false),
@@ -134,20 +113,12 @@ fn faults_strike_once_in_the_vendors_shapes() {
         );
         let suspended = world.okta.user_status(&id) == Some(Status::Suspended);
         assert_eq!(suspended, executed, "{fault:?}");
-        assert_eq!(
-            world.okta.counters().get("suspend"),
-            u64::from(executed),
-            "{fault:?}"
-        );
+        assert_eq!(world.okta.counters().get("suspend"), u64::from(executed), "{fault:?}");
         let path = format!(
             "/api/v1/users/{id}/lifecycle/{}",
             if executed { "unsuspend" } else { "suspend" }
         );
-        assert_eq!(
-            world.call("POST", &path).status,
-            200,
-            "{fault:?} strikes once"
-        );
+        assert_eq!(world.call("POST", &path).status, 200, "{fault:?} strikes once");
     }
     let lost = struck(Fault::AnswerLost);
     assert!(matches!(lost.2, Reply::Silence));
@@ -183,31 +154,13 @@ fn members_appear_without_notice() {
     let world = World::new();
     world.okta.set_unknown_members(true);
     let id = world.user("bob@example.com");
-    world
-        .okta
-        .admin_suspend(&id, &world.admin, world.now)
-        .unwrap();
-    assert!(
-        world.get("/api/v1/users").json[0]
-            .get("addedLastMonth")
-            .is_some()
-    );
-    assert!(
-        world.get("/api/v1/groups").json[0]
-            .get("addedLastMonth")
-            .is_some()
-    );
-    assert!(
-        world.get("/api/v1/logs").json[0]
-            .get("addedLastMonth")
-            .is_some()
-    );
+    world.okta.admin_suspend(&id, &world.admin, world.now).unwrap();
+    assert!(world.get("/api/v1/users").json[0].get("addedLastMonth").is_some());
+    assert!(world.get("/api/v1/groups").json[0].get("addedLastMonth").is_some());
+    assert!(world.get("/api/v1/logs").json[0].get("addedLastMonth").is_some());
     world.okta.set_limit("/api/v1/logs", 0);
     let refused = world.get("/api/v1/logs");
-    assert_eq!(
-        (refused.status, refused.header("x-rate-limit-limit")),
-        (429, "0")
-    );
+    assert_eq!((refused.status, refused.header("x-rate-limit-limit")), (429, "0"));
 }
 
 #[test]
@@ -224,10 +177,7 @@ fn broken_lists() {
         (empty.status, empty.json.clone(), empty.link("next")),
         (200, json!([]), None)
     );
-    world
-        .okta
-        .faults()
-        .add(FaultRule::once("/api/v1/users", Fault::Html));
+    world.okta.faults().add(FaultRule::once("/api/v1/users", Fault::Html));
     let html = world.send(&request);
     assert_eq!(
         (html.status, html.header("content-type")),

@@ -56,11 +56,7 @@ pub(in super::super) fn bind(query: Query, schema: &Schema, source: &str) -> Res
             &format!("sObject type '{from}' is not supported."),
         ));
     };
-    let binder = Binder {
-        schema,
-        object,
-        source,
-    };
+    let binder = Binder { schema, object, source };
     let mut columns: Vec<Path> = Vec::new();
     let (mut count, mut count_of) = (false, None);
     for column in query.columns {
@@ -91,20 +87,11 @@ pub(in super::super) fn bind(query: Query, schema: &Schema, source: &str) -> Res
             "Field must be grouped or aggregated: the statement has no GROUP BY",
         ));
     }
-    let filter = query
-        .filter
-        .map(|filter| binder.condition(filter))
-        .transpose()?;
+    let filter = query.filter.map(|filter| binder.condition(filter)).transpose()?;
     let order = query
         .order
         .into_iter()
-        .map(|order| {
-            Ok((
-                binder.path(&order.path, order.at)?,
-                order.descending,
-                order.nulls_last,
-            ))
-        })
+        .map(|order| Ok((binder.path(&order.path, order.at)?, order.descending, order.nulls_last)))
         .collect::<Result<_, Refusal>>()?;
     let offset = query.offset.unwrap_or(0);
     if offset > 2000 {
@@ -153,10 +140,7 @@ impl Binder<'_> {
                 });
             }
             // `User.Id` in a statement over User is the object itself, not a parent.
-            if parents.is_empty()
-                && object.relationship(step).is_none()
-                && step.eq_ignore_ascii_case(&object.name)
-            {
+            if parents.is_empty() && object.relationship(step).is_none() && step.eq_ignore_ascii_case(&object.name) {
                 continue;
             }
             let parent = object
@@ -198,8 +182,7 @@ impl Binder<'_> {
             } => {
                 let path = self.path(&text, at)?;
                 if !self.filterable(&path) {
-                    let message =
-                        format!("field '{}' can not be filtered in a query call", path.field);
+                    let message = format!("field '{}' can not be filtered in a query call", path.field);
                     return Err(pointed("INVALID_FIELD", self.source, at, &message));
                 }
                 let values = values
@@ -254,28 +237,19 @@ fn fit(path: &Path, op: Op, value: Literal) -> Result<Literal, Refusal> {
         return Err(operator());
     }
     match (&path.kind, value) {
-        (_, Literal::Null) if matches!(op, Op::Eq | Op::Ne | Op::In | Op::NotIn) => {
-            Ok(Literal::Null)
-        }
+        (_, Literal::Null) if matches!(op, Op::Eq | Op::Ne | Op::In | Op::NotIn) => Ok(Literal::Null),
         // The vendor keeps no empty text: it reads as null.
-        (_, Literal::Text(text))
-            if text.is_empty() && matches!(op, Op::Eq | Op::Ne | Op::In | Op::NotIn) =>
-        {
+        (_, Literal::Text(text)) if text.is_empty() && matches!(op, Op::Eq | Op::Ne | Op::In | Op::NotIn) => {
             Ok(Literal::Null)
         }
-        (Kind::Id | Kind::Reference { .. }, Literal::Text(text)) => {
-            id18(&text).map(Literal::Text).ok_or_else(|| {
-                Refusal::new(
-                    400,
-                    "INVALID_QUERY_FILTER_OPERATOR",
-                    format!("invalid ID field: {text}"),
-                )
-            })
-        }
-        (
-            Kind::Text | Kind::Email | Kind::Picklist(_),
-            value @ (Literal::Text(_) | Literal::Pattern(_)),
-        )
+        (Kind::Id | Kind::Reference { .. }, Literal::Text(text)) => id18(&text).map(Literal::Text).ok_or_else(|| {
+            Refusal::new(
+                400,
+                "INVALID_QUERY_FILTER_OPERATOR",
+                format!("invalid ID field: {text}"),
+            )
+        }),
+        (Kind::Text | Kind::Email | Kind::Picklist(_), value @ (Literal::Text(_) | Literal::Pattern(_)))
         | (Kind::Int, value @ Literal::Number(_))
         | (Kind::DateTime, value @ Literal::DateTime(_)) => Ok(value),
         (Kind::Boolean, value @ Literal::Bool(_)) if matches!(op, Op::Eq | Op::Ne) => Ok(value),
@@ -300,9 +274,7 @@ fn kind_name(kind: &Kind) -> &'static str {
 impl Plan {
     /// True when the record passes the filter; `value` reads a field of it.
     pub(in super::super) fn accepts(&self, value: &dyn Fn(&Path) -> Value) -> bool {
-        self.filter
-            .as_ref()
-            .is_none_or(|filter| filter.holds(value))
+        self.filter.as_ref().is_none_or(|filter| filter.holds(value))
     }
 
     /// What the filter demands of the record's own fields at its top level: fields with the only values they may have, and a
@@ -336,11 +308,7 @@ impl Plan {
 
 impl Literal {
     fn as_text(&self) -> Option<&str> {
-        if let Self::Text(text) = self {
-            Some(text)
-        } else {
-            None
-        }
+        if let Self::Text(text) = self { Some(text) } else { None }
     }
 }
 
@@ -386,14 +354,10 @@ fn order_to(kind: &Kind, held: &Value, literal: &Literal) -> Option<Ordering> {
         (Value::Bool(held), Literal::Bool(literal)) => Some(held.cmp(literal)),
         (Value::Number(held), Literal::Number(literal)) => held.as_f64()?.partial_cmp(literal),
         (Value::String(held), Literal::DateTime(literal)) => Some(held.cmp(literal)),
-        (Value::String(held), Literal::Text(literal))
-            if matches!(kind, Kind::Id | Kind::Reference { .. }) =>
-        {
+        (Value::String(held), Literal::Text(literal)) if matches!(kind, Kind::Id | Kind::Reference { .. }) => {
             Some(held.cmp(literal))
         }
-        (Value::String(held), Literal::Text(literal)) => {
-            Some(held.to_lowercase().cmp(&literal.to_lowercase()))
-        }
+        (Value::String(held), Literal::Text(literal)) => Some(held.to_lowercase().cmp(&literal.to_lowercase())),
         _ => None,
     }
 }
@@ -402,10 +366,9 @@ fn order_to(kind: &Kind, held: &Value, literal: &Literal) -> Option<Ordering> {
 pub(in super::super) fn sort_values(left: &Value, right: &Value) -> Ordering {
     match (left, right) {
         (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Number(left), Value::Number(right)) => left
-            .as_f64()
-            .partial_cmp(&right.as_f64())
-            .unwrap_or(Ordering::Equal),
+        (Value::Number(left), Value::Number(right)) => {
+            left.as_f64().partial_cmp(&right.as_f64()).unwrap_or(Ordering::Equal)
+        }
         (Value::String(left), Value::String(right)) => left
             .to_lowercase()
             .cmp(&right.to_lowercase())
@@ -417,12 +380,10 @@ pub(in super::super) fn sort_values(left: &Value, right: &Value) -> Ordering {
 fn glob(text: &[char], pattern: &[Glob]) -> bool {
     match pattern.split_first() {
         None => text.is_empty(),
-        Some((Glob::Many, rest)) => {
-            (0..=text.len()).any(|skip| text.get(skip..).is_some_and(|tail| glob(tail, rest)))
-        }
+        Some((Glob::Many, rest)) => (0..=text.len()).any(|skip| text.get(skip..).is_some_and(|tail| glob(tail, rest))),
         Some((Glob::One, rest)) => text.split_first().is_some_and(|(_, tail)| glob(tail, rest)),
-        Some((Glob::Char(wanted), rest)) => text.split_first().is_some_and(|(found, tail)| {
-            wanted.to_lowercase().eq(found.to_lowercase()) && glob(tail, rest)
-        }),
+        Some((Glob::Char(wanted), rest)) => text
+            .split_first()
+            .is_some_and(|(found, tail)| wanted.to_lowercase().eq(found.to_lowercase()) && glob(tail, rest)),
     }
 }

@@ -57,9 +57,7 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, Refusal> {
                 TokenKind::Quoted(inside)
             }
             'a'..='z' | 'A'..='Z' => {
-                let word = run(at, &|next| {
-                    next.is_ascii_alphanumeric() || matches!(next, '_' | '.')
-                });
+                let word = run(at, &|next| next.is_ascii_alphanumeric() || matches!(next, '_' | '.'));
                 at += word.len();
                 TokenKind::Word(word)
             }
@@ -139,13 +137,7 @@ pub(super) fn pattern(inside: &str) -> Result<Vec<Glob>, Refusal> {
 pub(super) fn text(inside: &str) -> Result<String, Refusal> {
     Ok(decode(inside, false)?
         .into_iter()
-        .filter_map(|place| {
-            if let Glob::Char(one) = place {
-                Some(one)
-            } else {
-                None
-            }
-        })
+        .filter_map(|place| if let Glob::Char(one) = place { Some(one) } else { None })
         .collect())
 }
 

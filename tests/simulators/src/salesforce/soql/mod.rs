@@ -105,11 +105,7 @@ fn malformed(message: impl Into<String>) -> Refusal {
 fn pointed(code: &'static str, source: &str, at: usize, message: &str) -> Refusal {
     let before: String = source.chars().take(at).collect();
     let column = before.chars().count() + 1;
-    let line: String = source
-        .chars()
-        .skip(at.saturating_sub(40))
-        .take(80)
-        .collect();
+    let line: String = source.chars().skip(at.saturating_sub(40)).take(80).collect();
     let caret = " ".repeat(at.min(40));
     Refusal::new(
         400,

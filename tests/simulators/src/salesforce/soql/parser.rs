@@ -13,9 +13,7 @@ const LONGEST: usize = 100_000;
 /// Reads a statement.
 pub(in super::super) fn parse(source: &str) -> Result<Query, Refusal> {
     if source.chars().count() > LONGEST {
-        return Err(malformed(
-            "SOQL statements cannot be longer than 100000 characters.",
-        ));
+        return Err(malformed("SOQL statements cannot be longer than 100000 characters."));
     }
     let mut parser = Parser {
         tokens: lexer::tokens(source)?,
@@ -45,9 +43,7 @@ impl Parser {
     }
 
     fn unexpected(&self) -> Refusal {
-        let shown = self
-            .peek()
-            .map_or_else(|| "<EOF>".to_owned(), TokenKind::shown);
+        let shown = self.peek().map_or_else(|| "<EOF>".to_owned(), TokenKind::shown);
         malformed(format!("unexpected token: '{shown}'"))
     }
 
@@ -86,16 +82,14 @@ impl Parser {
     /// A name that is no reserved word (SOQL Reference, "Reserved Keywords").
     fn name(&mut self) -> Result<(String, usize), Refusal> {
         const RESERVED: [&str; 17] = [
-            "and", "asc", "desc", "excludes", "first", "from", "group", "having", "in", "includes",
-            "last", "like", "limit", "not", "null", "or", "select",
+            "and", "asc", "desc", "excludes", "first", "from", "group", "having", "in", "includes", "last", "like",
+            "limit", "not", "null", "or", "select",
         ];
         match self.tokens.get(self.next) {
             Some(Token {
                 kind: TokenKind::Word(word),
                 at,
-            }) if !RESERVED.contains(&word.to_ascii_lowercase().as_str())
-                && !self.is_word("where") =>
-            {
+            }) if !RESERVED.contains(&word.to_ascii_lowercase().as_str()) && !self.is_word("where") => {
                 let found = (word.clone(), *at);
                 self.next += 1;
                 Ok(found)
@@ -161,8 +155,7 @@ impl Parser {
         }
         let (path, at) = self.name()?;
         self.need_symbol(")")?;
-        let alias = if matches!(self.peek(), Some(TokenKind::Word(word)) if !word.eq_ignore_ascii_case("from"))
-        {
+        let alias = if matches!(self.peek(), Some(TokenKind::Word(word)) if !word.eq_ignore_ascii_case("from")) {
             Some(self.name()?.0)
         } else {
             None
@@ -244,12 +237,7 @@ impl Parser {
             }
             _ => vec![self.literal(op)?],
         };
-        Ok(Cond::Test {
-            path,
-            at,
-            op,
-            values,
-        })
+        Ok(Cond::Test { path, at, op, values })
     }
 
     fn operator(&mut self) -> Result<Op, Refusal> {
@@ -281,24 +269,16 @@ impl Parser {
     fn literal(&mut self, op: Op) -> Result<Literal, Refusal> {
         let refused = self.unexpected();
         match self.take().map(|token| token.kind) {
-            Some(TokenKind::Quoted(inside)) if op == Op::Like => {
-                Ok(Literal::Pattern(lexer::pattern(&inside)?))
-            }
+            Some(TokenKind::Quoted(inside)) if op == Op::Like => Ok(Literal::Pattern(lexer::pattern(&inside)?)),
             Some(TokenKind::Quoted(inside)) => Ok(Literal::Text(lexer::text(&inside)?)),
             Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("null") => Ok(Literal::Null),
-            Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("true") => {
-                Ok(Literal::Bool(true))
-            }
-            Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("false") => {
-                Ok(Literal::Bool(false))
-            }
+            Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("true") => Ok(Literal::Bool(true)),
+            Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("false") => Ok(Literal::Bool(false)),
             Some(TokenKind::Number(number)) if number.contains(['T', 't']) => number
                 .parse::<Timestamp>()
                 .map(|moment| Literal::DateTime(time::wire(moment)))
                 .map_err(|_| refused),
-            Some(TokenKind::Number(number)) => {
-                number.parse().map(Literal::Number).map_err(|_| refused)
-            }
+            Some(TokenKind::Number(number)) => number.parse().map(Literal::Number).map_err(|_| refused),
             _ => Err(refused),
         }
     }

@@ -57,40 +57,22 @@ fn malformed_statements_are_refused_by_code() {
             "MALFORMED_QUERY",
         ),
         ("SELECT Id FROM User; DELETE", "MALFORMED_QUERY"),
-        (
-            r"SELECT Id FROM User WHERE Email = 'a\d'",
-            "MALFORMED_QUERY",
-        ),
-        (
-            r"SELECT Id FROM User WHERE Email = 'a\%'",
-            "MALFORMED_QUERY",
-        ),
-        (
-            r"SELECT Id FROM User WHERE Email = 'a' \",
-            "MALFORMED_QUERY",
-        ),
-        (
-            "SELECT Id FROM User WHERE Email = 'a\nb'",
-            "MALFORMED_QUERY",
-        ),
+        (r"SELECT Id FROM User WHERE Email = 'a\d'", "MALFORMED_QUERY"),
+        (r"SELECT Id FROM User WHERE Email = 'a\%'", "MALFORMED_QUERY"),
+        (r"SELECT Id FROM User WHERE Email = 'a' \", "MALFORMED_QUERY"),
+        ("SELECT Id FROM User WHERE Email = 'a\nb'", "MALFORMED_QUERY"),
         ("SELECT Id FROM User LIMIT many", "MALFORMED_QUERY"),
         ("SELECT Id FROM Nope__c", "INVALID_TYPE"),
         ("SELECT Nope FROM User", "INVALID_FIELD"),
         ("SELECT Nope.Id FROM User", "INVALID_FIELD"),
         ("SELECT Id, id FROM User", "INVALID_FIELD"),
-        (
-            "SELECT Id FROM User WHERE IsActive = 'true'",
-            "INVALID_FIELD",
-        ),
+        ("SELECT Id FROM User WHERE IsActive = 'true'", "INVALID_FIELD"),
         ("SELECT Id FROM User WHERE Email = 5", "INVALID_FIELD"),
         (
             "SELECT Id FROM User WHERE LastLoginDate > '2026-03-02T00:00:00Z'",
             "INVALID_FIELD",
         ),
-        (
-            "SELECT Id FROM UserLicense WHERE UsedLicenses = 5",
-            "INVALID_FIELD",
-        ),
+        ("SELECT Id FROM UserLicense WHERE UsedLicenses = 5", "INVALID_FIELD"),
         (
             "SELECT Id FROM User WHERE Id = 'not an id'",
             "INVALID_QUERY_FILTER_OPERATOR",
@@ -99,10 +81,7 @@ fn malformed_statements_are_refused_by_code() {
             "SELECT Id FROM User WHERE Id LIKE '005%'",
             "INVALID_QUERY_FILTER_OPERATOR",
         ),
-        (
-            "SELECT Id FROM User LIMIT 1 OFFSET 2001",
-            "NUMBER_OUTSIDE_VALID_RANGE",
-        ),
+        ("SELECT Id FROM User LIMIT 1 OFFSET 2001", "NUMBER_OUTSIDE_VALID_RANGE"),
     ] {
         assert_eq!(code(source), expected, "{source}");
     }
@@ -120,17 +99,13 @@ fn an_unknown_object_is_pointed_at() {
 
 #[test]
 fn escapes_decode() {
-    let query =
-        parse(r#"SELECT Id FROM User WHERE Email = 'O\'Neil \\ \"q\" \n\t\u00e9'"#).unwrap();
+    let query = parse(r#"SELECT Id FROM User WHERE Email = 'O\'Neil \\ \"q\" \n\t\u00e9'"#).unwrap();
     let Some(Cond::Test { op, values, .. }) = query.filter else {
         panic!("no test")
     };
     assert_eq!(
         (op, values),
-        (
-            Op::Eq,
-            vec![Literal::Text("O'Neil \\ \"q\" \n\té".to_owned())]
-        )
+        (Op::Eq, vec![Literal::Text("O'Neil \\ \"q\" \n\té".to_owned())])
     );
 }
 

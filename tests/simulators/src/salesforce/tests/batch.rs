@@ -18,24 +18,11 @@ fn collections_answer_in_request_order_with_their_own_error_key() {
         record("UserLogin", &login, frozen(true)),
         record("UserLogin", "0Yw5f00000LOG01CAH", frozen(true)),
     ];
-    let (status, body) = world.rest(
-        Method::PATCH,
-        "/composite/sobjects",
-        &json!({ "records": records }),
-    );
+    let (status, body) = world.rest(Method::PATCH, "/composite/sobjects", &json!({ "records": records }));
     assert_eq!(status, 200);
-    assert_eq!(
-        body[0]["errors"][0]["statusCode"],
-        "INVALID_FIELD_FOR_INSERT_UPDATE"
-    );
-    assert_eq!(
-        body[1],
-        json!({ "id": login, "success": true, "errors": [] })
-    );
-    assert_eq!(
-        body[2]["errors"][0]["statusCode"],
-        "INVALID_CROSS_REFERENCE_KEY"
-    );
+    assert_eq!(body[0]["errors"][0]["statusCode"], "INVALID_FIELD_FOR_INSERT_UPDATE");
+    assert_eq!(body[1], json!({ "id": login, "success": true, "errors": [] }));
+    assert_eq!(body[2]["errors"][0]["statusCode"], "INVALID_CROSS_REFERENCE_KEY");
     assert!(world.org.is_frozen(&world.leaver));
 }
 
@@ -52,14 +39,8 @@ fn all_or_none_takes_the_innocent_back_and_counts_nothing() {
         "/composite/sobjects",
         &json!({ "allOrNone": true, "records": records }),
     );
-    assert_eq!(
-        body[0]["errors"][0]["statusCode"],
-        "ALL_OR_NONE_OPERATION_ROLLED_BACK"
-    );
-    assert_eq!(
-        body[1]["errors"][0]["statusCode"],
-        "FIELD_INTEGRITY_EXCEPTION"
-    );
+    assert_eq!(body[0]["errors"][0]["statusCode"], "ALL_OR_NONE_OPERATION_ROLLED_BACK");
+    assert_eq!(body[1]["errors"][0]["statusCode"], "FIELD_INTEGRITY_EXCEPTION");
     assert!(!world.org.is_frozen(&world.leaver));
     assert_eq!(world.org.counters().all(), [].into());
 }
@@ -70,10 +51,7 @@ fn sessions_are_deleted_many_at_once() {
     let sessions = world.org.sessions_of(&world.leaver);
     let (status, body) = world.rest(
         Method::DELETE,
-        &format!(
-            "/composite/sobjects?ids={},bad&allOrNone=false",
-            sessions.join(",")
-        ),
+        &format!("/composite/sobjects?ids={},bad&allOrNone=false", sessions.join(",")),
         &Value::Null,
     );
     assert_eq!(status, 200);
@@ -100,28 +78,17 @@ fn sessions_are_deleted_many_at_once() {
 fn collections_have_bounds() {
     let world = world();
     let login = world.login_id(&world.leaver);
-    let many: Vec<Value> = (0..201)
-        .map(|_| record("UserLogin", &login, frozen(true)))
-        .collect();
-    let (status, body) = world.rest(
-        Method::PATCH,
-        "/composite/sobjects",
-        &json!({ "records": many }),
-    );
+    let many: Vec<Value> = (0..201).map(|_| record("UserLogin", &login, frozen(true))).collect();
+    let (status, body) = world.rest(Method::PATCH, "/composite/sobjects", &json!({ "records": many }));
     assert_eq!((status, code(&body)), (400, "EXCEEDED_ID_LIMIT"));
-    let account = world.org.add_record(
-        "Account",
-        json!({ "Name": "Example", "OwnerId": world.leaver }),
-    );
+    let account = world
+        .org
+        .add_record("Account", json!({ "Name": "Example", "OwnerId": world.leaver }));
     let mixed = [
         record("UserLogin", &login, frozen(true)),
         record("Account", &account, json!({ "OwnerId": world.admin })),
     ];
-    let (status, body) = world.rest(
-        Method::PATCH,
-        "/composite/sobjects",
-        &json!({ "records": mixed }),
-    );
+    let (status, body) = world.rest(Method::PATCH, "/composite/sobjects", &json!({ "records": mixed }));
     assert_eq!((status, code(&body)), (400, "MIXED_DML_OPERATION"));
     assert!(!world.org.is_frozen(&world.leaver));
     let read = world
@@ -143,10 +110,7 @@ fn part(method: &str, reference: &str, url: &str, body: &Value) -> Value {
 #[test]
 fn a_composite_finds_the_login_and_freezes_it_in_one_call() {
     let world = world();
-    let find = format!(
-        "/query?q=SELECT+Id+FROM+UserLogin+WHERE+UserId='{}'",
-        world.leaver
-    );
+    let find = format!("/query?q=SELECT+Id+FROM+UserLogin+WHERE+UserId='{}'", world.leaver);
     let parts = [
         json!({ "method": "GET", "referenceId": "login", "url": format!("/services/data/v66.0{find}") }),
         part(
@@ -207,10 +171,7 @@ fn an_unmet_reference_halts_only_its_own_part_unless_all_or_none() {
     let answers = send(true);
     assert_eq!(answers[1]["body"][0]["errorCode"], "PROCESSING_HALTED");
     assert_eq!(answers[2]["body"][0]["errorCode"], "PROCESSING_HALTED");
-    assert_eq!(
-        world.org.record("User", &world.leaver).unwrap()["Title"],
-        Value::Null
-    );
+    assert_eq!(world.org.record("User", &world.leaver).unwrap()["Title"], Value::Null);
     let answers = send(false);
     assert_eq!(
         (
@@ -219,10 +180,7 @@ fn an_unmet_reference_halts_only_its_own_part_unless_all_or_none() {
         ),
         (Some(400), Some(204))
     );
-    assert_eq!(
-        world.org.record("User", &world.leaver).unwrap()["Title"],
-        "Gone"
-    );
+    assert_eq!(world.org.record("User", &world.leaver).unwrap()["Title"], "Gone");
     assert_eq!(world.org.counters().get("update-user"), 1);
 }
 
@@ -232,11 +190,7 @@ fn composites_have_bounds() {
     let send = |parts: Vec<Value>| {
         code(
             &world
-                .rest(
-                    Method::POST,
-                    "/composite",
-                    &json!({ "compositeRequest": parts }),
-                )
+                .rest(Method::POST, "/composite", &json!({ "compositeRequest": parts }))
                 .1,
         )
         .to_owned()
@@ -269,10 +223,9 @@ fn composites_have_bounds() {
         ]),
         "INVALID_INPUT"
     );
-    let account = world.org.add_record(
-        "Account",
-        json!({ "Name": "Example", "OwnerId": world.leaver }),
-    );
+    let account = world
+        .org
+        .add_record("Account", json!({ "Name": "Example", "OwnerId": world.leaver }));
     let parts = [
         part(
             "PATCH",

@@ -46,8 +46,7 @@ impl Client {
     }
 
     fn ask(&self, claims: &Value) -> (u16, Value) {
-        let assertion =
-            jsonwebtoken::encode(&Header::new(Algorithm::RS256), claims, &self.key).unwrap();
+        let assertion = jsonwebtoken::encode(&Header::new(Algorithm::RS256), claims, &self.key).unwrap();
         self.send(&assertion)
     }
 
@@ -77,11 +76,7 @@ impl Client {
 #[test]
 fn a_good_assertion_opens_a_session_of_its_user() {
     let mut client = client();
-    let before = client
-        .world
-        .org
-        .sessions_of(&client.world.integration)
-        .len();
+    let before = client.world.org.sessions_of(&client.world.integration).len();
     let (status, body) = client.ask(&client.claims());
     assert_eq!(status, 200, "{body}");
     assert_eq!(body["instance_url"], "http://127.0.0.1:1");
@@ -98,11 +93,7 @@ fn a_good_assertion_opens_a_session_of_its_user() {
         (Some("Bearer"), None)
     );
     assert_eq!(
-        client
-            .world
-            .org
-            .sessions_of(&client.world.integration)
-            .len(),
+        client.world.org.sessions_of(&client.world.integration).len(),
         before + 1
     );
     client.world.token = body["access_token"].as_str().unwrap().to_owned();
@@ -149,22 +140,15 @@ fn bad_assertions_are_refused_in_the_vendors_words() {
         "invalid_client_id"
     );
     let other = super::login::client();
-    let forged =
-        jsonwebtoken::encode(&Header::new(Algorithm::RS256), &client.claims(), &other.key).unwrap();
-    assert_eq!(
-        client.send(&forged).1["error_description"],
-        "invalid assertion"
-    );
+    let forged = jsonwebtoken::encode(&Header::new(Algorithm::RS256), &client.claims(), &other.key).unwrap();
+    assert_eq!(client.send(&forged).1["error_description"], "invalid assertion");
     let symmetric = jsonwebtoken::encode(
         &Header::new(Algorithm::HS256),
         &client.claims(),
         &EncodingKey::from_secret(b"KEY"),
     )
     .unwrap();
-    assert_eq!(
-        client.send(&symmetric).1["error_description"],
-        "invalid assertion"
-    );
+    assert_eq!(client.send(&symmetric).1["error_description"], "invalid assertion");
     assert_eq!(client.send("nonsense").0, 400);
     assert_eq!(
         client
@@ -178,19 +162,13 @@ fn bad_assertions_are_refused_in_the_vendors_words() {
 #[test]
 fn nobody_logs_in_frozen_or_inactive() {
     let client = client();
-    client
-        .world
-        .org
-        .add_user(UserSeed::new("admin2@corp.example").admin());
+    client.world.org.add_user(UserSeed::new("admin2@corp.example").admin());
     let login = client.world.login_id(&client.world.integration);
     client.world.patch("UserLogin", &login, &frozen(true));
     assert_eq!(client.refusal(|_| ()).1, "inactive user");
     client.world.patch("UserLogin", &login, &frozen(false));
     assert_eq!(client.ask(&client.claims()).0, 200);
-    client
-        .world
-        .org
-        .set_active(&client.world.integration, false);
+    client.world.org.set_active(&client.world.integration, false);
     assert_eq!(client.refusal(|_| ()).1, "inactive user");
 }
 
@@ -210,15 +188,9 @@ fn client_credentials_work_at_the_orgs_own_host_only() {
     };
     let (status, body) = ask("SECRET", "127.0.0.1:1");
     assert_eq!(status, 200);
-    assert_eq!(
-        body["issued_at"],
-        client.world.now.as_millisecond().to_string()
-    );
+    assert_eq!(body["issued_at"], client.world.now.as_millisecond().to_string());
     assert_eq!(ask("WRONG", "127.0.0.1:1").1["error"], "invalid_client");
-    assert_eq!(
-        ask("SECRET", "login.salesforce.com").1["error"],
-        "invalid_grant"
-    );
+    assert_eq!(ask("SECRET", "login.salesforce.com").1["error"], "invalid_grant");
     let basic = format!("Basic {}", STANDARD.encode("KEY:SECRET"));
     let by_header = client.world.form(
         "/services/oauth2/token",

@@ -80,10 +80,7 @@ impl World {
         let response = self.send(
             method,
             &format!("/services/data/v66.0{path}"),
-            &[
-                ("authorization", &bearer),
-                ("content-type", "application/json"),
-            ],
+            &[("authorization", &bearer), ("content-type", "application/json")],
             &text,
         );
         (
@@ -117,11 +114,7 @@ impl World {
     }
 
     fn delete(&self, object: &str, id: &str) -> (u16, Value) {
-        self.rest(
-            Method::DELETE,
-            &format!("/sobjects/{object}/{id}"),
-            &Value::Null,
-        )
+        self.rest(Method::DELETE, &format!("/sobjects/{object}/{id}"), &Value::Null)
     }
 
     fn login_id(&self, user: &str) -> String {

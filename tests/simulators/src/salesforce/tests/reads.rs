@@ -96,18 +96,12 @@ fn keyset_paging_by_id_finds_everybody_once() {
     let world = world();
     let (mut last, mut all) = ("000000000000000".to_owned(), Vec::new());
     loop {
-        let page = world.ids(&format!(
-            "SELECT Id FROM User WHERE Id > '{last}' ORDER BY Id LIMIT 2"
-        ));
+        let page = world.ids(&format!("SELECT Id FROM User WHERE Id > '{last}' ORDER BY Id LIMIT 2"));
         let Some(end) = page.last() else { break };
         last.clone_from(end);
         all.extend(page);
     }
-    let mut everybody = vec![
-        world.integration.clone(),
-        world.admin.clone(),
-        world.leaver.clone(),
-    ];
+    let mut everybody = vec![world.integration.clone(), world.admin.clone(), world.leaver.clone()];
     everybody.sort();
     assert_eq!(all, everybody);
 }
@@ -122,28 +116,17 @@ fn shortcuts_by_index_answer_what_reading_everything_answers() {
             "Username IN ('jordan.rivera@corp.example', 'admin@corp.example', 'x')",
             2,
         ),
-        (
-            "Username = 'jordan.rivera@corp.example' AND IsActive = false",
-            0,
-        ),
-        (
-            "Username = 'jordan.rivera@corp.example' OR IsActive = true",
-            3,
-        ),
+        ("Username = 'jordan.rivera@corp.example' AND IsActive = false", 0),
+        ("Username = 'jordan.rivera@corp.example' OR IsActive = true", 3),
         ("NOT Username = 'jordan.rivera@corp.example'", 2),
         ("FederationIdentifier = null", 2),
         ("FederationIdentifier IN ('jordan', null)", 3),
         ("Manager.Username = 'admin@corp.example'", 1),
     ] {
-        let count =
-            world.query(&format!("SELECT COUNT() FROM User WHERE {filter}"))["totalSize"].as_u64();
+        let count = world.query(&format!("SELECT COUNT() FROM User WHERE {filter}"))["totalSize"].as_u64();
         assert_eq!(count, Some(expected), "{filter}");
     }
-    world.patch(
-        "User",
-        &leaver,
-        &json!({ "Username": "moved@corp.example" }),
-    );
+    world.patch("User", &leaver, &json!({ "Username": "moved@corp.example" }));
     assert!(
         world
             .ids("SELECT Id FROM User WHERE Username = 'jordan.rivera@corp.example'")
@@ -190,11 +173,7 @@ fn a_token_can_be_made_to_last_for_some_calls() {
     let world = world();
     world.org.expire_tokens_after(Some(2));
     assert_eq!(
-        [
-            world.get("/limits").0,
-            world.get("/limits").0,
-            world.get("/limits").0
-        ],
+        [world.get("/limits").0, world.get("/limits").0, world.get("/limits").0],
         [200, 200, 401]
     );
 }
@@ -265,10 +244,7 @@ fn objects_describe_themselves() {
 #[test]
 fn versions_need_no_token_and_everything_else_does() {
     let world = world();
-    assert_eq!(
-        world.send(Method::GET, "/services/data", &[], "").status(),
-        200
-    );
+    assert_eq!(world.send(Method::GET, "/services/data", &[], "").status(), 200);
     let response = world.send(
         Method::GET,
         "/services/data/v66.0/limits",
@@ -281,9 +257,7 @@ fn versions_need_no_token_and_everything_else_does() {
         r#"[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]"#
     );
     assert_eq!(
-        world
-            .send(Method::GET, "/services/data/v66.0/limits", &[], "")
-            .status(),
+        world.send(Method::GET, "/services/data/v66.0/limits", &[], "").status(),
         401
     );
 }
@@ -291,18 +265,11 @@ fn versions_need_no_token_and_everything_else_does() {
 #[test]
 fn bad_calls_are_refused_in_the_vendors_words() {
     let world = world();
-    assert_eq!(
-        code(&world.get("/sobjects/User/0055f00000AAAA1AAA").1),
-        "MALFORMED_ID"
-    );
+    assert_eq!(code(&world.get("/sobjects/User/0055f00000AAAA1AAA").1), "MALFORMED_ID");
     assert_eq!(world.get("/sobjects/User/0055f00000ZZZZ1").0, 404);
     assert_eq!(
         world
-            .rest(
-                Method::PUT,
-                &format!("/sobjects/User/{}", world.leaver),
-                &json!({})
-            )
+            .rest(Method::PUT, &format!("/sobjects/User/{}", world.leaver), &json!({}))
             .0,
         405
     );
@@ -311,11 +278,7 @@ fn bad_calls_are_refused_in_the_vendors_words() {
         "INVALID_FIELD"
     );
     assert_eq!(
-        code(
-            &world
-                .patch("User", &world.leaver, &json!({ "Id": world.leaver }))
-                .1
-        ),
+        code(&world.patch("User", &world.leaver, &json!({ "Id": world.leaver })).1),
         "INVALID_FIELD"
     );
     let bearer = format!("Bearer {}", world.token);
@@ -336,10 +299,7 @@ fn bad_calls_are_refused_in_the_vendors_words() {
             .send(
                 Method::PATCH,
                 &target,
-                &[
-                    ("authorization", &bearer),
-                    ("content-type", "application/json")
-                ],
+                &[("authorization", &bearer), ("content-type", "application/json")],
                 "{"
             )
             .status(),
@@ -358,10 +318,7 @@ fn a_read_by_id_shows_the_fields_asked_for() {
     let world = world();
     let (_, whole) = world.get(&format!("/sobjects/User/{}", world.leaver));
     assert!(whole["Username"].is_string() && whole.get("_OauthToken").is_none());
-    let (_, some) = world.get(&format!(
-        "/sobjects/User/{}?fields=Email,isactive",
-        world.leaver
-    ));
+    let (_, some) = world.get(&format!("/sobjects/User/{}?fields=Email,isactive", world.leaver));
     assert_eq!(
         some.as_object().unwrap().keys().collect::<Vec<_>>(),
         ["Email", "Id", "IsActive", "attributes"]
@@ -407,14 +364,8 @@ fn a_lost_answer_was_executed_and_a_time_out_was_not() {
     let login = world.login_id(&world.leaver);
     let target = format!("/services/data/v66.0/sobjects/UserLogin/{login}");
     let bearer = format!("Bearer {}", world.token);
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
-    world
-        .org
-        .faults()
-        .add(FaultRule::once("/UserLogin/", Fault::Timeout));
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    world.org.faults().add(FaultRule::once("/UserLogin/", Fault::Timeout));
     assert!(matches!(
         world.reply(Method::PATCH, &target, &headers, r#"{"IsFrozen":true}"#),
         Reply::Silence
@@ -429,10 +380,7 @@ fn a_lost_answer_was_executed_and_a_time_out_was_not() {
         Reply::Silence
     ));
     assert!(world.org.is_frozen(&world.leaver));
-    world
-        .org
-        .faults()
-        .add(FaultRule::once("/limits", Fault::TruncatedPage));
+    world.org.faults().add(FaultRule::once("/limits", Fault::TruncatedPage));
     assert!(
         matches!(world.reply(Method::GET, "/services/data/v66.0/limits", &headers, ""), Reply::Truncated(response, cut) if cut < response.body().len())
     );

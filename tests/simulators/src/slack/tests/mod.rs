@@ -1,5 +1,6 @@
 //! A workspace driven through its wire, as a client would.
 
+mod lists;
 mod reads;
 
 use std::time::Duration;
@@ -45,10 +46,9 @@ fn whole(slack: &Slack, token: &str, method: &str, body: &Value, at: Timestamp) 
     request
         .headers_mut()
         .insert("authorization", format!("Bearer {token}").parse().unwrap());
-    request.headers_mut().insert(
-        "content-type",
-        "application/json; charset=utf-8".parse().unwrap(),
-    );
+    request
+        .headers_mut()
+        .insert("content-type", "application/json; charset=utf-8".parse().unwrap());
     match slack.answer(&request, at) {
         Reply::Answer(response) => response,
         other => panic!("no answer: {other:?}"),
@@ -75,10 +75,9 @@ fn form(slack: &Slack, target: &str, body: &str) -> Value {
         .headers_mut()
         .insert("authorization", "Bearer xoxb-all".parse().unwrap());
     if !body.is_empty() {
-        request.headers_mut().insert(
-            "content-type",
-            "application/x-www-form-urlencoded".parse().unwrap(),
-        );
+        request
+            .headers_mut()
+            .insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
     }
     let Reply::Answer(response) = slack.answer(&request, now()) else {
         panic!("no answer")
@@ -141,11 +140,7 @@ fn forms_carry_structures_as_text() {
         (Some(json!([{ "type": "divider" }])), Some(json!("k1")))
     );
     assert_eq!(
-        form(
-            &slack,
-            "chat.postMessage",
-            "channel=C0EXAMPLE01&text=x&blocks=%5B"
-        )["error"],
+        form(&slack, "chat.postMessage", "channel=C0EXAMPLE01&text=x&blocks=%5B")["error"],
         "invalid_blocks_format"
     );
 }
@@ -155,12 +150,7 @@ fn failures_are_200_with_a_code() {
     let slack = workspace();
     slack.archive("C0EXAMPLE01");
     let post = |channel: &str, text: &str| {
-        call(
-            &slack,
-            "chat.postMessage",
-            &json!({ "channel": channel, "text": text }),
-        )["error"]
-            .clone()
+        call(&slack, "chat.postMessage", &json!({ "channel": channel, "text": text }))["error"].clone()
     };
     assert_eq!(post("C0NOWHERE01", "x"), "channel_not_found");
     assert_eq!(post("C0EXAMPLE01", "x"), "is_archived");
@@ -169,10 +159,7 @@ fn failures_are_200_with_a_code() {
     assert_eq!(post("C0EXAMPLE02", ""), "no_text");
     assert_eq!(post("C0EXAMPLE02", &"x".repeat(40_001)), "msg_too_long");
     let blocks = json!({ "channel": "C0EXAMPLE02", "text": "x", "blocks": vec![json!({ "type": "divider" }); 51] });
-    assert_eq!(
-        call(&slack, "chat.postMessage", &blocks)["error"],
-        "invalid_blocks"
-    );
+    assert_eq!(call(&slack, "chat.postMessage", &blocks)["error"], "invalid_blocks");
     assert_eq!(
         call(&slack, "chat.nothing", &json!({})),
         json!({ "ok": false, "error": "unknown_method", "req_method": "chat.nothing" })
@@ -195,10 +182,7 @@ fn failures_are_200_with_a_code() {
 fn tokens_and_scopes_are_checked() {
     let slack = workspace();
     let post = json!({ "channel": "C0EXAMPLE01", "text": "x" });
-    assert_eq!(
-        at(&slack, "", "auth.test", &json!({}), now())["error"],
-        "not_authed"
-    );
+    assert_eq!(at(&slack, "", "auth.test", &json!({}), now())["error"], "not_authed");
     assert_eq!(
         at(&slack, "xoxb-none", "chat.postMessage", &post, now())["error"],
         "invalid_auth"
@@ -245,18 +229,11 @@ fn only_own_messages_can_be_updated() {
     };
     let updated = update(&ts, "two");
     assert_eq!(
-        (
-            updated["ok"].as_bool(),
-            updated["text"].as_str(),
-            &updated["ts"]
-        ),
+        (updated["ok"].as_bool(), updated["text"].as_str(), &updated["ts"]),
         (Some(true), Some("two"), &ts)
     );
     assert!(slack.messages("C0EXAMPLE01")[0].edited.is_some());
-    assert_eq!(
-        update(&json!("1.000000"), "x")["error"],
-        "message_not_found"
-    );
+    assert_eq!(update(&json!("1.000000"), "x")["error"], "message_not_found");
     let theirs = slack.say("C0EXAMPLE01", "U0EXAMPLE02", "mine", now());
     assert_eq!(update(&json!(theirs), "x")["error"], "cant_update_message");
     assert_eq!(slack.counters().get("update-message"), 1);
@@ -276,10 +253,7 @@ fn a_channel_takes_a_burst_and_then_one_a_second() {
         )
     };
     assert_eq!(
-        [
-            post("C0EXAMPLE01", now()).status(),
-            post("C0EXAMPLE01", now()).status()
-        ],
+        [post("C0EXAMPLE01", now()).status(), post("C0EXAMPLE01", now()).status()],
         [200, 200]
     );
     let limited = post("C0EXAMPLE01", now());
@@ -291,11 +265,7 @@ fn a_channel_takes_a_burst_and_then_one_a_second() {
         ),
         (429, "1", &br#"{"error":"ratelimited","ok":false}"#[..])
     );
-    assert_eq!(
-        post("U0EXAMPLE02", now()).status(),
-        200,
-        "each channel has its own"
-    );
+    assert_eq!(post("U0EXAMPLE02", now()).status(), 200, "each channel has its own");
     let later = now() + Duration::from_secs(1);
     assert_eq!(
         [
@@ -312,18 +282,12 @@ fn faults_speak_the_vendors_language() {
     let slack = workspace();
     let post = json!({ "channel": "C0EXAMPLE01", "text": "x" });
     for (fault, status, code) in [
-        (
-            Fault::RateLimited(Duration::from_secs(12)),
-            429,
-            "ratelimited",
-        ),
+        (Fault::RateLimited(Duration::from_secs(12)), 429, "ratelimited"),
         (Fault::ServerError, 500, "internal_error"),
         (Fault::Unavailable, 503, "service_unavailable"),
         (Fault::TokenExpired, 200, "token_expired"),
     ] {
-        slack
-            .faults()
-            .add(FaultRule::once("chat.postMessage", fault));
+        slack.faults().add(FaultRule::once("chat.postMessage", fault));
         let response = whole(&slack, "xoxb-all", "chat.postMessage", &post, now());
         let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!(
@@ -332,10 +296,9 @@ fn faults_speak_the_vendors_language() {
         );
     }
     assert_eq!(slack.counters().get("post-message"), 0);
-    slack.faults().add(FaultRule::once(
-        "chat.postMessage",
-        Fault::ServerErrorAfterExecution,
-    ));
+    slack
+        .faults()
+        .add(FaultRule::once("chat.postMessage", Fault::ServerErrorAfterExecution));
     assert_eq!(
         whole(&slack, "xoxb-all", "chat.postMessage", &post, now()).status(),
         500
@@ -345,11 +308,7 @@ fn faults_speak_the_vendors_language() {
         .faults()
         .add(FaultRule::once("conversations.history", Fault::EmptyList));
     assert_eq!(
-        call(
-            &slack,
-            "conversations.history",
-            &json!({ "channel": "C0EXAMPLE01" })
-        )["messages"],
+        call(&slack, "conversations.history", &json!({ "channel": "C0EXAMPLE01" }))["messages"],
         json!([])
     );
 }

@@ -6,36 +6,17 @@ use super::*;
 fn people_are_found_by_mail_and_written_to_directly() {
     let slack = workspace();
     assert_eq!(
-        form(
-            &slack,
-            "users.lookupByEmail?email=Jordan.Rivera%40corp.example",
-            ""
-        )["user"]["id"],
+        form(&slack, "users.lookupByEmail?email=Jordan.Rivera%40corp.example", "")["user"]["id"],
         "U0EXAMPLE02"
     );
     assert_eq!(
-        form(
-            &slack,
-            "users.lookupByEmail?email=nobody%40corp.example",
-            ""
-        )["error"],
+        form(&slack, "users.lookupByEmail?email=nobody%40corp.example", "")["error"],
         "users_not_found"
     );
-    let opened = call(
-        &slack,
-        "conversations.open",
-        &json!({ "users": "U0EXAMPLE02" }),
-    );
-    let again = call(
-        &slack,
-        "conversations.open",
-        &json!({ "users": ["U0EXAMPLE02"] }),
-    );
+    let opened = call(&slack, "conversations.open", &json!({ "users": "U0EXAMPLE02" }));
+    let again = call(&slack, "conversations.open", &json!({ "users": ["U0EXAMPLE02"] }));
     assert_eq!(
-        (
-            opened["channel"]["id"].as_str(),
-            again["already_open"].as_bool()
-        ),
+        (opened["channel"]["id"].as_str(), again["already_open"].as_bool()),
         (slack.dm_with("U0EXAMPLE02").as_deref(), Some(true))
     );
     assert_eq!(slack.counters().get("open-dm"), 1);
@@ -56,28 +37,16 @@ fn people_are_found_by_mail_and_written_to_directly() {
         "mpim:write"
     );
     assert_eq!(
-        call(
-            &slack,
-            "conversations.open",
-            &json!({ "users": "U0ROLLCALL1" })
-        )["error"],
+        call(&slack, "conversations.open", &json!({ "users": "U0ROLLCALL1" }))["error"],
         "cannot_dm_bot"
     );
     slack.deactivate_user("U0EXAMPLE03");
     assert_eq!(
-        call(
-            &slack,
-            "conversations.open",
-            &json!({ "users": "U0EXAMPLE03" })
-        )["error"],
+        call(&slack, "conversations.open", &json!({ "users": "U0EXAMPLE03" }))["error"],
         "user_disabled"
     );
     assert_eq!(
-        form(
-            &slack,
-            "users.lookupByEmail?email=sam.okafor%40corp.example",
-            ""
-        )["error"],
+        form(&slack, "users.lookupByEmail?email=sam.okafor%40corp.example", "")["error"],
         "users_not_found"
     );
 }
@@ -127,11 +96,7 @@ fn threads_stay_out_of_history_and_parents_count_them() {
         .collect();
     assert_eq!(texts, ["parent", "reply", "reply to the reply"]);
     assert_eq!(
-        form(
-            &slack,
-            "conversations.replies?channel=C0EXAMPLE01&ts=1.000000",
-            ""
-        )["error"],
+        form(&slack, "conversations.replies?channel=C0EXAMPLE01&ts=1.000000", "")["error"],
         "thread_not_found"
     );
     assert_eq!(
@@ -149,8 +114,7 @@ fn history_pages_newest_first_and_hides_metadata_unless_asked() {
     let slack = workspace();
     slack.set_burst(50);
     for number in 0..5 {
-        let metadata =
-            json!({ "event_type": "rollcall_run", "event_payload": { "number": number } });
+        let metadata = json!({ "event_type": "rollcall_run", "event_payload": { "number": number } });
         call(
             &slack,
             "chat.postMessage",
@@ -161,9 +125,7 @@ fn history_pages_newest_first_and_hides_metadata_unless_asked() {
     loop {
         let page = form(
             &slack,
-            &format!(
-                "conversations.history?channel=C0EXAMPLE01&limit=2&include_all_metadata=true&cursor={cursor}"
-            ),
+            &format!("conversations.history?channel=C0EXAMPLE01&limit=2&include_all_metadata=true&cursor={cursor}"),
             "",
         );
         texts.extend(
@@ -177,13 +139,9 @@ fn history_pages_newest_first_and_hides_metadata_unless_asked() {
         if page["has_more"] == false {
             break;
         }
-        cursor = url::form_urlencoded::byte_serialize(
-            page["response_metadata"]["next_cursor"]
-                .as_str()
-                .unwrap()
-                .as_bytes(),
-        )
-        .collect();
+        cursor =
+            url::form_urlencoded::byte_serialize(page["response_metadata"]["next_cursor"].as_str().unwrap().as_bytes())
+                .collect();
     }
     assert_eq!(texts, ["4", "3", "2", "1", "0"]);
     let plain = form(&slack, "conversations.history?channel=C0EXAMPLE01", "");
@@ -208,11 +166,7 @@ fn history_pages_newest_first_and_hides_metadata_unless_asked() {
         (2, 3, 2)
     );
     assert_eq!(
-        form(
-            &slack,
-            "conversations.history?channel=C0EXAMPLE01&cursor=nonsense",
-            ""
-        )["error"],
+        form(&slack, "conversations.history?channel=C0EXAMPLE01&cursor=nonsense", "")["error"],
         "invalid_cursor"
     );
     assert_eq!(
@@ -242,9 +196,6 @@ fn a_message_may_take_time_to_appear() {
             .unwrap()
             .len()
     };
-    assert_eq!(
-        (shown(now()), shown(now() + Duration::from_secs(3))),
-        (0, 1)
-    );
+    assert_eq!((shown(now()), shown(now() + Duration::from_secs(3))), (0, 1));
     assert_eq!(slack.messages("C0EXAMPLE01").len(), 1);
 }

@@ -1,0 +1,164 @@
+//! `rollcall demo --once`, and the commands on what it leaves behind.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use support::BINARY;
+
+fn demo(folder: &Path, args: &[&str]) -> (i32, String) {
+    let output = Command::new(BINARY)
+        .args(["demo", "--once"])
+        .args(args)
+        .env("TMPDIR", folder)
+        .output()
+        .unwrap();
+    let text = format!(
+        "{}{}",
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap()
+    );
+    (output.status.code().unwrap(), text)
+}
+
+fn rollcall(args: &[&str]) -> (i32, String) {
+    let output = Command::new(BINARY).args(args).output().unwrap();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[test]
+fn one_document_says_what_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, text) = demo(folder.path(), &["--json"]);
+    assert_eq!(code, 0, "{text}");
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["event"]["kind"], "user.deactivated");
+    assert_eq!(document["ok"], true, "{document}");
+    let runs = document["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 1);
+    let run = &runs[0];
+    assert_eq!(
+        (&run["state"], &run["playbook"]),
+        (&Value::from("Done"), &Value::from("leaver"))
+    );
+    assert_eq!(run["plan_hash"].as_str().unwrap().len(), 64);
+    let changes: Vec<(&str, &str, &str)> = run["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| {
+            assert!(change["started_ms"].as_i64().unwrap() >= 0, "{change}");
+            assert!(change["took_ms"].as_i64().unwrap() >= 0, "{change}");
+            assert!(change["step"].is_string(), "{change}");
+            (
+                change["connection"].as_str().unwrap(),
+                change["stage"].as_str().unwrap(),
+                change["outcome"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let (cut, tell) = (("sf-us", "cut", "Changed"), ("slack", "tell", "Changed"));
+    assert_eq!(changes, [cut, cut, cut, tell, tell]);
+    let cut = document["time_to_cut_ms"].as_object().unwrap();
+    assert_eq!(cut.keys().collect::<Vec<_>>(), ["sf-us"]);
+    assert!(cut["sf-us"].as_i64().unwrap() <= 1_000, "{cut:?}");
+
+    let receipt = document["receipt"].as_str().unwrap();
+    let data = document["data"].as_str().unwrap();
+    let (code, text) = rollcall(&["receipt", "verify", receipt, "--data", data]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = rollcall(&[
+        "receipt",
+        "verify",
+        receipt,
+        "--key",
+        &format!("{data}/keys/receipt.pem.pub"),
+        "--json",
+    ]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["valid"], true);
+
+    let event = document["event"]["key"].as_str().unwrap();
+    for what in [
+        "amara.okafor@corp.example",
+        "AMARA.okafor@corp.example",
+        event,
+        run["id"].as_str().unwrap(),
+    ] {
+        let (code, text) = rollcall(&["explain", what, "--data", data]);
+        assert_eq!(code, 0, "{text}");
+        for part in [
+            "user.lifecycle.deactivate",
+            "Time to cut",
+            "salesforce/freeze",
+            "Journal",
+            "Amara Okafor is out: sf-us",
+            "receipt verify",
+        ] {
+            assert!(text.contains(part), "{what}: no {part} in\n{text}");
+        }
+        let (_, text) = rollcall(&["explain", what, "--data", data, "--json"]);
+        let told: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(told["runs"][0]["id"], run["id"]);
+        assert!(
+            told["runs"][0]["salt"].is_null() && !text.contains("\"salt\""),
+            "the salt stays in the ledger"
+        );
+    }
+    let (code, text) = rollcall(&["explain", "--data", data]);
+    assert!(code == 0 && text.contains(run["id"].as_str().unwrap()), "{text}");
+    let (code, text) = rollcall(&["explain", "nobody@corp.example", "--data", data]);
+    assert!(
+        code == 1 && text.contains("nothing is known of nobody@corp.example"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_person_reads_a_story_without_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, text) = demo(folder.path(), &[]);
+    assert_eq!(code, 0, "{text}");
+    for part in [
+        "Time to cut",
+        "What was done",
+        "Who was told",
+        "What people read in Slack",
+        "Amara Okafor is out",
+        "Looked at from the outside",
+        "Try next",
+    ] {
+        assert!(text.contains(part), "no {part} in\n{text}");
+    }
+    assert!(!text.contains('✗'), "{text}");
+    for secret in ["demo-hook-secret", "xoxb-", "PRIVATE KEY"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[test]
+fn secrets_and_keys_are_their_owners_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (code, text) = demo(folder.path(), &["--json"]);
+    assert_eq!(code, 0, "{text}");
+    let demo = std::fs::read_dir(folder.path())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&demo), 0o700);
+    let mut secrets = 0;
+    for secret in std::fs::read_dir(demo.join("secrets")).unwrap() {
+        assert_eq!(mode(&secret.unwrap().path()), 0o600);
+        secrets += 1;
+    }
+    assert_eq!((secrets, mode(&demo.join("data/keys/receipt.pem"))), (4, 0o600));
+}

@@ -1,0 +1,145 @@
+//! `rollcall receipt verify` names the first thing that is wrong.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use support::BINARY;
+
+/// A receipt as a real run made it, and the key beside it.
+fn receipt(folder: &Path) -> (PathBuf, PathBuf) {
+    let output = Command::new(BINARY)
+        .args(["demo", "--once", "--json"])
+        .env("TMPDIR", folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let key = Path::new(document["data"].as_str().unwrap()).join("keys/receipt.pem.pub");
+    (PathBuf::from(document["receipt"].as_str().unwrap()), key)
+}
+
+/// What the command says of this text.
+fn verify(folder: &Path, text: &[u8], key: &Path) -> (i32, String) {
+    let file = folder.join("tampered.json");
+    std::fs::write(&file, text).unwrap();
+    let output = Command::new(BINARY)
+        .args(["receipt", "verify"])
+        .arg(&file)
+        .arg("--key")
+        .arg(key)
+        .output()
+        .unwrap();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[test]
+fn whatever_is_changed_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (receipt, key) = receipt(folder.path());
+    let whole = std::fs::read(&receipt).unwrap();
+    let good: Value = serde_json::from_slice(&whole).unwrap();
+    assert_eq!(verify(folder.path(), &whole, &key).0, 0);
+    let vendor = good["journals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .position(|journal| journal["sequence"] == "sf-us")
+        .unwrap();
+
+    let tampered = |change: &dyn Fn(&mut Value)| {
+        let mut document = good.clone();
+        change(&mut document);
+        verify(
+            folder.path(),
+            serde_json::to_string_pretty(&document).unwrap().as_bytes(),
+            &key,
+        )
+    };
+    let cases: [(&str, &dyn Fn(&mut Value), &[&str]); 6] = [
+        (
+            "altered",
+            &|document| document["journals"][vendor]["entries"][3]["outcome"] = "AlreadySo".into(),
+            &["sf-us", "entry 4 of 6", "altered"],
+        ),
+        (
+            "removed",
+            &|document| {
+                document["journals"][vendor]["entries"]
+                    .as_array_mut()
+                    .unwrap()
+                    .remove(1);
+            },
+            &["sf-us", "entry 2 of 6", "removed"],
+        ),
+        (
+            "reordered",
+            &|document| {
+                document["journals"][vendor]["entries"]
+                    .as_array_mut()
+                    .unwrap()
+                    .swap(1, 2)
+            },
+            &["sf-us", "reordered"],
+        ),
+        (
+            "inserted",
+            &|document| {
+                let entries = document["journals"][vendor]["entries"].as_array_mut().unwrap();
+                entries.insert(2, entries[0].clone());
+            },
+            &["sf-us", "inserted at place 3"],
+        ),
+        (
+            "header",
+            &|document| document["header"]["state"] = "Incomplete".into(),
+            &["header", "state"],
+        ),
+        (
+            "sequence",
+            &|document| {
+                document["journals"].as_array_mut().unwrap().remove(vendor);
+            },
+            &["sf-us", "whole sequence was removed"],
+        ),
+    ];
+    for (name, change, said) in cases {
+        let (code, text) = tampered(change);
+        assert_eq!(code, 1, "{name}: {text}");
+        for part in said {
+            assert!(text.contains(part), "{name}: no {part:?} in {text}");
+        }
+    }
+    let (code, text) = verify(folder.path(), &whole[..whole.len() / 2], &key);
+    assert!(code == 1 && text.contains("cut off at byte"), "{text}");
+}
+
+#[test]
+fn another_key_and_a_missing_one_are_said_to_be_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, key) = receipt(folder.path());
+    let other = tempfile::tempdir().unwrap();
+    let (_, other_key) = receipt(other.path());
+    let whole = std::fs::read(one).unwrap();
+    let (code, text) = verify(folder.path(), &whole, &other_key);
+    assert!(code == 1 && text.contains("not among the keys given"), "{text}");
+    let (code, text) = verify(folder.path(), &whole, &folder.path().join("nowhere.pub"));
+    assert!(code == 1 && text.contains("nowhere.pub cannot be read"), "{text}");
+    // After a rotation both keys are given.
+    let file = folder.path().join("tampered.json");
+    let output = Command::new(BINARY)
+        .args(["receipt", "verify"])
+        .arg(file)
+        .arg("--key")
+        .arg(other_key)
+        .arg("--key")
+        .arg(key)
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+}

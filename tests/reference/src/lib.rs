@@ -1,0 +1,75 @@
+//! The generated part of the documentation: every page of `docs/reference/`, made from the code that it is about.
+
+mod actions;
+#[expect(dead_code, reason = "only what can be typed is wanted here, not what comes of it")]
+#[path = "../../../functions/rollcall/src/cli.rs"]
+mod cli;
+mod commands;
+mod errors;
+mod events;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Said at the top of every Markdown page.
+const MADE: &str = "<!-- Generated: `cargo run -p rollcall-reference` writes this file. -->\n\n";
+
+/// Every file of the folder: its path within it, and its text.
+pub fn files() -> anyhow::Result<BTreeMap<String, String>> {
+    let actions = rollcall_connectors::catalogue();
+    let mut files = BTreeMap::from([
+        ("README.md".to_owned(), contents()),
+        ("actions.md".to_owned(), actions::page(&actions)),
+        (
+            "capabilities.json".to_owned(),
+            pretty(&actions::capabilities(&actions))?,
+        ),
+        ("cli.md".to_owned(), commands::page()),
+        ("errors.md".to_owned(), errors::page()),
+        ("events.md".to_owned(), events::page()?),
+    ]);
+    for (name, schema) in rollcall_policy::schemas() {
+        files.insert(format!("schema/{name}"), pretty(&schema)?);
+    }
+    Ok(files)
+}
+
+/// Where the files lie in the repository.
+pub fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference"))
+}
+
+fn pretty(document: &serde_json::Value) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(document)? + "\n")
+}
+
+fn contents() -> String {
+    let mut text = format!("{MADE}# Reference\n\n");
+    for (file, about) in [
+        ("[cli.md](cli.md)", "everything that can be typed after `rollcall`"),
+        (
+            "[actions.md](actions.md)",
+            "what can be done to accounts and who can be told, with effect classes and parameters",
+        ),
+        (
+            "[capabilities.json](capabilities.json)",
+            "the least vendor permission of each action and source, for programs",
+        ),
+        (
+            "[events.md](events.md)",
+            "the kinds of events that a playbook's `on` may name",
+        ),
+        ("[errors.md](errors.md)", "every error code, with a link to its page"),
+        (
+            "[schema/](schema/)",
+            "JSON Schemas of the configuration files, for editors",
+        ),
+    ] {
+        text.push_str("- ");
+        text.push_str(file);
+        text.push_str(": ");
+        text.push_str(about);
+        text.push('\n');
+    }
+    text
+}
