@@ -1,5 +1,6 @@
 //! Takes messages from the queues and hands each to the engine in a task of its own, so that a panic costs one message.
 
+use rollcall_runtime::codes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ impl Pump {
     async fn sweeps(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             if let Err(error) = self.engine.sweep().await {
-                tracing::warn!(code = "RC0301", error = error.chain(), "The sweep failed; the next one repeats it.");
+                tracing::warn!(code = codes::LEDGER_UNAVAILABLE.id, error = error.chain(), "The sweep failed; the next one repeats it.");
             }
             tokio::select! {
                 () = self.clock.sleep(self.settings.sweep) => {}
@@ -86,7 +87,7 @@ impl Pump {
             let deliveries = match self.queue.receive(lane, free.min(10), self.settings.visibility).await {
                 Ok(deliveries) => deliveries,
                 Err(error) => {
-                    tracing::warn!(code = "RC0302", %lane, %error, "A queue could not be read; trying again.");
+                    tracing::warn!(code = codes::QUEUE_UNAVAILABLE.id, %lane, %error, "A queue could not be read; trying again.");
                     Vec::new()
                 }
             };
@@ -117,7 +118,7 @@ impl Pump {
         let done = match tokio::spawn(async move { engine.handle(&handed).await }).await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
-                tracing::warn!(code = "RC0303", %lane, attempt = delivery.attempt, error = error.chain(), "A message is tried again.");
+                tracing::warn!(code = codes::MESSAGE_AGAIN.id, %lane, attempt = delivery.attempt, error = error.chain(), "A message is tried again.");
                 false
             }
             Err(panic) => self.engine.panicked(&delivery, &panic.to_string()).await.unwrap_or(false),
@@ -130,7 +131,7 @@ impl Pump {
         };
         if let Err(error) = result {
             // It comes again after its visibility; the ledger makes that harmless.
-            tracing::warn!(code = "RC0302", %lane, %error, "A message could not be settled with its queue.");
+            tracing::warn!(code = codes::QUEUE_UNAVAILABLE.id, %lane, %error, "A message could not be settled with its queue.");
         }
     }
 }

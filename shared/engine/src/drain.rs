@@ -1,5 +1,6 @@
 //! An account's inbox becomes runs.
 
+use rollcall_runtime::codes;
 use std::time::Duration;
 
 use rollcall_model::run::Cause;
@@ -141,8 +142,8 @@ impl Engine {
     /// goes to the dead letters, where `redrive` finds it.
     async fn later(&self, lock: &Lock, inbox: Inbox, row: &InboxRow, why: &str, asked: Option<Duration>) -> Result<Taken, EngineError> {
         let tries = inbox.attempts + 1;
-        tracing::warn!(code = "RC0401", account = %inbox.account, tries, why, "The source cannot be read; it will be tried again.");
-        self.alert("RC0401", &format!("source-unreadable/{}", row.event.key), why).await?;
+        tracing::warn!(code = codes::SOURCE_UNREADABLE.id, account = %inbox.account, tries, why, "The source cannot be read; it will be tried again.");
+        self.alert(codes::SOURCE_UNREADABLE, &format!("source-unreadable/{}", row.event.key), why).await?;
         if tries >= self.settings.drain_tries {
             let signal = self.parts.ledger.event(&row.event.key).await?.map(|stored| Message::Signal(stored.signal));
             let body = serde_json::to_string(&signal).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The guard's side that needs the ledger: limits, reviews, the stop button.
 
+use rollcall_runtime::codes;
 use jiff::Timestamp;
 use rollcall_model::ledger::{Reservation, RunClaim, documents};
 use rollcall_model::plan::{StagePlan, TellMoment};
@@ -74,7 +75,7 @@ impl Engine {
         };
         if matches!(self.parts.ledger.open_review(&review).await?, Answer::Won(())) {
             self.decided(claim, &format!("{} held {}", plan.stage, review.plan_hash), json!({"reasons": review.reasons, "plan": plan})).await?;
-            tracing::warn!(code = "RC0501", run = %claim.run.id, review = %id, why, "A stage is held for a review.");
+            tracing::warn!(code = codes::GUARD_HELD.id, run = %claim.run.id, review = %id, why, "A stage is held for a review.");
         }
         claim.run.stage_plan = Some(plan.clone());
         claim.run.state = RunState::Held { review: id };

@@ -1,5 +1,6 @@
 //! From a message to an account or a run.
 
+use rollcall_runtime::{Code, codes};
 use rollcall_model::ledger::documents;
 use rollcall_model::{AccountRef, Answer, Delivery, Event, EventKind, Message, Signal, SignalBody};
 use rollcall_runtime::clock::plus;
@@ -31,7 +32,7 @@ impl Engine {
 
     /// Records that a message's handler panicked; at its last delivery the message goes to the dead letters.
     pub async fn panicked(&self, delivery: &Delivery, what: &str) -> Result<bool, EngineError> {
-        tracing::error!(code = "RC0310", attempt = delivery.attempt, what, "A message's handler panicked.");
+        tracing::error!(code = codes::HANDLER_PANICKED.id, attempt = delivery.attempt, what, "A message's handler panicked.");
         if delivery.attempt < self.settings.deliveries {
             return Ok(false);
         }
@@ -109,17 +110,17 @@ impl Engine {
         let nonce = self.parts.ids.unique();
         let answer = self.parts.ledger.add_document(documents::DEAD, id, &letter, &nonce).await?;
         if matches!(answer, Answer::Won(())) {
-            tracing::error!(code = "RC0311", id, why, "A message went to the dead letters; mend the cause, then `rollcall redrive`.");
+            tracing::error!(code = codes::DEAD_LETTERS.id, id, why, "A message went to the dead letters; mend the cause, then `rollcall redrive`.");
         }
         Ok(())
     }
 
     /// Raises a finding once; later calls with the same id change nothing.
-    pub(crate) async fn alert(&self, code: &'static str, id: &str, why: &str) -> Result<(), EngineError> {
-        let finding = json!({"code": code, "why": why, "at": self.now()});
+    pub(crate) async fn alert(&self, code: Code, id: &str, why: &str) -> Result<(), EngineError> {
+        let finding = json!({"code": code.id, "why": why, "at": self.now()});
         let nonce = self.parts.ids.unique();
         if matches!(self.parts.ledger.add_document(documents::FINDING, id, &finding, &nonce).await?, Answer::Won(())) {
-            tracing::error!(code, id, why, "Needs attention.");
+            tracing::error!(code = code.id, id, why, "Needs attention.");
         }
         Ok(())
     }

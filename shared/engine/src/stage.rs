@@ -1,5 +1,6 @@
 //! One try of one stage: read the source again, find the accounts, observe, plan, guard, apply.
 
+use rollcall_runtime::{Code, codes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl Engine {
                 self.decided(claim, "stopped", json!({"why": why})).await?;
                 return Ok(StageEnd::Ended(RunState::Superseded { why }));
             }
-            decide::Stop::Unknown(why) => return self.not_yet(claim, "RC0404", why, None).await,
+            decide::Stop::Unknown(why) => return self.not_yet(claim, codes::CONDITION_UNKNOWN, why, None).await,
         }
         if let Some(why) = self.paused(claim).await? {
             return Ok(StageEnd::Again { after: Duration::from_secs(60), why });
@@ -126,7 +127,7 @@ impl Engine {
             claim.run.attempts += 1;
             let why = first.clone();
             claim.run.note(now, format!("{} not complete: {why}", plan.stage));
-            self.alert("RC0402", &format!("{}/{}/incomplete", claim.run.id, plan.stage), &why).await?;
+            self.alert(codes::STAGE_INCOMPLETE, &format!("{}/{}/incomplete", claim.run.id, plan.stage), &why).await?;
             if claim.run.attempts >= self.settings.tries {
                 return Ok(StageEnd::Ended(RunState::Incomplete { why }));
             }
@@ -146,7 +147,7 @@ impl Engine {
                 format!("{} {}: {} ({reason})", record.change.connection, record.change.action, record.outcome.name())
             });
         if let Some(why) = failed {
-            self.alert("RC0403", &format!("{}/{}/failed", claim.run.id, plan.stage), &why).await?;
+            self.alert(codes::STAGE_FAILED, &format!("{}/{}/failed", claim.run.id, plan.stage), &why).await?;
             return Ok(StageEnd::Ended(RunState::Incomplete { why }));
         }
         if plan.stage == "cut" {
@@ -211,14 +212,14 @@ impl Engine {
             }
         };
         let why = format!("the source cannot be read: {why}");
-        self.not_yet(claim, "RC0401", why, asked).await.map(Some)
+        self.not_yet(claim, codes::SOURCE_UNREADABLE, why, asked).await.map(Some)
     }
 
     /// Something that must be known cannot be: try again later, and say so once.
-    async fn not_yet(&self, claim: &mut RunClaim, code: &'static str, why: String, asked: Option<Duration>) -> Result<StageEnd, EngineError> {
+    async fn not_yet(&self, claim: &mut RunClaim, code: Code, why: String, asked: Option<Duration>) -> Result<StageEnd, EngineError> {
         claim.run.attempts += 1;
         claim.run.note(self.now(), why.clone());
-        self.alert(code, &format!("{}/{code}", claim.run.id), &why).await?;
+        self.alert(code, &format!("{}/{}", claim.run.id, code.id), &why).await?;
         if claim.run.attempts >= self.settings.tries {
             return Ok(StageEnd::Ended(RunState::Incomplete { why }));
         }

@@ -74,6 +74,8 @@ codes! {
     FILES_UNAVAILABLE = "RC0303", "The file store did not answer as it should.";
     MESSAGE_UNREADABLE = "RC0304", "A queue held a text that is no message of ours.";
     DEAD_LETTERS = "RC0305", "Messages were delivered too often and lie with the dead letters.";
+    MESSAGE_AGAIN = "RC0306", "A message could not be dealt with now and comes again.";
+    HANDLER_PANICKED = "RC0307", "The handling of one message panicked.";
 
     VENDOR_CREDENTIAL = "RC0401", "A vendor refused our credential.";
     VENDOR_WRONG_TENANT = "RC0402", "A credential belongs to another tenant than the configured one.";
@@ -82,11 +84,15 @@ codes! {
     VENDOR_UNAVAILABLE = "RC0405", "A vendor did not answer as it should.";
     VENDOR_UNPROVEN = "RC0406", "A read could not prove that it was complete.";
     VENDOR_FOREIGN_USE = "RC0407", "Our own credential did something that no run of ours recorded.";
+    SOURCE_UNREADABLE = "RC0408", "What the source says of a person cannot be read; nothing is done until it can.";
+    STAGE_INCOMPLETE = "RC0409", "A stage of a run is not complete and is tried again.";
+    STAGE_FAILED = "RC0410", "A stage of a run ended with something that no repetition mends.";
 
     GUARD_HELD = "RC0501", "A guard held a stage until a person decides.";
     GUARD_REFUSED = "RC0502", "A plan was refused: what it was made for has moved.";
     REVIEW_OVERDUE = "RC0503", "A review waits for a decision past its time.";
     REVIEW_FORGED = "RC0504", "An approval does not verify.";
+    CONDITION_UNKNOWN = "RC0505", "A stage's condition cannot be told, so the stage does not start.";
 
     RECEIPT_NOT_SIGNED = "RC0601", "A receipt could not be signed.";
     RECEIPT_NOT_VALID = "RC0602", "A receipt does not verify.";

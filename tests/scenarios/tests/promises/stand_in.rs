@@ -1,11 +1,12 @@
 //! A connector in front of the real one, which does something else where a scenario wants it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use rollcall_harness::WorldSpec;
 use rollcall_model::connector::ActionUse;
+use rollcall_model::ledger::documents;
 use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure, Ledger, Observation, Signal, SubjectRead,
 };
@@ -20,8 +21,8 @@ pub enum Instead {
     Refuses(&'static str, Failure),
     /// Making a change by this action panics.
     PanicsMaking(&'static str),
-    /// Before a change by this action is made, this document is written: somebody presses a button at that moment.
-    WritesBefore(&'static str, Arc<dyn Ledger>, &'static str, &'static str, serde_json::Value),
+    /// In the moment in which a change by this action is made, somebody presses the stop button for this, cuts included.
+    Presses(&'static str, Arc<OnceLock<Arc<dyn Ledger>>>, &'static str),
 }
 
 /// Stands in front of a connection while it is switched on.
@@ -81,8 +82,9 @@ impl Connector for StandIn {
         match self.instead() {
             Some(Instead::Refuses(action, failure)) if change.action == *action => return Err(failure.clone()),
             Some(Instead::PanicsMaking(action)) => assert!(change.action != *action, "a bug in making changes"),
-            Some(Instead::WritesBefore(action, ledger, kind, id, body)) if change.action == *action => {
-                ledger.put_document(kind, id, body).await.expect("memory answers");
+            Some(Instead::Presses(action, ledger, what)) if change.action == *action => {
+                let ledger = ledger.get().expect("the world is there");
+                ledger.put_document(documents::PAUSE, what, &serde_json::json!({"cut": true})).await.expect("memory answers");
             }
             _ => {}
         }

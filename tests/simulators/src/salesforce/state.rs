@@ -131,7 +131,10 @@ impl State {
     /// Considerations"), so without the second there is no first.
     pub(super) fn allows(&self, permission: Permission) -> bool {
         let denied = |permission| self.settings.denied.contains(&permission);
-        !denied(permission) && !(permission == Permission::ManageUsers && denied(Permission::ViewAllUsers))
+        match permission {
+            Permission::ManageUsers => !denied(Permission::ManageUsers) && !denied(Permission::ViewAllUsers),
+            other => !denied(other),
+        }
     }
 
     /// A new id with this key prefix.
