@@ -36,7 +36,7 @@ impl Store {
             "there is no ledger at {}: name the folder that `rollcall serve` uses with --data",
             file.display()
         );
-        Self::open(&options.data, Duration::from_secs(60))
+        Self::open(&options.data, Duration::from_mins(1))
     }
 
     /// Opens the state, making the folder when it is not there.

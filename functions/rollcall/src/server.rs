@@ -134,7 +134,7 @@ fn answer(status: StatusCode, text: &'static str) -> Response<Body> {
 pub(crate) fn pump_settings(lease: Duration) -> PumpSettings {
     PumpSettings {
         visibility: lease + lease / 2,
-        sweep: lease.min(Duration::from_secs(60)),
+        sweep: lease.min(Duration::from_mins(1)),
         ..PumpSettings::default()
     }
 }

@@ -1,4 +1,5 @@
 //! `rollcall check --offline`.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! `rollcall demo --once`, and the commands on what it leaves behind.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod support;
 

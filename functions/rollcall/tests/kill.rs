@@ -1,4 +1,5 @@
 //! `kill -9` of `rollcall serve` at any moment, and the end is the same.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod support;
 

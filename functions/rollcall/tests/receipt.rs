@@ -1,4 +1,9 @@
 //! `rollcall receipt verify` names the first thing that is wrong.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod support;
 
@@ -7,6 +12,9 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::BINARY;
+
+/// A name, what is done to the receipt, and what must be said of it.
+type Case<'a> = (&'a str, &'a dyn Fn(&mut Value), &'a [&'a str]);
 
 /// A receipt as a real run made it, and the key beside it.
 fn receipt(folder: &Path) -> (PathBuf, PathBuf) {
@@ -61,7 +69,7 @@ fn whatever_is_changed_is_refused_with_its_place() {
             &key,
         )
     };
-    let cases: [(&str, &dyn Fn(&mut Value), &[&str]); 6] = [
+    let cases: [Case<'_>; 6] = [
         (
             "altered",
             &|document| document["journals"][vendor]["entries"][3]["outcome"] = "AlreadySo".into(),
@@ -83,7 +91,7 @@ fn whatever_is_changed_is_refused_with_its_place() {
                 document["journals"][vendor]["entries"]
                     .as_array_mut()
                     .unwrap()
-                    .swap(1, 2)
+                    .swap(1, 2);
             },
             &["sf-us", "reordered"],
         ),

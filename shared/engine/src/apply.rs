@@ -22,6 +22,7 @@ use crate::{Engine, EngineError};
 /// What every connection's work of one try shares.
 pub(crate) struct Pass<'a> {
     pub(crate) run: String,
+    pub(crate) playbook: String,
     pub(crate) salt: String,
     pub(crate) holder: Holder,
     pub(crate) lane: Lane,
@@ -39,14 +40,22 @@ struct Made<'a> {
 }
 
 /// What one connection's work came to.
-pub(crate) struct Part {
-    pub(crate) records: Vec<ChangeRecord>,
-    /// The longest wait that the vendor asked for.
+struct Part {
+    records: Vec<ChangeRecord>,
+    came: Came,
+}
+
+/// What a try came to beside its records.
+#[derive(Debug, Default)]
+pub(crate) struct Came {
+    /// The longest wait that a vendor asked for.
     pub(crate) asked: Option<Duration>,
+    /// Why changes were not made although they might have been: somebody stopped writes.
+    pub(crate) paused: Option<String>,
 }
 
 impl Engine {
-    /// Applies a stage's plan. Answers how long a vendor asked us to wait before the next try.
+    /// Applies a stage's plan.
     pub(crate) async fn apply(
         &self,
         claim: &mut RunClaim,
@@ -54,7 +63,7 @@ impl Engine {
         locks: &[Lock],
         plan: &StagePlan,
         journalled: &Journalled,
-    ) -> Result<Option<Duration>, EngineError> {
+    ) -> Result<Came, EngineError> {
         let pass = self.pass(claim, subject, locks, journalled, crate::accounts::lane(claim));
         let mut by_connection: BTreeMap<ConnectionId, Vec<&PlanItem>> = BTreeMap::new();
         for item in &plan.items {
@@ -80,6 +89,7 @@ impl Engine {
             .collect();
         Pass {
             run: claim.run.id.to_string(),
+            playbook: claim.run.plan.playbook.clone(),
             salt: claim.run.salt.clone(),
             holder: claim.holder.clone(),
             lane,
@@ -96,7 +106,7 @@ impl Engine {
         claim: &mut RunClaim,
         pass: &Pass<'_>,
         by_connection: BTreeMap<ConnectionId, Vec<&PlanItem>>,
-    ) -> Result<Option<Duration>, EngineError> {
+    ) -> Result<Came, EngineError> {
         let mut work = Vec::new();
         for (connection, items) in by_connection {
             let mut head = claim
@@ -108,13 +118,14 @@ impl Engine {
                 (connection, head, part)
             });
         }
-        let mut asked = None;
+        let mut came = Came::default();
         let mut failed = None;
         for (connection, head, part) in join_all(work).await {
             claim.heads.insert(connection, head);
             match part {
                 Ok(part) => {
-                    asked = asked.max(part.asked);
+                    came.asked = came.asked.max(part.came.asked);
+                    came.paused = came.paused.or(part.came.paused);
                     for record in part.records {
                         claim.run.put_record(record);
                     }
@@ -122,12 +133,12 @@ impl Engine {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        failed.map_or(Ok(asked), Err)
+        failed.map_or(Ok(came), Err)
     }
 
     /// One connection: its changes in order, then one read-back. A change that fails never stops the next one.
     async fn connection(&self, pass: &Pass<'_>, connection: &ConnectionId, head: &mut Head, items: Vec<&PlanItem>) -> Result<Part, EngineError> {
-        let mut part = Part { records: Vec::new(), asked: None };
+        let mut part = Part { records: Vec::new(), came: Came::default() };
         let mut drafts = Vec::new();
         let mut made: Vec<Made<'_>> = Vec::new();
         let connector = self.connector(connection);
@@ -146,6 +157,10 @@ impl Engine {
                             continue;
                         }
                         Step::Not(outcome) => outcome,
+                        Step::Paused(why) => {
+                            part.came.paused.get_or_insert_with(|| why.clone());
+                            Outcome::Unknown(why)
+                        }
                     },
                     None => Outcome::Failed(format!("connection {connection} is no longer configured")),
                 },
@@ -173,6 +188,9 @@ impl Engine {
 
     /// One change: what an earlier try left, then intent and call.
     async fn make(&self, pass: &Pass<'_>, connector: &dyn Connector, head: &mut Head, change: &Change) -> Result<Step, EngineError> {
+        if let Some(why) = self.paused(&pass.playbook, change).await? {
+            return Ok(Step::Paused(why));
+        }
         let key = change.key();
         let marker = marker(&pass.run, &key);
         let call = self.call(&pass.holder, pass.lane);
@@ -220,7 +238,7 @@ impl Engine {
         let mut by_account: BTreeMap<Option<AccountRef>, Vec<Made<'_>>> = BTreeMap::new();
         for one in made {
             if let Err(Failure { class: FailureClass::Retry { after }, .. }) = &one.result {
-                part.asked = part.asked.max(*after);
+                part.came.asked = part.came.asked.max(*after);
             }
             let readable = one.change.account.is_some() && !matches!(&one.result, Err(failure) if failure.executed == Executed::No);
             by_account.entry(readable.then(|| one.change.account.clone()).flatten()).or_default().push(one);
@@ -289,6 +307,8 @@ enum Step {
     Found(Applied),
     /// No call was made.
     Not(Outcome),
+    /// Somebody stopped writes; why.
+    Paused(String),
 }
 
 /// The outcome, and whether it is certain enough to close the intent: an intent that stays open is looked at again.

@@ -56,13 +56,18 @@ impl Engine {
                         self.decide_ending(claim, RunState::Refused { why }).await?;
                         continue;
                     }
-                    Some((ReviewState::Open, expires_at)) if expires_at > self.now() => return self.hold(claim, expires_at).await,
+                    Some((ReviewState::Open, expires_at)) if expires_at > self.now() => {
+                        return self.hold(claim, subject, locks, expires_at).await;
+                    }
                     Some((ReviewState::Open, _)) | None => {
                         let why = "nobody decided the review in time".to_owned();
                         self.decide_ending(claim, RunState::Refused { why }).await?;
                         continue;
                     }
                 }
+            }
+            if matches!(claim.run.state, RunState::Waiting { .. }) {
+                claim.run.state = RunState::Open;
             }
             match self.stage(claim, subject, locks, fresh).await? {
                 StageEnd::Next => {}
@@ -71,7 +76,7 @@ impl Engine {
                         return Ok(());
                     }
                 }
-                StageEnd::Held(until) => return self.hold(claim, until).await,
+                StageEnd::Held(until) => return self.hold(claim, subject, locks, until).await,
                 StageEnd::Ended(state) => self.decide_ending(claim, state).await?,
             }
             fresh = false;
@@ -103,8 +108,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Lets the run go until somebody decides, or until the review ends.
-    async fn hold(&self, claim: &mut RunClaim, until: Timestamp) -> Result<(), EngineError> {
+    /// Says that somebody must decide, and lets the run go until they do or the review ends.
+    async fn hold(&self, claim: &mut RunClaim, subject: &Lock, locks: &[Lock], expires_at: Timestamp) -> Result<(), EngineError> {
+        let again = self.tell(claim, subject, locks).await?;
+        let until = again.map_or(expires_at, |after| plus(self.now(), after).min(expires_at));
         self.settle(claim, Settle::Park(until)).await
     }
 

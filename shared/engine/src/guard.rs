@@ -3,7 +3,7 @@
 use rollcall_runtime::codes;
 use jiff::Timestamp;
 use rollcall_model::ledger::{Reservation, RunClaim, documents};
-use rollcall_model::plan::{StagePlan, TellMoment};
+use rollcall_model::plan::{Change, StagePlan, TellMoment};
 use rollcall_model::{Answer, Review, ReviewId, ReviewState, RunState, StagePlan as Plan};
 use rollcall_policy::{Configuration, Mode, decide};
 use rollcall_runtime::clock::plus;
@@ -84,21 +84,17 @@ impl Engine {
         Ok(Verdict::Hold(expires_at))
     }
 
-    /// Why writes of this run are stopped now, if they are. Cuts go on unless the stop includes them.
-    pub(crate) async fn paused(&self, claim: &RunClaim) -> Result<Option<String>, EngineError> {
+    /// Why this change may not be made now, if somebody has stopped writes: asked before every one. Cuts go on unless the
+    /// stop includes them.
+    pub(crate) async fn paused(&self, playbook: &str, change: &Change) -> Result<Option<String>, EngineError> {
         let stops = self.parts.ledger.documents(documents::PAUSE, 200).await?;
-        if stops.is_empty() {
-            return Ok(None);
-        }
-        let cutting = crate::stage::stage_name(claim) == "cut";
-        let concerned = |id: &str| {
-            id == "all"
-                || id == format!("playbook/{}", claim.run.plan.playbook)
-                || claim.run.plan.connections().iter().any(|connection| id == format!("connection/{connection}"))
-        };
         Ok(stops.into_iter().find_map(|stop| {
+            let concerned = stop.id == "all"
+                || stop.id.strip_prefix("playbook/") == Some(playbook)
+                || stop.id.strip_prefix("connection/") == Some(change.connection.as_str());
             let includes_cut = stop.body.get("cut").and_then(serde_json::Value::as_bool).unwrap_or(false);
-            (concerned(&stop.id) && (includes_cut || !cutting)).then(|| format!("paused: {}; `rollcall resume` goes on", stop.id))
+            (concerned && (includes_cut || change.stage != "cut"))
+                .then(|| format!("paused: {}; `rollcall resume {}` goes on", stop.id, stop.id))
         }))
     }
 }

@@ -13,9 +13,13 @@ use rollcall_policy::{Configuration, decide};
 use rollcall_runtime::clock::{between, plus};
 use serde_json::json;
 
+use crate::apply::Came;
 use crate::guard::Verdict as Guarded;
 use crate::journal::Journalled;
 use crate::{Engine, EngineError};
+
+/// How long a paused run sleeps when nobody wakes it: `resume` does.
+pub(crate) const PAUSED: Duration = Duration::from_secs(60);
 
 /// How a try of a stage ended.
 pub(crate) enum StageEnd {
@@ -56,10 +60,6 @@ impl Engine {
             }
             decide::Stop::Unknown(why) => return self.not_yet(claim, codes::CONDITION_UNKNOWN, why, None).await,
         }
-        if let Some(why) = self.paused(claim).await? {
-            return Ok(StageEnd::Again { after: Duration::from_secs(60), why });
-        }
-
         // A call that an earlier holder began may still be under way until its deadline; nothing is read before.
         let journalled =
             if fresh { Journalled::default() } else { Journalled::of(&self.parts.ledger.journal(&claim.run.id).await?) };
@@ -98,8 +98,8 @@ impl Engine {
         claim.run.stage_plan = Some(plan.clone());
         self.settle(claim, Settle::Keep).await?;
 
-        let asked = self.apply(claim, subject, locks, &plan, &journalled).await?;
-        self.judge(claim, subject, locks, &plan, asked).await
+        let applied = self.apply(claim, subject, locks, &plan, &journalled).await?;
+        self.judge(claim, subject, locks, &plan, applied).await
     }
 
     /// What the try came to: on to the next stage, again later, or the end.
@@ -109,7 +109,7 @@ impl Engine {
         subject: &mut Lock,
         locks: &mut Vec<Lock>,
         plan: &StagePlan,
-        asked: Option<Duration>,
+        applied: Came,
     ) -> Result<StageEnd, EngineError> {
         let now = self.now();
         self.mark_cut(claim, plan);
@@ -123,6 +123,10 @@ impl Engine {
                 format!("{} {}: {reason}", record.change.connection, record.change.action)
             })
             .collect();
+        if let Some(why) = applied.paused {
+            // Nobody's fault and nobody's news: it goes on when somebody resumes.
+            return Ok(StageEnd::Again { after: PAUSED, why });
+        }
         if let Some(first) = open.first() {
             claim.run.attempts += 1;
             let why = first.clone();
@@ -134,7 +138,7 @@ impl Engine {
             // Somebody should know while there is still something to mend.
             self.plan_tell(claim, TellMoment::Failed, &plan.stage).await?;
             self.tell(claim, subject, locks).await?;
-            let after = self.settings.pause(claim.run.attempts, asked);
+            let after = self.settings.pause(claim.run.attempts, applied.asked);
             return Ok(StageEnd::Again { after, why });
         }
         let failed = claim

@@ -74,10 +74,13 @@ impl Engine {
             by_connection.entry(item.change.connection.clone()).or_default().push(item);
         }
         let pass = self.pass(claim, subject, locks, &journalled, Lane::Work);
-        let asked = self.side_by_side(claim, &pass, by_connection).await?;
+        let came = self.side_by_side(claim, &pass, by_connection).await?;
         if waiting(claim).next().is_none() {
             claim.run.tell_tries = 0;
             return Ok(None);
+        }
+        if came.paused.is_some() {
+            return Ok(Some(crate::stage::PAUSED));
         }
         claim.run.tell_tries += 1;
         if claim.run.tell_tries >= self.settings.tries {
@@ -87,7 +90,7 @@ impl Engine {
             }
             return Ok(None);
         }
-        Ok(Some(self.settings.pause(claim.run.tell_tries, asked)))
+        Ok(Some(self.settings.pause(claim.run.tell_tries, came.asked)))
     }
 
     /// True when every change found its end reached and an earlier run of the same goal had brought it there and told it.

@@ -4,8 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use rollcall_engine::Engine;
-use rollcall_harness::world::VISIBILITY;
+use rollcall_harness::world::{VISIBILITY, Worker};
 use rollcall_harness::{World, WorldSpec};
 use rollcall_model::ledger::{Due, documents};
 use rollcall_model::{Delivery, Lane, Ledger, Queue, ReviewId, ReviewState, Run, RunState, Timestamp};
@@ -26,7 +25,7 @@ pub struct Stage {
     /// The world.
     pub world: World,
     /// The worker.
-    pub engine: Engine,
+    pub engine: Worker,
     next_sweep: Timestamp,
 }
 

@@ -17,7 +17,7 @@ use crate::out::Out;
 use crate::report::run_document;
 use crate::watch::Watch;
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// Longer waits are left to `rollcall serve`.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(20);

@@ -18,7 +18,7 @@ use crate::out::{Out, plain};
 
 /// How long one question to the source may take.
 const ASKING: Duration = Duration::from_secs(15);
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(options: &PlanOptions, out: &Out) -> anyhow::Result<ExitCode> {
     let store = Store::open(&options.data.data, LEASE)?;

@@ -50,7 +50,7 @@ pub(super) fn inspect(
             what: what.to_owned(),
             holds,
             found,
-        })
+        });
     };
 
     check("one hook made one run", runs.len() == 1, format!("{} runs", runs.len()));

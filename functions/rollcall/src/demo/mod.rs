@@ -29,8 +29,8 @@ use scene::Scene;
 use story::Story;
 
 /// Long enough for the slowest machine; the demo says what is missing when it is over.
-const PATIENCE: Duration = Duration::from_secs(60);
-const LEASE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
+const LEASE: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<ExitCode> {
     let scene = Scene::set().await?;

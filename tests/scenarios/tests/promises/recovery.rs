@@ -20,7 +20,7 @@ async fn work_until_death(stage: &mut Stage) -> bool {
         let Some((lane, delivery)) = stage.world.receive().await else { return false };
         tokio::select! {
             biased;
-            () = stage.world.injector.crashed() => return true,
+            () = stage.engine.life.ended() => return true,
             () = stage.handle(lane, &delivery) => {}
         }
     }

@@ -82,8 +82,8 @@ async fn a_message_whose_answer_was_lost_is_found_by_another_worker_too_even_whe
 async fn a_display_name_cannot_call_the_whole_channel() {
     let mut stage = Stage::plain().await;
     let vendors = &stage.world.vendors;
-    let profile = [("displayName".to_owned(), json!("<!channel> & <@U0PRIYA0001>"))].into_iter().collect();
-    vendors.okta.admin_update(&vendors.leaver, profile, &vendors.administrator, stage.now()).expect("the directory takes it");
+    let profile = [("displayName", json!("<!channel> & <@U0PRIYA0001>"))];
+    vendors.okta.admin_update(&vendors.leaver, &profile, &vendors.administrator, stage.now()).expect("the directory takes it");
     vendors.okta.take_deliveries(stage.now());
     stage.leaves().await;
     stage.settle().await;
@@ -99,8 +99,8 @@ async fn a_display_name_cannot_call_the_whole_channel() {
 async fn a_leaver_without_a_manager_is_told_to_the_channel_only() {
     let mut stage = Stage::plain().await;
     let vendors = &stage.world.vendors;
-    let profile = [("managerId".to_owned(), json!(null)), ("manager".to_owned(), json!(null))].into_iter().collect();
-    vendors.okta.admin_update(&vendors.leaver, profile, &vendors.administrator, stage.now()).expect("the directory takes it");
+    let profile = [("managerId", json!(null)), ("manager", json!(null))];
+    vendors.okta.admin_update(&vendors.leaver, &profile, &vendors.administrator, stage.now()).expect("the directory takes it");
     vendors.okta.take_deliveries(stage.now());
     stage.leaves().await;
     stage.settle().await;
