@@ -31,7 +31,10 @@ async fn tick(stack: Arc<Stack>) -> Result<Value, lambda_runtime::Error> {
         Ok(swept) => Ok(json!({"woken": swept.woken})),
         Err(why) => {
             let why = why.chain();
-            error!(code = codes::LEDGER_UNAVAILABLE.id, why, "The sweep failed; the next one repeats it.");
+            error!(
+                code = codes::LEDGER_UNAVAILABLE.id,
+                why, "The sweep failed; the next one repeats it."
+            );
             Err(why.into())
         }
     }

@@ -23,18 +23,42 @@ fn tick() -> Value {
 fn a_tick_looks_for_what_is_due_with_no_configuration_and_no_secret() {
     let cloud = Cloud::start(BINARY, &[]);
     let answer = cloud.invoke(tick());
-    assert!(answer["path"].as_str().unwrap().ends_with("/invocation/request-1/response"), "{answer}");
+    assert!(
+        answer["path"]
+            .as_str()
+            .unwrap()
+            .ends_with("/invocation/request-1/response"),
+        "{answer}"
+    );
     assert_eq!(answer["answer"], json!({"woken": 0}));
-    let queries: Vec<Value> = cloud.calls().into_iter().filter(|(call, _)| call == "Query").map(|(_, body)| body).collect();
-    assert!(!queries.is_empty() && queries.iter().all(|query| query["IndexName"] == "due"), "{queries:?}");
+    let queries: Vec<Value> = cloud
+        .calls()
+        .into_iter()
+        .filter(|(call, _)| call == "Query")
+        .map(|(_, body)| body)
+        .collect();
+    assert!(
+        !queries.is_empty() && queries.iter().all(|query| query["IndexName"] == "due"),
+        "{queries:?}"
+    );
 }
 
 #[test]
 fn a_tick_that_fails_is_reported_and_the_function_lives_on() {
     let cloud = Cloud::start(BINARY, &[]);
-    cloud.reply("Query", 400, json!({"__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException", "message": "no table"}));
+    cloud.reply(
+        "Query",
+        400,
+        json!({"__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException", "message": "no table"}),
+    );
     let answer = cloud.invoke(tick());
-    assert!(answer["path"].as_str().unwrap().ends_with("/invocation/request-1/error"), "{answer}");
+    assert!(
+        answer["path"]
+            .as_str()
+            .unwrap()
+            .ends_with("/invocation/request-1/error"),
+        "{answer}"
+    );
     cloud.reply("Query", 200, json!({"Items": [], "Count": 0}));
     assert_eq!(cloud.invoke(tick())["answer"], json!({"woken": 0}));
     assert!(cloud.end().contains("\"code\":\"RC0301\""));

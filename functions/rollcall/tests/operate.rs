@@ -205,6 +205,19 @@ async fn a_pause_lets_cuts_go_on_unless_it_includes_them() {
     let serving = Serving::start(&stage, LEASE_MS).await;
     assert_eq!(stage.on_data(&["pause", "playbook/leaver"]).await.code, 0);
     assert!(post(&serving.door, &stage.deactivate()).await);
+    stage
+        .runs_when(|run| !run.cut_at.is_empty() && matches!(run.state, RunState::Waiting { .. }))
+        .await;
+    assert!(stage.world.salesforce.is_frozen(&stage.world.leaver_user));
+    assert_eq!(
+        stage.world.slack.counters().get("post-message"),
+        0,
+        "a message is a write, and no cut"
+    );
+    let story = stage.on_data(&["explain", LEAVER]).await;
+    assert!(story.text.contains("rollcall resume playbook/leaver"), "{}", story.text);
+
+    assert_eq!(stage.on_data(&["resume", "playbook/leaver"]).await.code, 0);
     let runs = stage.runs_when(|run| run.state.is_final()).await;
     stage.assert_cut_once(&runs).await;
 }

@@ -54,7 +54,12 @@ pub async fn connectors(
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
 ) -> Result<BTreeMap<ConnectionId, Arc<dyn Connector>>, WiringError> {
-    let maker = Maker { secrets: Some(secrets), transport, clock, ids };
+    let maker = Maker {
+        secrets: Some(secrets),
+        transport,
+        clock,
+        ids,
+    };
     let mut all = BTreeMap::new();
     for connection in configuration.connections.values() {
         all.insert(connection.id.clone(), maker.make(connection).await?);
@@ -69,19 +74,35 @@ pub async fn reader(
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
 ) -> Result<Arc<dyn Connector>, WiringError> {
-    Maker { secrets: None, transport, clock, ids }.make(connection).await
+    Maker {
+        secrets: None,
+        transport,
+        clock,
+        ids,
+    }
+    .make(connection)
+    .await
 }
 
 impl Maker<'_> {
     async fn secret(&self, connection: &Connection, reference: &SecretRef) -> Result<Secret, WiringError> {
-        let Some(secrets) = self.secrets else { return Ok(Secret::new("")) };
+        let Some(secrets) = self.secrets else {
+            return Ok(Secret::new(""));
+        };
         let fetched = secrets.fetch(reference).await;
-        fetched.map_err(|source| WiringError::Secret { connection: connection.id.clone(), source })
+        fetched.map_err(|source| WiringError::Secret {
+            connection: connection.id.clone(),
+            source,
+        })
     }
 
     async fn make(&self, connection: &Connection) -> Result<Arc<dyn Connector>, WiringError> {
         let tenant = &connection.tenant;
-        let (transport, clock, ids) = (Arc::clone(&self.transport), Arc::clone(&self.clock), Arc::clone(&self.ids));
+        let (transport, clock, ids) = (
+            Arc::clone(&self.transport),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.ids),
+        );
         Ok(match &tenant.settings {
             TenantSettings::Okta { auth, own_ids, canary } => {
                 let auth = match auth {
@@ -113,15 +134,25 @@ impl Maker<'_> {
                 };
                 Arc::new(OneLogin::new(settings, transport, clock, ids))
             }
-            TenantSettings::Salesforce { flow, secret, api_version, sandbox, login_url, hosts, canary: _ } => {
+            TenantSettings::Salesforce {
+                flow,
+                secret,
+                api_version,
+                sandbox,
+                login_url,
+                hosts,
+            } => {
                 let secret = self.secret(connection, secret).await?;
                 let flow = match flow {
-                    ConfiguredFlow::Jwt { consumer_key, username } => {
-                        SalesforceFlow::JwtBearer { consumer_key: consumer_key.clone(), username: username.clone(), key: secret }
-                    }
-                    ConfiguredFlow::ClientCredentials { consumer_key } => {
-                        SalesforceFlow::ClientCredentials { consumer_key: consumer_key.clone(), secret }
-                    }
+                    ConfiguredFlow::Jwt { consumer_key, username } => SalesforceFlow::JwtBearer {
+                        consumer_key: consumer_key.clone(),
+                        username: username.clone(),
+                        key: secret,
+                    },
+                    ConfiguredFlow::ClientCredentials { consumer_key } => SalesforceFlow::ClientCredentials {
+                        consumer_key: consumer_key.clone(),
+                        secret,
+                    },
                 };
                 let settings = SalesforceSettings {
                     connection: connection.id.clone(),

@@ -51,12 +51,21 @@ pub struct Pump {
 impl Pump {
     /// A pump over its parts.
     pub fn new(engine: Arc<Engine>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>, settings: PumpSettings) -> Self {
-        Self { engine, queue, clock, settings }
+        Self {
+            engine,
+            queue,
+            clock,
+            settings,
+        }
     }
 
     /// Works until `stop` turns true; messages that are being worked on are finished first.
     pub async fn run(self: Arc<Self>, stop: watch::Receiver<bool>) {
-        let lanes = [(Lane::Urgent, self.settings.urgent), (Lane::Work, self.settings.work), (Lane::Bulk, self.settings.bulk)];
+        let lanes = [
+            (Lane::Urgent, self.settings.urgent),
+            (Lane::Work, self.settings.work),
+            (Lane::Bulk, self.settings.bulk),
+        ];
         let mut loops = JoinSet::new();
         for (lane, most) in lanes {
             loops.spawn(Arc::clone(&self).lane(lane, most, stop.clone()));
@@ -68,7 +77,11 @@ impl Pump {
     async fn sweeps(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             if let Err(error) = self.engine.sweep().await {
-                tracing::warn!(code = codes::LEDGER_UNAVAILABLE.id, error = error.chain(), "The sweep failed; the next one repeats it.");
+                tracing::warn!(
+                    code = codes::LEDGER_UNAVAILABLE.id,
+                    error = error.chain(),
+                    "The sweep failed; the next one repeats it."
+                );
             }
             tokio::select! {
                 () = self.clock.sleep(self.settings.sweep) => {}
@@ -82,7 +95,9 @@ impl Pump {
         let mut working = JoinSet::new();
         while !*stop.borrow() {
             while working.try_join_next().is_some() {}
-            let Ok(first) = Arc::clone(&places).acquire_owned().await else { break };
+            let Ok(first) = Arc::clone(&places).acquire_owned().await else {
+                break;
+            };
             let free = places.available_permits() + 1;
             let deliveries = match self.queue.receive(lane, free.min(10), self.settings.visibility).await {
                 Ok(deliveries) => deliveries,
@@ -100,7 +115,9 @@ impl Pump {
                 continue;
             }
             for delivery in deliveries {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                    break;
+                };
                 let pump = Arc::clone(&self);
                 working.spawn(async move {
                     pump.one(lane, delivery).await;
@@ -121,13 +138,19 @@ impl Pump {
                 tracing::warn!(code = codes::MESSAGE_AGAIN.id, %lane, attempt = delivery.attempt, error = error.chain(), "A message is tried again.");
                 false
             }
-            Err(panic) => self.engine.panicked(&delivery, &panic.to_string()).await.unwrap_or(false),
+            Err(panic) => self
+                .engine
+                .panicked(&delivery, &panic.to_string())
+                .await
+                .unwrap_or(false),
         };
         let result = if done {
             self.queue.acknowledge(lane, &delivery).await
         } else {
             let exponent = delivery.attempt.min(6);
-            self.queue.give_back(lane, &delivery, Duration::from_millis(250 * 2_u64.pow(exponent))).await
+            self.queue
+                .give_back(lane, &delivery, Duration::from_millis(250 * 2_u64.pow(exponent)))
+                .await
         };
         if let Err(error) = result {
             // It comes again after its visibility; the ledger makes that harmless.

@@ -18,6 +18,9 @@ use crate::guard::Verdict as Guarded;
 use crate::journal::Journalled;
 use crate::{Engine, EngineError};
 
+/// Why a change of a run in observe mode was not made.
+pub(crate) const OBSERVED_ONLY: &str = "observe mode: planned, not done";
+
 /// How long a paused run sleeps when nobody wakes it: `resume` does.
 pub(crate) const PAUSED: Duration = Duration::from_secs(60);
 
@@ -263,7 +266,7 @@ impl Engine {
         for item in &plan.items {
             let outcome = match &item.verdict {
                 Verdict::AlreadySo => Outcome::AlreadySo,
-                _ => Outcome::Skipped("observe mode: planned, not done".to_owned()),
+                _ => Outcome::Skipped(OBSERVED_ONLY.to_owned()),
             };
             claim.run.put_record(rollcall_model::ChangeRecord {
                 change: item.change.clone(),

@@ -22,7 +22,7 @@ impl Engine {
         let texts = texts(claim);
         let items = decide::tell_changes(&configuration, &self.parts.actions, &known.facts(&claim.run), moment, &texts);
         let now = self.now();
-        let nothing_new = matches!(moment, TellMoment::Cut | TellMoment::Done) && self.nothing_new(claim).await?;
+        let quiet = if matches!(moment, TellMoment::Cut | TellMoment::Done) { self.nothing_to_tell(claim).await? } else { None };
         for mut item in items {
             if !occasion.is_empty() {
                 item.change.step = format!("{}-{occasion}", item.change.step);
@@ -31,7 +31,7 @@ impl Engine {
                 continue;
             }
             let outcome = match item.verdict {
-                _ if nothing_new => Outcome::Skipped("nothing changed since an earlier run told it".to_owned()),
+                _ if quiet.is_some() => Outcome::Skipped(quiet.unwrap_or_default().to_owned()),
                 Verdict::Run => Outcome::Pending,
                 Verdict::AlreadySo => Outcome::AlreadySo,
                 Verdict::Skip(why) => Outcome::Skipped(why),
@@ -93,14 +93,18 @@ impl Engine {
         Ok(Some(self.settings.pause(claim.run.tell_tries, came.asked)))
     }
 
-    /// True when every change found its end reached and an earlier run of the same goal had brought it there and told it.
-    async fn nothing_new(&self, claim: &RunClaim) -> Result<bool, EngineError> {
-        let changed = claim.run.changes.iter().any(|record| record.change.stage != TELL && record.outcome == Outcome::Changed);
-        if changed {
-            return Ok(false);
+    /// Why nobody is told of a success: nothing was done, or an earlier run of the same goal did it and told it.
+    async fn nothing_to_tell(&self, claim: &RunClaim) -> Result<Option<&'static str>, EngineError> {
+        let mut outcomes = claim.run.changes.iter().filter(|record| record.change.stage != TELL).map(|record| &record.outcome);
+        if outcomes.clone().any(|outcome| outcome.reason() == Some(crate::stage::OBSERVED_ONLY)) {
+            return Ok(Some("observe mode: nothing was done"));
+        }
+        if outcomes.any(|outcome| *outcome == Outcome::Changed) {
+            return Ok(None);
         }
         let earlier = self.parts.ledger.runs(Some(&claim.run.plan.person), 20).await?;
-        Ok(earlier.iter().any(|run| run.id != claim.run.id && run.plan.goal == claim.run.plan.goal && run.state == RunState::Done))
+        let told = earlier.iter().any(|run| run.id != claim.run.id && run.plan.goal == claim.run.plan.goal && run.state == RunState::Done);
+        Ok(told.then_some("nothing changed since an earlier run told it"))
     }
 }
 

@@ -179,8 +179,6 @@ pub enum TenantSettings {
         login_url: Option<String>,
         /// Hosts that a token answer may name beside the tenant's own.
         hosts: Vec<String>,
-        /// Username of the user whose presence proves that a search was complete; absent = the integration user.
-        canary: Option<String>,
     },
     /// Slack.
     Slack {

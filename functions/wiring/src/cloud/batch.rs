@@ -76,14 +76,23 @@ impl Batch {
             Some(Err(_)) => match self.engine.panicked(delivery, "its handler panicked").await {
                 Ok(buried) => buried,
                 Err(error) => {
-                    tracing::warn!(code = code(&error).id, lane, why = error.chain(), "A message is tried again.");
+                    tracing::warn!(
+                        code = code(&error).id,
+                        lane,
+                        why = error.chain(),
+                        "A message is tried again."
+                    );
                     false
                 }
             },
             None => {
                 // Like a crash: the ledger knows how far it came, and no call of it outlives the lease.
                 task.abort();
-                tracing::warn!(lane, attempt = delivery.attempt, "A message was given up at the invocation's end.");
+                tracing::warn!(
+                    lane,
+                    attempt = delivery.attempt,
+                    "A message was given up at the invocation's end."
+                );
                 false
             }
         };

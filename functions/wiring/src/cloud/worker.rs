@@ -91,7 +91,12 @@ impl Worker {
     /// What serves the messages of an invocation that ends at a moment.
     pub async fn until(&self, deadline: Timestamp) -> Batch {
         let engine = self.engine().await;
-        Batch::new(&engine, Arc::clone(&self.stack.queue), Arc::clone(&self.stack.clock), deadline)
+        Batch::new(
+            &engine,
+            Arc::clone(&self.stack.queue),
+            Arc::clone(&self.stack.clock),
+            deadline,
+        )
     }
 
     /// Where the worker's queues are.
@@ -111,7 +116,14 @@ impl Worker {
             // Whatever comes of it, the next try is due as late as this one was.
             current.at = now;
         }
-        let made = engine(&self.settings, &self.stack, &self.transport, &self.ids, &self.configuration).await;
+        let made = engine(
+            &self.settings,
+            &self.stack,
+            &self.transport,
+            &self.ids,
+            &self.configuration,
+        )
+        .await;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match made {
             Ok(engine) => current.engine = engine,
@@ -131,7 +143,13 @@ async fn engine(
     ids: &Arc<dyn Ids>,
     configuration: &Arc<Configuration>,
 ) -> Result<Engine, OpenError> {
-    let key = async { stack.secrets.fetch(&settings.receipt_key).await.map_err(OpenError::from) };
+    let key = async {
+        stack
+            .secrets
+            .fetch(&settings.receipt_key)
+            .await
+            .map_err(OpenError::from)
+    };
     let (clock, transport) = (Arc::clone(&stack.clock), Arc::clone(transport));
     let connected = async {
         connectors(configuration, &stack.secrets, transport, clock, Arc::clone(ids))

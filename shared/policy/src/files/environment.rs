@@ -138,7 +138,6 @@ pub(crate) const SALESFORCE: &[&str] = &[
     "sandbox",
     "login_url",
     "hosts",
-    "canary",
 ];
 
 /// A Salesforce organisation.
@@ -171,9 +170,6 @@ pub struct SalesforceFile {
     /// Further hosts that a token answer may name.
     #[schemars(default)]
     pub hosts: Option<OneOrMore<String>>,
-    /// Username of the user whose presence proves that a search was complete; the integration user by default.
-    #[schemars(default)]
-    pub canary: Option<String>,
 }
 
 /// How Salesforce gives tokens.

@@ -197,7 +197,6 @@ fn salesforce(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<Te
         .unwrap_or(false);
     let login_url = fields.get("login_url").and_then(|node| url(reader, node, "login_url"));
     let hosts = texts(reader, fields, "hosts");
-    let canary = text(reader, fields, "canary");
     Some(TenantSettings::Salesforce {
         flow: flow?,
         secret: secret?,
@@ -205,7 +204,6 @@ fn salesforce(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<Te
         sandbox,
         login_url,
         hosts,
-        canary,
     })
 }
 

@@ -3,7 +3,7 @@
 use rollcall_evidence::Timeline;
 use rollcall_model::ledger::{StoredEvent, documents};
 use rollcall_model::plan::Verdict;
-use rollcall_model::{Entry, EntryKind, Review, ReviewId, ReviewState, Run, RunState, StagePlan};
+use rollcall_model::{ConnectionId, Entry, EntryKind, Review, ReviewId, ReviewState, Run, RunState, StagePlan};
 use serde_json::{Value, json};
 
 use crate::local::Store;
@@ -273,14 +273,11 @@ fn review_ids(run: &Run, journal: &[Entry]) -> Vec<ReviewId> {
 
 fn next_step(run: &Run, receipt: Option<&str>, reviews: &[Review], stops: &[String], store: &Store) -> String {
     let data = store.folder.display();
+    if let (RunState::Waiting { .. }, Some(stop)) = (&run.state, stops.iter().find(|stop| concerns(stop, run))) {
+        return format!("`rollcall resume {stop} --data {data}` lets it go on");
+    }
     match &run.state {
         RunState::Open => "it is being worked on; `rollcall serve` goes on with it".to_owned(),
-        RunState::Waiting { why, .. } if why.starts_with("paused") => {
-            format!(
-                "`rollcall resume {} --data {data}` lets it go on",
-                stops.first().map_or("all", String::as_str)
-            )
-        }
         RunState::Waiting { until, .. } => format!(
             "it goes on at {}; `rollcall serve` must be running then",
             moment(*until)
@@ -304,4 +301,12 @@ fn next_step(run: &Run, receipt: Option<&str>, reviews: &[Review], stops: &[Stri
         RunState::Superseded { why } => format!("nothing: {}", plain(why)),
         RunState::Refused { .. } => format!("`rollcall plan {}` shows how it stands now", plain(&run.person.login)),
     }
+}
+
+/// Whether a stop switch stands in a run's way.
+fn concerns(stop: &str, run: &Run) -> bool {
+    let named = |connection: &ConnectionId| stop.strip_prefix("connection/") == Some(connection.as_str());
+    stop == "all"
+        || stop.strip_prefix("playbook/") == Some(run.plan.playbook.as_str())
+        || run.plan.connections().iter().any(named)
 }

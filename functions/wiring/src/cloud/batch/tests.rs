@@ -14,8 +14,8 @@ use rollcall_engine::{Parts, Settings};
 use rollcall_ledger::{MemoryFiles, Sqlite, SqliteTable, TableLedger};
 use rollcall_model::ledger::documents;
 use rollcall_model::{
-    ConnectionId, FileError, Files, Ledger, Message, QueueError, Signal, SignalBody, SignalFormat, SignalKey, Signature,
-    Signer, SignerError, digest,
+    ConnectionId, FileError, Files, Ledger, Message, QueueError, Signal, SignalBody, SignalFormat, SignalKey,
+    Signature, Signer, SignerError, digest,
 };
 use rollcall_runtime::RandomIds;
 use tokio::sync::Notify;
@@ -173,7 +173,10 @@ fn text(id: &str, attempt: u32, body: &str) -> Arrived {
 async fn dead(ledger: &Arc<dyn Ledger>) -> Vec<(String, String)> {
     let letters = ledger.documents(documents::DEAD, 10).await.unwrap();
     let why = |body: &serde_json::Value| body["why"].as_str().unwrap().to_owned();
-    letters.into_iter().map(|letter| (letter.id, why(&letter.body))).collect()
+    letters
+        .into_iter()
+        .map(|letter| (letter.id, why(&letter.body)))
+        .collect()
 }
 
 #[tokio::test]
