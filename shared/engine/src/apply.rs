@@ -174,7 +174,9 @@ impl Engine {
                 Verdict::Refuse(why) => Outcome::Refused(why.clone()),
                 Verdict::Unknown(why) => Outcome::Unknown(why.clone()),
             };
-            if pass.before.get(&change.key()) != Some(&outcome) {
+            // An intent that nobody saw the end of stays open until something certain is known of it.
+            let undecided = pass.open.contains_key(&change.key()) && !outcome.is_final();
+            if !undecided && pass.before.get(&change.key()) != Some(&outcome) {
                 drafts.push(observed(change, &outcome, None, &Value::Null));
             }
             part.records.push(ChangeRecord { change: change.clone(), outcome, started_at: now, ended_at: now, request_id: None });

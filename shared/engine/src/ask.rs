@@ -139,6 +139,7 @@ impl Engine {
             stage: 0,
             attempts: 0,
             tell_tries: 0,
+            tell_due_at: None,
             replans: 0,
             stage_plan: None,
             stage_hashes: std::collections::BTreeMap::default(),

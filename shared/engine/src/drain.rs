@@ -1,6 +1,6 @@
 //! An account's inbox becomes runs.
 
-use rollcall_runtime::codes;
+use rollcall_runtime::{Code, codes};
 use std::time::Duration;
 
 use rollcall_model::run::Cause;
@@ -54,11 +54,11 @@ impl Engine {
             let mut inbox = self.parts.ledger.inbox(account).await?;
             let mut opened = Vec::new();
             while let Some(row) = inbox.rows.first().cloned() {
-                match self.take(&row, lock, inbox, &mut opened).await? {
+                match self.take_or_count(&row, lock, inbox, &mut opened).await? {
                     Taken::On(next) => inbox = next,
                     Taken::Later(due_at, inbox) => {
                         for claim in opened {
-                            self.drive(claim, lock, true).await?;
+                            self.drive_or_count(claim, lock, true).await?;
                         }
                         return self.leave(lock, &inbox, Some(due_at)).await.map(|_| ());
                     }
@@ -74,7 +74,7 @@ impl Engine {
                 }
             }
             for (index, claim) in opened.into_iter().enumerate() {
-                self.drive(claim, lock, index < fresh).await?;
+                self.drive_or_count(claim, lock, index < fresh).await?;
             }
             // What came in meanwhile is ours to drain: nobody else could claim the account.
             if self.leave(lock, &inbox, None).await? {
@@ -93,7 +93,7 @@ impl Engine {
     }
 
     /// Deals with the first row: opens a run, joins one, or finds that nothing is to be done.
-    async fn take(&self, row: &InboxRow, lock: &Lock, inbox: Inbox, opened: &mut Vec<RunClaim>) -> Result<Taken, EngineError> {
+    pub(crate) async fn take(&self, row: &InboxRow, lock: &Lock, inbox: Inbox, opened: &mut Vec<RunClaim>) -> Result<Taken, EngineError> {
         let configuration = &self.parts.configuration;
         let matches = decide::goals(configuration, &row.event);
         if matches.is_empty() {
@@ -107,7 +107,10 @@ impl Engine {
             let upto = if index == last { row.seq } else { inbox.drained };
             let person = match self.subject(&inbox.account, &row.event).await? {
                 Subject::Known(person) => person,
-                Subject::Unreadable(why, asked) => return self.later(lock, inbox, row, &why, asked).await,
+                Subject::Unreadable(why, asked) => {
+                    let why = format!("the source could not be read: {why}");
+                    return self.later(lock, inbox, row, codes::SOURCE_UNREADABLE, &why, asked).await;
+                }
             };
             let run = self.new_run(found, &person, &row.event)?;
             inbox = match self.parts.ledger.open(&run, &lock.holder, lock, &inbox, upto).await? {
@@ -138,16 +141,24 @@ impl Engine {
         }
     }
 
-    /// The source cannot be read now: the account becomes due again, and its claim is let go. After too many tries the event
-    /// goes to the dead letters, where `redrive` finds it.
-    async fn later(&self, lock: &Lock, inbox: Inbox, row: &InboxRow, why: &str, asked: Option<Duration>) -> Result<Taken, EngineError> {
+    /// A row cannot be dealt with now: the account becomes due again, and its claim is let go. After too many tries the event
+    /// goes to the dead letters, where `redrive` finds it, and makes room for the next one.
+    pub(crate) async fn later(
+        &self,
+        lock: &Lock,
+        inbox: Inbox,
+        row: &InboxRow,
+        code: Code,
+        why: &str,
+        asked: Option<Duration>,
+    ) -> Result<Taken, EngineError> {
         let tries = inbox.attempts + 1;
-        tracing::warn!(code = codes::SOURCE_UNREADABLE.id, account = %inbox.account, tries, why, "The source cannot be read; it will be tried again.");
-        self.alert(codes::SOURCE_UNREADABLE, &format!("source-unreadable/{}", row.event.key), why).await?;
+        tracing::warn!(code = code.id, account = %inbox.account, tries, why, "An event cannot be dealt with now; it will be tried again.");
+        self.alert(code, &format!("{}/{}", code.id, row.event.key), why).await?;
         if tries >= self.settings.drain_tries {
             let signal = self.parts.ledger.event(&row.event.key).await?.map(|stored| Message::Signal(stored.signal));
             let body = serde_json::to_string(&signal).unwrap_or_default();
-            self.bury(row.event.key.as_str(), &body, &format!("the source could not be read {tries} times: {why}")).await?;
+            self.bury(row.event.key.as_str(), &body, &format!("{why} ({tries} tries)")).await?;
             return self.nothing(lock, &inbox, row.seq, &format!("given up: {why}")).await;
         }
         let pause = self.settings.pause(tries, asked);
@@ -244,7 +255,7 @@ pub(crate) fn run_id(cause: &str, playbook: &str, plan_hash: &Digest) -> RunId {
 }
 
 /// What became of the first row.
-enum Taken {
+pub(crate) enum Taken {
     /// It is dealt with.
     On(Inbox),
     /// The account must wait until then.

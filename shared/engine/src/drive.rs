@@ -17,6 +17,12 @@ impl Engine {
     pub(crate) async fn drive(&self, mut claim: RunClaim, subject: &mut Lock, fresh: bool) -> Result<(), EngineError> {
         let mut locks = Vec::new();
         let result = self.go_on(&mut claim, subject, &mut locks, fresh).await;
+        if let Err(error) = &result
+            && !matches!(error, EngineError::Fenced(_))
+        {
+            // Best effort: without it the run goes on too, but only when our lease has ended.
+            let _ = self.park(&mut claim, plus(self.now(), Duration::from_secs(1)), "the storage behind Rollcall failed").await;
+        }
         if !locks.is_empty() {
             // Best effort: when this fails, the lease ends by itself.
             let _ = self.parts.ledger.release(&locks).await;
@@ -56,9 +62,9 @@ impl Engine {
                         self.decide_ending(claim, RunState::Refused { why }).await?;
                         continue;
                     }
-                    Some((ReviewState::Open, expires_at)) if expires_at > self.now() => {
-                        return self.hold(claim, subject, locks, expires_at).await;
-                    }
+                    // What it was held for may be over (a limit's hour, the leave itself): everything is read and asked again,
+                    // and held again when it still is.
+                    Some((ReviewState::Open, expires_at)) if expires_at > self.now() => {}
                     Some((ReviewState::Open, _)) | None => {
                         let why = "nobody decided the review in time".to_owned();
                         self.decide_ending(claim, RunState::Refused { why }).await?;
@@ -167,7 +173,7 @@ impl Engine {
     }
 
     /// Writes down how the run ends, and what is to be told about it: what follows can be repeated.
-    async fn decide_ending(&self, claim: &mut RunClaim, ending: RunState) -> Result<(), EngineError> {
+    pub(crate) async fn decide_ending(&self, claim: &mut RunClaim, ending: RunState) -> Result<(), EngineError> {
         let moment = match &ending {
             RunState::Done => Some(TellMoment::Done),
             RunState::Incomplete { .. } | RunState::Refused { .. } => Some(TellMoment::Failed),

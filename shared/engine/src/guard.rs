@@ -1,12 +1,14 @@
 //! The guard's side that needs the ledger: limits, reviews, the stop button.
 
-use rollcall_runtime::codes;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rollcall_model::ledger::{Reservation, RunClaim, documents};
 use rollcall_model::plan::{Change, StagePlan, TellMoment};
-use rollcall_model::{Answer, Review, ReviewId, ReviewState, RunState, StagePlan as Plan};
+use rollcall_model::{Answer, Digest, Review, ReviewId, ReviewState, RunState, StagePlan as Plan};
 use rollcall_policy::{Configuration, Mode, decide};
 use rollcall_runtime::clock::plus;
+use rollcall_runtime::codes;
 use serde_json::json;
 
 use crate::stage::Known;
@@ -23,6 +25,7 @@ pub(crate) enum Verdict {
 }
 
 const HOUR_MS: i64 = 3_600_000;
+const HOUR: Duration = Duration::from_hours(1);
 
 impl Engine {
     pub(crate) async fn guard(
@@ -37,13 +40,22 @@ impl Engine {
             return Ok(Verdict::ObserveOnly);
         }
         let mut reasons: Vec<String> = guarded.holds.iter().map(|hold| hold.reason.clone()).collect();
+        // When it is worth asking again although nobody has decided: a limit ends with its hour, anything else does not end.
+        let mut over_at = None;
         for limit in &guarded.limits {
             let now = self.now().as_millisecond();
             let window = Timestamp::from_millisecond(now - now.rem_euclid(HOUR_MS)).unwrap_or_else(|_| self.now());
             let reservation =
                 Reservation { key: limit.key.clone(), window, limit: limit.per_hour, member: claim.run.id.to_string() };
             if let Answer::Lost(taken) = self.parts.ledger.reserve(&reservation).await? {
-                reasons.push(format!("the limit {} of {} an hour is reached ({taken}): approve, or wait", limit.key, limit.per_hour));
+                let next = plus(window, HOUR);
+                if guarded.holds.is_empty() {
+                    over_at = over_at.max(Some(next));
+                }
+                reasons.push(format!(
+                    "the limit {} of {} an hour is reached ({taken}): approve, or wait until {next}",
+                    limit.key, limit.per_hour
+                ));
             }
         }
         if reasons.is_empty() {
@@ -56,10 +68,17 @@ impl Engine {
         {
             return Ok(Verdict::Go);
         }
-        self.hold_for_review(claim, plan, id, reasons).await
+        self.hold_for_review(claim, plan, id, reasons, over_at).await
     }
 
-    async fn hold_for_review(&self, claim: &mut RunClaim, plan: &Plan, id: ReviewId, reasons: Vec<String>) -> Result<Verdict, EngineError> {
+    async fn hold_for_review(
+        &self,
+        claim: &mut RunClaim,
+        plan: &Plan,
+        id: ReviewId,
+        reasons: Vec<String>,
+        over_at: Option<Timestamp>,
+    ) -> Result<Verdict, EngineError> {
         let now = self.now();
         let expires_at = plus(now, self.settings.review);
         let why = reasons.join("; ");
@@ -77,11 +96,19 @@ impl Engine {
             self.decided(claim, &format!("{} held {}", plan.stage, review.plan_hash), json!({"reasons": review.reasons, "plan": plan})).await?;
             tracing::warn!(code = codes::GUARD_HELD.id, run = %claim.run.id, review = %id, why, "A stage is held for a review.");
         }
+        let note = format!("{} held: {why}", plan.stage);
+        if claim.run.notes.last().is_none_or(|last| last.text != note) {
+            claim.run.note(now, note);
+        }
+        // A review that was opened before ends when it said that it would, and one that is decided is looked at now.
+        let known = self.parts.ledger.review(&id).await?;
+        let expires_at = known.map_or(expires_at, |known| if known.state == ReviewState::Open { known.expires_at } else { now });
+        // Another plan is another question.
+        let occasion = format!("{}-{}", plan.stage, short(&review.plan_hash));
         claim.run.stage_plan = Some(plan.clone());
         claim.run.state = RunState::Held { review: id };
-        claim.run.note(now, format!("{} held: {why}", plan.stage));
-        self.plan_tell(claim, TellMoment::Held, &plan.stage).await?;
-        Ok(Verdict::Hold(expires_at))
+        self.plan_tell(claim, TellMoment::Held, &occasion).await?;
+        Ok(Verdict::Hold(over_at.map_or(expires_at, |over_at| over_at.min(expires_at))))
     }
 
     /// Why this change may not be made now, if somebody has stopped writes: asked before every one. Cuts go on unless the
@@ -101,6 +128,9 @@ impl Engine {
 
 fn review_id(claim: &RunClaim, plan: &StagePlan) -> Result<ReviewId, EngineError> {
     let hash = plan.hash()?;
-    let short = hash.as_str().get(..12).unwrap_or_default();
-    Ok(ReviewId::new(format!("{}-{}-{short}", claim.run.id, plan.stage)))
+    Ok(ReviewId::new(format!("{}-{}-{}", claim.run.id, plan.stage, short(&hash))))
+}
+
+fn short(hash: &Digest) -> &str {
+    hash.as_str().get(..12).unwrap_or_default()
 }

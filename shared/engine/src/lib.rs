@@ -17,6 +17,7 @@ mod journal;
 mod seal;
 mod settings;
 mod stage;
+mod stumble;
 mod sweep;
 mod tell;
 

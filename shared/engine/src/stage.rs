@@ -18,6 +18,9 @@ use crate::guard::Verdict as Guarded;
 use crate::journal::Journalled;
 use crate::{Engine, EngineError};
 
+/// A pause shorter than this is a hiccup, which nobody needs to hear about.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
+
 /// Why a change of a run in observe mode was not made.
 pub(crate) const OBSERVED_ONLY: &str = "observe mode: planned, not done";
 
@@ -84,6 +87,8 @@ impl Engine {
             return Ok(end);
         }
         match self.guard(&configuration, &known, claim, &plan).await? {
+            // Nothing holds it any more, so a review that is still open has nothing left to decide.
+            Guarded::Go if matches!(claim.run.state, RunState::Held { .. }) => claim.run.state = RunState::Open,
             Guarded::Go => {}
             Guarded::ObserveOnly => return self.observe_only(claim, &plan).await,
             Guarded::Hold(until) => return Ok(StageEnd::Held(until)),
@@ -138,11 +143,14 @@ impl Engine {
             if claim.run.attempts >= self.settings.tries {
                 return Ok(StageEnd::Ended(RunState::Incomplete { why }));
             }
-            // Somebody should know while there is still something to mend.
+            let after = self.settings.pause(claim.run.attempts, applied.asked);
+            if after < WORTH_TELLING {
+                return Ok(StageEnd::Again { after, why });
+            }
+            // Somebody should know while there is still something to mend; telling them must not hold up the next try.
             self.plan_tell(claim, TellMoment::Failed, &plan.stage).await?;
             self.tell(claim, subject, locks).await?;
-            let after = self.settings.pause(claim.run.attempts, applied.asked);
-            return Ok(StageEnd::Again { after, why });
+            return Ok(StageEnd::Again { after: after.saturating_sub(between(now, self.now())), why });
         }
         let failed = claim
             .run

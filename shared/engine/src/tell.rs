@@ -60,6 +60,10 @@ impl Engine {
         if items.is_empty() {
             return Ok(None);
         }
+        // Whoever comes by in the meantime has other reasons to; patience is what the vendor asked for.
+        if let Some(due_at) = claim.run.tell_due_at.filter(|due_at| *due_at > self.now()) {
+            return Ok(Some(rollcall_runtime::clock::between(self.now(), due_at)));
+        }
         if let Some(latest) = journalled.open.iter().filter(|(key, _)| key.as_str().starts_with(TELL)).map(|(_, intent)| intent.deadline).max() {
             let wait = rollcall_runtime::clock::between(self.now(), rollcall_runtime::clock::plus(latest, self.settings.margin));
             if !wait.is_zero() {
@@ -77,6 +81,7 @@ impl Engine {
         let came = self.side_by_side(claim, &pass, by_connection).await?;
         if waiting(claim).next().is_none() {
             claim.run.tell_tries = 0;
+            claim.run.tell_due_at = None;
             return Ok(None);
         }
         if came.paused.is_some() {
@@ -90,7 +95,9 @@ impl Engine {
             }
             return Ok(None);
         }
-        Ok(Some(self.settings.pause(claim.run.tell_tries, came.asked)))
+        let pause = self.settings.pause(claim.run.tell_tries, came.asked);
+        claim.run.tell_due_at = Some(rollcall_runtime::clock::plus(self.now(), pause));
+        Ok(Some(pause))
     }
 
     /// Why nobody is told of a success: nothing was done, or an earlier run of the same goal did it and told it.

@@ -150,6 +150,7 @@ pub(crate) fn run() -> Run {
         stage: 2,
         attempts: 0,
         tell_tries: 0,
+        tell_due_at: None,
         replans: 0,
         stage_plan: None,
         stage_hashes: BTreeMap::from([

@@ -117,6 +117,9 @@ pub struct Run {
     pub attempts: u32,
     /// Failed tries of telling so far.
     pub tell_tries: u32,
+    /// Nothing is told before this moment: a vendor asked for patience, or the last try failed a moment ago.
+    #[serde(default)]
+    pub tell_due_at: Option<Timestamp>,
     /// Automatic plans made again because the world moved, in the present stage.
     pub replans: u32,
     /// The present stage's plan as last made.

@@ -1,8 +1,9 @@
 //! The failure matrix as tests: no violation at any point, with any fault, in any of the stories.
 
-use rollcall_harness::inject::Fault;
-use rollcall_harness::matrix::{exhaustive, seeded};
-use rollcall_harness::story::{Happens, Story};
+use rollcall_harness::inject::{Fault, Strike};
+use rollcall_harness::matrix::{Report, exhaustive, once, seeded};
+use rollcall_harness::story::{self, Happens, Story};
+use rollcall_harness::world::{World, WorldSpec};
 
 /// `tests/run --full` tells more stories.
 fn seeds() -> u64 {
@@ -32,5 +33,23 @@ async fn duplicates_orders_and_two_workers_make_no_difference() {
     let report = seeded("by seed: arrival, workers, strikes", 0..seeds()).await;
     println!("{report}");
     assert!(report.struck.values().sum::<u64>() > 50, "faults were struck");
+    assert_eq!(report.violations, Vec::<String>::new());
+}
+
+/// A worker dies right after the vendor took a message; the next one's search for it fails once, wherever that is.
+#[tokio::test]
+async fn a_search_that_fails_after_a_crash_never_sends_a_message_twice() {
+    let world = World::new(WorldSpec::default()).await;
+    story::tell(&world, Story::default()).await.expect("the story ends");
+    let log = world.injector.log();
+    let posted = log.iter().position(|what| what.ends_with("chat.postMessage")).expect("a message is posted") as u64 + 1;
+    let mut report = Report { name: "crash after a message, then a failure".to_owned(), ..Report::default() };
+    for later in 1..=60 {
+        for fault in [Fault::Fails, Fault::AnswerLost] {
+            let strikes = vec![Strike { point: posted, fault: Fault::CrashAfter }, Strike { point: posted + later, fault }];
+            once(&mut report, WorldSpec { strikes, ..WorldSpec::default() }, Story::default()).await;
+        }
+    }
+    println!("{report}");
     assert_eq!(report.violations, Vec::<String>::new());
 }

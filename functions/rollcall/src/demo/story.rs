@@ -118,7 +118,7 @@ impl Story<'_> {
             "time_to_cut_ms": self.runs.first().map(Run::time_to_cut_ms).unwrap_or_default(),
             "receipt": self.receipt(),
             "ok": self.checks.iter().all(|check| check.holds),
-            "checks": self.checks.iter().map(|check| json!({"what": check.what, "holds": check.holds, "found": check.found})).collect::<Vec<_>>(),
+            "checks": self.checks.iter().map(|check| json!({"what": check.what, "holds": check.holds, "found": (!check.holds).then_some(&check.found)})).collect::<Vec<_>>(),
             "data": self.store.folder,
         }))
     }

@@ -91,6 +91,7 @@ pub fn run(id: &str, person: &str, connections: &[&str]) -> Run {
         stage: 0,
         attempts: 0,
         tell_tries: 0,
+        tell_due_at: None,
         replans: 0,
         stage_plan: None,
         stage_hashes: BTreeMap::new(),
