@@ -35,7 +35,7 @@ impl Default for PumpSettings {
             bulk: 2,
             visibility: Duration::from_secs(90),
             idle: Duration::from_millis(20),
-            sweep: Duration::from_secs(60),
+            sweep: Duration::from_mins(1),
         }
     }
 }

@@ -1,10 +1,5 @@
 //! The function itself, from its first line to its answers, in a cloud of one loopback port.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod cloud;
 

@@ -1,11 +1,12 @@
 //! Which accounts the person has, and in which state they are.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::future::join_all;
 use rollcall_model::ledger::{Lock, LockKey, RunClaim, documents};
 use rollcall_model::plan::StagePlan;
-use rollcall_model::{AccountRef, ConnectionId, Lane, Observation};
+use rollcall_model::{AccountRef, ConnectionId, Failure, FailureClass, Lane, Observation};
 use rollcall_policy::decide::{self, Observations, StageInputs, Wanted};
 use rollcall_policy::{Configuration, StageInputs as Inputs};
 use serde_json::json;
@@ -14,44 +15,69 @@ use crate::stage::Known;
 use crate::{Engine, EngineError};
 
 impl Engine {
-    /// Searches every connection of the present stage, all at the same time.
-    pub(crate) async fn find(&self, configuration: &Configuration, claim: &RunClaim) -> Result<Inputs, EngineError> {
+    /// Searches every connection of the present stage, all at the same time. Beside what was found: how long a vendor that did
+    /// not answer asked us to wait.
+    pub(crate) async fn find(
+        &self,
+        configuration: &Configuration,
+        claim: &RunClaim,
+    ) -> Result<(Inputs, Option<Duration>), EngineError> {
         let call = self.call(&claim.holder, lane(claim));
         let linked = self.linked(claim).await?;
-        let Some(stage) = claim.run.plan.stages.get(claim.run.stage) else { return Ok(StageInputs::default()) };
+        let Some(stage) = claim.run.plan.stages.get(claim.run.stage) else {
+            return Ok((StageInputs::default(), None));
+        };
         let mut connections: Vec<&ConnectionId> = stage.steps.iter().flat_map(|step| &step.connections).collect();
         connections.sort();
         connections.dedup();
         let searches = join_all(connections.into_iter().map(|connection| {
             let call = call.clone();
-            let query = decide::account_query(configuration, &claim.run.person, connection, linked.get(connection).map_or(&[], Vec::as_slice));
+            let query = decide::account_query(
+                configuration,
+                &claim.run.person,
+                connection,
+                linked.get(connection).map_or(&[], Vec::as_slice),
+            );
             async move {
                 let result = match self.connector(connection) {
-                    Some(connector) => connector.find_accounts(&call, &query).await.map_err(|failure| failure.reason),
-                    None => Err(format!("connection {connection} is no longer configured")),
+                    Some(connector) => connector.find_accounts(&call, &query).await,
+                    None => Err(Failure::give_up(format!(
+                        "connection {connection} is no longer configured"
+                    ))),
                 };
                 (connection.clone(), result)
             }
         }))
         .await;
-        let mut found = StageInputs { linked, ..StageInputs::default() };
+        let mut asked = None;
+        let mut found = StageInputs {
+            linked,
+            ..StageInputs::default()
+        };
         for (connection, result) in searches {
             match result {
                 Ok(search) => {
                     found.accounts.insert(connection, search);
                 }
-                Err(why) => {
-                    found.unreadable.insert(connection, why);
+                Err(failure) => {
+                    asked = asked.max(patience(&failure));
+                    found.unreadable.insert(connection, failure.reason);
                 }
             }
         }
-        Ok(found)
+        Ok((found, asked))
     }
 
     /// The accounts that earlier runs found for this person.
     async fn linked(&self, claim: &RunClaim) -> Result<BTreeMap<ConnectionId, Vec<String>>, EngineError> {
-        let links = self.parts.ledger.document(documents::LINKS, claim.run.person.key.as_str()).await?;
-        Ok(links.and_then(|links| serde_json::from_value(links.body).ok()).unwrap_or_default())
+        let links = self
+            .parts
+            .ledger
+            .document(documents::LINKS, claim.run.person.key.as_str())
+            .await?;
+        Ok(links
+            .and_then(|links| serde_json::from_value(links.body).ok())
+            .unwrap_or_default())
     }
 
     /// Keeps which accounts are the person's, so that a later run knows them by id.
@@ -59,13 +85,22 @@ impl Engine {
         let mut links = found.linked.clone();
         for (connection, search) in &found.accounts {
             let ids = links.entry(connection.clone()).or_default();
-            ids.extend(search.accounts.iter().filter(|account| account.sure).map(|account| account.account.id.clone()));
+            ids.extend(
+                search
+                    .accounts
+                    .iter()
+                    .filter(|account| account.sure)
+                    .map(|account| account.account.id.clone()),
+            );
             ids.sort();
             ids.dedup();
         }
         links.retain(|_, ids| !ids.is_empty());
         if links != found.linked {
-            self.parts.ledger.put_document(documents::LINKS, claim.run.person.key.as_str(), &json!(links)).await?;
+            self.parts
+                .ledger
+                .put_document(documents::LINKS, claim.run.person.key.as_str(), &json!(links))
+                .await?;
         }
         Ok(())
     }
@@ -81,7 +116,12 @@ impl Engine {
         let mut keys: Vec<LockKey> = found
             .accounts
             .values()
-            .flat_map(|search| search.accounts.iter().map(|account| LockKey::Account(account.account.clone())))
+            .flat_map(|search| {
+                search
+                    .accounts
+                    .iter()
+                    .map(|account| LockKey::Account(account.account.clone()))
+            })
             .filter(|key| *key != subject.key)
             .collect();
         if !claim.run.person.login.is_empty() {
@@ -101,42 +141,72 @@ impl Engine {
         Ok(true)
     }
 
-    /// Observes every account found, all connections at the same time, and makes the stage's plan.
+    /// Observes every account found, all connections at the same time, and makes the stage's plan. Beside it: how long a vendor
+    /// that did not answer asked us to wait.
     pub(crate) async fn plan(
         &self,
         configuration: &Configuration,
         known: &Known,
         claim: &RunClaim,
         mut found: Inputs,
-    ) -> Result<StagePlan, EngineError> {
+    ) -> Result<(StagePlan, Option<Duration>), EngineError> {
         let facts = known.facts(&claim.run);
         let call = self.call(&claim.holder, lane(claim));
-        let wanted = decide::to_observe(configuration, &self.parts.actions, &facts, claim.run.stage, &found.accounts);
-        let reads = join_all(wanted.iter().filter(|asked| !asked.wanted.is_empty()).filter_map(|asked| {
-            let connector = self.connector(&asked.account.connection)?;
-            let call = call.clone();
-            Some(async move {
-                let actions: Vec<_> = asked.wanted.iter().map(|wanted| wanted.action.clone()).collect();
-                (asked, connector.observe(&call, Some(&asked.account), &actions).await)
-            })
-        }))
+        let wanted = decide::to_observe(
+            configuration,
+            &self.parts.actions,
+            &facts,
+            claim.run.stage,
+            &found.accounts,
+        );
+        let reads = join_all(
+            wanted
+                .iter()
+                .filter(|asked| !asked.wanted.is_empty())
+                .filter_map(|asked| {
+                    let connector = self.connector(&asked.account.connection)?;
+                    let call = call.clone();
+                    Some(async move {
+                        let actions: Vec<_> = asked.wanted.iter().map(|wanted| wanted.action.clone()).collect();
+                        (asked, connector.observe(&call, Some(&asked.account), &actions).await)
+                    })
+                }),
+        )
         .await;
+        let mut patient = None;
         for (asked, result) in reads {
             match result {
                 Ok(states) => note_states(&mut found.observations, &asked.account, &asked.wanted, states),
                 Err(failure) => {
-                    found.unreadable.insert(asked.account.connection.clone(), failure.reason);
+                    patient = patient.max(patience(&failure));
+                    found
+                        .unreadable
+                        .insert(asked.account.connection.clone(), failure.reason);
                 }
             }
         }
         self.link(claim, &found).await?;
-        Ok(decide::stage_plan(configuration, &self.parts.actions, &facts, claim.run.stage, &found))
+        Ok((
+            decide::stage_plan(configuration, &self.parts.actions, &facts, claim.run.stage, &found),
+            patient,
+        ))
+    }
+}
+
+/// How long the vendor asks us to wait, when it says so.
+pub(crate) fn patience(failure: &Failure) -> Option<Duration> {
+    match &failure.class {
+        FailureClass::Retry { after } => *after,
+        _ => None,
     }
 }
 
 fn note_states(observations: &mut Observations, account: &AccountRef, asked: &[Wanted], states: Vec<Observation>) {
     for (wanted, state) in asked.iter().zip(states) {
-        observations.insert((account.clone(), wanted.step.clone(), wanted.action.action.clone()), state);
+        observations.insert(
+            (account.clone(), wanted.step.clone(), wanted.action.action.clone()),
+            state,
+        );
     }
 }
 

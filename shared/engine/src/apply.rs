@@ -10,8 +10,8 @@ use rollcall_model::journal::Draft;
 use rollcall_model::ledger::{Head, Holder, Lock, LockKey, RunClaim};
 use rollcall_model::plan::{Change, ChangeKey, PlanItem, StagePlan, Verdict};
 use rollcall_model::{
-    AccountRef, Applied, ChangeRecord, ConnectionId, Connector, EffectClass, EntryKind, Executed, Failure, FailureClass, Lane, Observation, Outcome,
-    digest,
+    AccountRef, Applied, ChangeRecord, ConnectionId, Connector, EffectClass, EntryKind, Executed, Failure,
+    FailureClass, Lane, Observation, Outcome, digest,
 };
 use rollcall_runtime::clock::{between, plus};
 use serde_json::{Value, json};
@@ -67,7 +67,10 @@ impl Engine {
         let pass = self.pass(claim, subject, locks, journalled, crate::accounts::lane(claim));
         let mut by_connection: BTreeMap<ConnectionId, Vec<&PlanItem>> = BTreeMap::new();
         for item in &plan.items {
-            by_connection.entry(item.change.connection.clone()).or_default().push(item);
+            by_connection
+                .entry(item.change.connection.clone())
+                .or_default()
+                .push(item);
         }
         self.side_by_side(claim, &pass, by_connection).await
     }
@@ -137,8 +140,17 @@ impl Engine {
     }
 
     /// One connection: its changes in order, then one read-back. A change that fails never stops the next one.
-    async fn connection(&self, pass: &Pass<'_>, connection: &ConnectionId, head: &mut Head, items: Vec<&PlanItem>) -> Result<Part, EngineError> {
-        let mut part = Part { records: Vec::new(), came: Came::default() };
+    async fn connection(
+        &self,
+        pass: &Pass<'_>,
+        connection: &ConnectionId,
+        head: &mut Head,
+        items: Vec<&PlanItem>,
+    ) -> Result<Part, EngineError> {
+        let mut part = Part {
+            records: Vec::new(),
+            came: Came::default(),
+        };
         let mut drafts = Vec::new();
         let mut made: Vec<Made<'_>> = Vec::new();
         let connector = self.connector(connection);
@@ -149,11 +161,19 @@ impl Engine {
                 Verdict::Run => match connector {
                     Some(connector) => match self.make(pass, connector.as_ref(), head, change).await? {
                         Step::Made(result) => {
-                            made.push(Made { change, started_at: now, result });
+                            made.push(Made {
+                                change,
+                                started_at: now,
+                                result,
+                            });
                             continue;
                         }
                         Step::Found(applied) => {
-                            made.push(Made { change, started_at: now, result: Ok(applied) });
+                            made.push(Made {
+                                change,
+                                started_at: now,
+                                result: Ok(applied),
+                            });
                             continue;
                         }
                         Step::Not(outcome) => outcome,
@@ -179,17 +199,30 @@ impl Engine {
             if !undecided && pass.before.get(&change.key()) != Some(&outcome) {
                 drafts.push(observed(change, &outcome, None, &Value::Null));
             }
-            part.records.push(ChangeRecord { change: change.clone(), outcome, started_at: now, ended_at: now, request_id: None });
+            part.records.push(ChangeRecord {
+                change: change.clone(),
+                outcome,
+                started_at: now,
+                ended_at: now,
+                request_id: None,
+            });
         }
         if let Some(connector) = connector {
-            self.read_back(pass, connector.as_ref(), made, &mut part, &mut drafts).await;
+            self.read_back(pass, connector.as_ref(), made, &mut part, &mut drafts)
+                .await;
         }
         self.append(head, None, drafts, &pass.salt).await?;
         Ok(part)
     }
 
     /// One change: what an earlier try left, then intent and call.
-    async fn make(&self, pass: &Pass<'_>, connector: &dyn Connector, head: &mut Head, change: &Change) -> Result<Step, EngineError> {
+    async fn make(
+        &self,
+        pass: &Pass<'_>,
+        connector: &dyn Connector,
+        head: &mut Head,
+        change: &Change,
+    ) -> Result<Step, EngineError> {
         if let Some(why) = self.paused(&pass.playbook, change).await? {
             return Ok(Step::Paused(why));
         }
@@ -204,19 +237,29 @@ impl Engine {
                     Ok(Some(applied)) => return Ok(Step::Found(applied)),
                     Ok(None) => {}
                     Err(failure) if failure.is_retryable() => {
-                        return Ok(Step::Not(Outcome::Unknown(format!("whether it was sent could not be found out: {}", failure.reason))));
+                        return Ok(Step::Not(Outcome::Unknown(format!(
+                            "whether it was sent could not be found out: {}",
+                            failure.reason
+                        ))));
                     }
                     Err(failure) => {
-                        return Ok(Step::Not(Outcome::Unsure(format!("whether it was sent cannot be found out: {}", failure.reason))));
+                        return Ok(Step::Not(Outcome::Unsure(format!(
+                            "whether it was sent cannot be found out: {}",
+                            failure.reason
+                        ))));
                     }
                 },
                 EffectClass::Blind => {
-                    return Ok(Step::Not(Outcome::Unsure("it may have been sent; it is not sent twice".to_owned())));
+                    return Ok(Step::Not(Outcome::Unsure(
+                        "it may have been sent; it is not sent twice".to_owned(),
+                    )));
                 }
             }
         }
         if between(self.now(), call.deadline) < Duration::from_millis(500) {
-            return Ok(Step::Not(Outcome::Unknown("no time was left under the lease; it is tried again".to_owned())));
+            return Ok(Step::Not(Outcome::Unknown(
+                "no time was left under the lease; it is tried again".to_owned(),
+            )));
         }
         let intent = Draft {
             kind: EntryKind::Intent,
@@ -231,19 +274,37 @@ impl Engine {
         };
         let lock = change.account.as_ref().and_then(|account| pass.locks.get(account));
         self.append(head, lock, vec![intent], &pass.salt).await?;
-        let call = rollcall_model::Call { deadline: call.deadline, lane: pass.lane };
+        let call = rollcall_model::Call {
+            deadline: call.deadline,
+            lane: pass.lane,
+        };
         Ok(Step::Made(connector.apply(&call, change, &marker).await))
     }
 
     /// Reads back what was made: one observation per account, repeated while a vendor settles.
-    async fn read_back(&self, pass: &Pass<'_>, connector: &dyn Connector, made: Vec<Made<'_>>, part: &mut Part, drafts: &mut Vec<Draft>) {
+    async fn read_back(
+        &self,
+        pass: &Pass<'_>,
+        connector: &dyn Connector,
+        made: Vec<Made<'_>>,
+        part: &mut Part,
+        drafts: &mut Vec<Draft>,
+    ) {
         let mut by_account: BTreeMap<Option<AccountRef>, Vec<Made<'_>>> = BTreeMap::new();
         for one in made {
-            if let Err(Failure { class: FailureClass::Retry { after }, .. }) = &one.result {
+            if let Err(Failure {
+                class: FailureClass::Retry { after },
+                ..
+            }) = &one.result
+            {
                 part.came.asked = part.came.asked.max(*after);
             }
-            let readable = one.change.account.is_some() && !matches!(&one.result, Err(failure) if failure.executed == Executed::No);
-            by_account.entry(readable.then(|| one.change.account.clone()).flatten()).or_default().push(one);
+            let readable = one.change.account.is_some()
+                && !matches!(&one.result, Err(failure) if failure.executed == Executed::No);
+            by_account
+                .entry(readable.then(|| one.change.account.clone()).flatten())
+                .or_default()
+                .push(one);
         }
         for (account, group) in by_account {
             let states = match &account {
@@ -272,9 +333,20 @@ impl Engine {
     }
 
     /// The states after the calls, read again until all are as wanted or the longest settle time has passed.
-    async fn settled(&self, pass: &Pass<'_>, connector: &dyn Connector, account: &AccountRef, group: &[Made<'_>]) -> Vec<Option<Observation>> {
-        let uses: Vec<ActionUse> =
-            group.iter().map(|one| ActionUse { action: one.change.action.clone(), with: one.change.with.clone() }).collect();
+    async fn settled(
+        &self,
+        pass: &Pass<'_>,
+        connector: &dyn Connector,
+        account: &AccountRef,
+        group: &[Made<'_>],
+    ) -> Vec<Option<Observation>> {
+        let uses: Vec<ActionUse> = group
+            .iter()
+            .map(|one| ActionUse {
+                action: one.change.action.clone(),
+                with: one.change.with.clone(),
+            })
+            .collect();
         let settle = group.iter().map(|one| one.change.settle_ms).max().unwrap_or(0);
         let until = plus(self.now(), Duration::from_millis(u64::try_from(settle).unwrap_or(0)));
         let mut pause = Duration::from_millis(100);
@@ -322,14 +394,18 @@ fn judge(one: &Made<'_>, state: Option<Observation>) -> (Outcome, bool) {
         // It was read after the settle time and is still as before, so the call did nothing.
         (Err(failure), Some(Observation::Known(_))) => (refused(failure), true),
         (Ok(_), None) => (Outcome::Changed, true),
-        (Err(failure), None) if failure.executed == Executed::Maybe => (Outcome::Unknown(format!("no answer came: {}", failure.reason)), false),
+        (Err(failure), None) if failure.executed == Executed::Maybe => {
+            (Outcome::Unknown(format!("no answer came: {}", failure.reason)), false)
+        }
         (Err(failure), None) => (refused(failure), true),
     }
 }
 
 fn refused(failure: &Failure) -> Outcome {
     match &failure.class {
-        FailureClass::Retry { .. } | FailureClass::Credential => Outcome::Unknown(format!("not done yet: {}", failure.reason)),
+        FailureClass::Retry { .. } | FailureClass::Credential => {
+            Outcome::Unknown(format!("not done yet: {}", failure.reason))
+        }
         FailureClass::GiveUp | FailureClass::NeedsHuman => Outcome::Failed(failure.reason.clone()),
     }
 }
@@ -337,7 +413,13 @@ fn refused(failure: &Failure) -> Outcome {
 /// What earlier tries came to: as the run has it, and as the journal has it where the run was not written back in time.
 fn before(claim: &RunClaim, journalled: &Journalled) -> BTreeMap<ChangeKey, Outcome> {
     let mut before = journalled.seen.clone();
-    before.extend(claim.run.changes.iter().map(|record| (record.change.key(), record.outcome.clone())));
+    before.extend(
+        claim
+            .run
+            .changes
+            .iter()
+            .map(|record| (record.change.key(), record.outcome.clone())),
+    );
     before
 }
 

@@ -6,7 +6,8 @@ use rollcall_model::ledger::{Lock, LockKey, documents};
 use rollcall_model::plan::{Goal, StagePlan};
 use rollcall_model::run::Cause;
 use rollcall_model::{
-    AccountRef, Answer, Call, ConnectionId, Digest, Lane, Message, Person, PersonKey, Run, RunId, RunPlan, RunState, SubjectRead, digest,
+    AccountRef, Answer, Call, ConnectionId, Digest, Lane, Message, Person, PersonKey, Run, RunId, RunPlan, RunState,
+    SubjectRead, digest,
 };
 use rollcall_policy::decide;
 use rollcall_runtime::clock::plus;
@@ -50,52 +51,98 @@ impl Engine {
     pub async fn propose(&self, goal: Goal, who: &str) -> Result<Proposal, EngineError> {
         let configuration = self.configuration();
         let found = decide::planned_playbook(configuration, goal).ok_or_else(|| {
-            EngineError::Refused(format!("no playbook takes planned runs with the goal {goal}: add `{{planned: {goal}}}` to the `on` of one"))
+            EngineError::Refused(format!(
+                "no playbook takes planned runs with the goal {goal}: add `{{planned: {goal}}}` to the `on` of one"
+            ))
         })?;
         let account = self.account_of(who);
         let connector = self
             .connector(&account.connection)
             .ok_or_else(|| EngineError::Refused(format!("connection {} is not configured", account.connection)))?;
-        let call = Call { deadline: plus(self.now(), self.settings.call), lane: Lane::Work };
+        let call = Call {
+            deadline: plus(self.now(), self.settings.call),
+            lane: Lane::Work,
+        };
         let person = match connector.read_subject(&call, &account).await {
             Ok(SubjectRead::Present(person)) => *person,
             Ok(SubjectRead::Gone) => return Err(EngineError::Refused(format!("{account} does not exist"))),
-            Ok(SubjectRead::Unproven(why)) => return Err(EngineError::Refused(format!("{account} cannot be read: {why}"))),
-            Err(failure) => return Err(EngineError::Refused(format!("{account} cannot be read: {}", failure.reason))),
+            Ok(SubjectRead::Unproven(why)) => {
+                return Err(EngineError::Refused(format!("{account} cannot be read: {why}")));
+            }
+            Err(failure) => {
+                return Err(EngineError::Refused(format!(
+                    "{account} cannot be read: {}",
+                    failure.reason
+                )));
+            }
         };
         let run_plan = decide::run_plan(configuration, &found, &person, &person.account)
             .ok_or_else(|| EngineError::Refused(format!("there is no playbook {}", found.playbook)))?;
         let run = self.asked_run(run_plan, person, "proposal")?;
         let holder = self.holder();
-        let claim = rollcall_model::ledger::RunClaim { run, version: 0, holder, heads: std::collections::BTreeMap::default(), joined: 0 };
-        let inputs = self.find(configuration, &claim).await?;
+        let claim = rollcall_model::ledger::RunClaim {
+            run,
+            version: 0,
+            holder,
+            heads: std::collections::BTreeMap::default(),
+            joined: 0,
+        };
+        let (inputs, _) = self.find(configuration, &claim).await?;
         let known = Known::of(configuration, &claim.run);
-        let stage = self.plan(configuration, &known, &claim, inputs).await?;
+        let (stage, _) = self.plan(configuration, &known, &claim, inputs).await?;
         let hash = digest::digest(&json!({"run_plan": claim.run.plan_hash, "stage": stage.hash()?}))?;
-        let proposal = Proposal { hash: hash.clone(), person: claim.run.person, run_plan: claim.run.plan, stage };
-        self.parts.ledger.put_document(documents::PLAN, hash.as_str(), &json!(proposal)).await?;
+        let proposal = Proposal {
+            hash: hash.clone(),
+            person: claim.run.person,
+            run_plan: claim.run.plan,
+            stage,
+        };
+        self.parts
+            .ledger
+            .put_document(documents::PLAN, hash.as_str(), &json!(proposal))
+            .await?;
         Ok(proposal)
     }
 
     /// Opens a run bound to a plan that was proposed: it is carried out as it was read, or refused with what moved.
     pub async fn apply_named(&self, hash: &str) -> Result<Asked, EngineError> {
-        let document = self.parts.ledger.document(documents::PLAN, hash).await?.ok_or_else(|| {
-            EngineError::Refused(format!("no plan {hash} is known here: `rollcall plan PERSON` makes one and prints its hash"))
-        })?;
-        let proposal: Proposal =
-            serde_json::from_value(document.body).map_err(|why| EngineError::Refused(format!("the plan {hash} cannot be read: {why}")))?;
+        let document = self
+            .parts
+            .ledger
+            .document(documents::PLAN, hash)
+            .await?
+            .ok_or_else(|| {
+                EngineError::Refused(format!(
+                    "no plan {hash} is known here: `rollcall plan PERSON` makes one and prints its hash"
+                ))
+            })?;
+        let proposal: Proposal = serde_json::from_value(document.body)
+            .map_err(|why| EngineError::Refused(format!("the plan {hash} cannot be read: {why}")))?;
         if proposal.run_plan.config != self.configuration().digest {
-            return Err(EngineError::Refused("the configuration has changed since this plan was made: plan again".to_owned()));
+            return Err(EngineError::Refused(
+                "the configuration has changed since this plan was made: plan again".to_owned(),
+            ));
         }
         let mut run = self.asked_run(proposal.run_plan, proposal.person, hash)?;
         run.bound = Some(proposal.stage);
         if let Some(known) = self.parts.ledger.run(&run.id).await? {
-            return Ok(Asked { run: known.id, already: true });
+            return Ok(Asked {
+                run: known.id,
+                already: true,
+            });
         }
         let holder = self.holder();
         let key = LockKey::Account(run.plan.subject.clone());
-        let Some(locks) = self.parts.ledger.claim(std::slice::from_ref(&key), &holder, self.now()).await?.mine() else {
-            return Err(EngineError::Refused("another worker is at this person right now: try again in a minute".to_owned()));
+        let Some(locks) = self
+            .parts
+            .ledger
+            .claim(std::slice::from_ref(&key), &holder, self.now())
+            .await?
+            .mine()
+        else {
+            return Err(EngineError::Refused(
+                "another worker is at this person right now: try again in a minute".to_owned(),
+            ));
         };
         let result = self.open_bound(&run, &locks, &holder).await;
         self.parts.ledger.release(&locks).await?;
@@ -104,12 +151,21 @@ impl Engine {
         Ok(asked)
     }
 
-    async fn open_bound(&self, run: &Run, _locks: &[Lock], holder: &rollcall_model::ledger::Holder) -> Result<Asked, EngineError> {
+    async fn open_bound(
+        &self,
+        run: &Run,
+        _locks: &[Lock],
+        holder: &rollcall_model::ledger::Holder,
+    ) -> Result<Asked, EngineError> {
         match self.parts.ledger.open_asked(run, holder).await? {
             Answer::Won(mut claim) | Answer::AlreadyMine(mut claim) => {
                 // Whoever serves messages carries it out; asking and doing are two processes.
-                self.settle(&mut claim, rollcall_model::ledger::Settle::Park(self.now())).await?;
-                Ok(Asked { run: claim.run.id, already: false })
+                self.settle(&mut claim, rollcall_model::ledger::Settle::Park(self.now()))
+                    .await?;
+                Ok(Asked {
+                    run: claim.run.id,
+                    already: false,
+                })
             }
             Answer::Lost(open) => Err(EngineError::Refused(format!(
                 "run {open} is open for this person and goal: `rollcall explain {open}` tells where it stands"
@@ -121,7 +177,9 @@ impl Engine {
     /// `connection/id`, or an id or sign-in name in the source.
     fn account_of(&self, who: &str) -> AccountRef {
         match who.split_once('/') {
-            Some((connection, id)) if self.connector(&ConnectionId::new(connection)).is_some() => AccountRef::new(connection, id),
+            Some((connection, id)) if self.connector(&ConnectionId::new(connection)).is_some() => {
+                AccountRef::new(connection, id)
+            }
             _ => AccountRef::new(&self.configuration().source, who),
         }
     }

@@ -3,9 +3,11 @@
 use rollcall_runtime::{Code, codes};
 use std::time::Duration;
 
-use rollcall_model::run::Cause;
 use rollcall_model::ledger::{Holder, Inbox, InboxRow, Lock, LockKey, RunClaim, documents};
-use rollcall_model::{AccountRef, Answer, Digest, Event, Message, Person, PersonKey, Run, RunId, SourceState, SubjectRead, digest};
+use rollcall_model::run::Cause;
+use rollcall_model::{
+    AccountRef, Answer, Digest, Event, Message, Person, PersonKey, Run, RunId, SourceState, SubjectRead, digest,
+};
 use rollcall_policy::decide::{self, PlaybookMatch};
 use rollcall_runtime::clock::plus;
 use serde_json::json;
@@ -23,7 +25,10 @@ pub(crate) enum Subject {
 impl Engine {
     /// A lease that starts now.
     pub(crate) fn holder(&self) -> Holder {
-        Holder { name: self.parts.ids.unique(), until: self.lease_end() }
+        Holder {
+            name: self.parts.ids.unique(),
+            until: self.lease_end(),
+        }
     }
 
     /// Claims the account, drains its inbox, drives the runs that come of it (and the named one), and lets go. Whoever holds
@@ -31,12 +36,18 @@ impl Engine {
     pub(crate) async fn work(&self, account: &AccountRef, run: Option<&RunId>) -> Result<(), EngineError> {
         let holder = self.holder();
         let key = LockKey::Account(account.clone());
-        let Some(mut lock) =
-            self.parts.ledger.claim(std::slice::from_ref(&key), &holder, self.now()).await?.mine().and_then(|mut locks| locks.pop())
+        let Some(mut lock) = self
+            .parts
+            .ledger
+            .claim(std::slice::from_ref(&key), &holder, self.now())
+            .await?
+            .mine()
+            .and_then(|mut locks| locks.pop())
         else {
             if let Some(run) = run {
                 // The other worker drains the inbox, but it may not know that this run is due.
-                self.wake(&Message::WakeRun(run.clone()), Duration::from_secs(2)).await?;
+                self.wake(&Message::WakeRun(run.clone()), Duration::from_secs(2))
+                    .await?;
             }
             return Ok(());
         };
@@ -48,7 +59,12 @@ impl Engine {
         result
     }
 
-    async fn work_claimed(&self, account: &AccountRef, run: Option<&RunId>, lock: &mut Lock) -> Result<(), EngineError> {
+    async fn work_claimed(
+        &self,
+        account: &AccountRef,
+        run: Option<&RunId>,
+        lock: &mut Lock,
+    ) -> Result<(), EngineError> {
         let mut asked = run.cloned();
         loop {
             let mut inbox = self.parts.ledger.inbox(account).await?;
@@ -93,7 +109,13 @@ impl Engine {
     }
 
     /// Deals with the first row: opens a run, joins one, or finds that nothing is to be done.
-    pub(crate) async fn take(&self, row: &InboxRow, lock: &Lock, inbox: Inbox, opened: &mut Vec<RunClaim>) -> Result<Taken, EngineError> {
+    pub(crate) async fn take(
+        &self,
+        row: &InboxRow,
+        lock: &Lock,
+        inbox: Inbox,
+        opened: &mut Vec<RunClaim>,
+    ) -> Result<Taken, EngineError> {
         let configuration = &self.parts.configuration;
         let matches = decide::goals(configuration, &row.event);
         if matches.is_empty() {
@@ -109,7 +131,9 @@ impl Engine {
                 Subject::Known(person) => person,
                 Subject::Unreadable(why, asked) => {
                     let why = format!("the source could not be read: {why}");
-                    return self.later(lock, inbox, row, codes::SOURCE_UNREADABLE, &why, asked).await;
+                    return self
+                        .later(lock, inbox, row, codes::SOURCE_UNREADABLE, &why, asked)
+                        .await;
                 }
             };
             let run = self.new_run(found, &person, &row.event)?;
@@ -119,7 +143,12 @@ impl Engine {
                     opened.push(claim);
                     next
                 }
-                Answer::Lost(open) => match self.parts.ledger.join(&RunId::new(open.clone()), lock, &inbox, upto).await? {
+                Answer::Lost(open) => match self
+                    .parts
+                    .ledger
+                    .join(&RunId::new(open.clone()), lock, &inbox, upto)
+                    .await?
+                {
                     Answer::Won(next) | Answer::AlreadyMine(next) => {
                         tracing::info!(run = open, event = %row.event.key, "Event joined an open run.");
                         next
@@ -156,9 +185,15 @@ impl Engine {
         tracing::warn!(code = code.id, account = %inbox.account, tries, why, "An event cannot be dealt with now; it will be tried again.");
         self.alert(code, &format!("{}/{}", code.id, row.event.key), why).await?;
         if tries >= self.settings.drain_tries {
-            let signal = self.parts.ledger.event(&row.event.key).await?.map(|stored| Message::Signal(stored.signal));
+            let signal = self
+                .parts
+                .ledger
+                .event(&row.event.key)
+                .await?
+                .map(|stored| Message::Signal(stored.signal));
             let body = serde_json::to_string(&signal).unwrap_or_default();
-            self.bury(row.event.key.as_str(), &body, &format!("{why} ({tries} tries)")).await?;
+            self.bury(row.event.key.as_str(), &body, &format!("{why} ({tries} tries)"))
+                .await?;
             return self.nothing(lock, &inbox, row.seq, &format!("given up: {why}")).await;
         }
         let pause = self.settings.pause(tries, asked);
@@ -170,7 +205,10 @@ impl Engine {
     /// What the source says of an account now. A deleted one is known by what an earlier run kept of it.
     pub(crate) async fn subject(&self, account: &AccountRef, event: &Event) -> Result<Subject, EngineError> {
         let Some(connector) = self.connector(&account.connection) else {
-            return Ok(Subject::Unreadable(format!("connection {} is not configured", account.connection), None));
+            return Ok(Subject::Unreadable(
+                format!("connection {} is not configured", account.connection),
+                None,
+            ));
         };
         let call = self.call(&self.holder(), rollcall_model::Lane::Urgent);
         Ok(match connector.read_subject(&call, account).await {
@@ -189,8 +227,15 @@ impl Engine {
 
     /// The person behind an account that is no more.
     async fn gone(&self, account: &AccountRef, event: &Event) -> Result<Person, EngineError> {
-        if let Some(link) = self.parts.ledger.document(documents::LINK, &account.to_string()).await?
-            && let Some(mut person) = link.body.get("person").and_then(|person| serde_json::from_value::<Person>(person.clone()).ok())
+        if let Some(link) = self
+            .parts
+            .ledger
+            .document(documents::LINK, &account.to_string())
+            .await?
+            && let Some(mut person) = link
+                .body
+                .get("person")
+                .and_then(|person| serde_json::from_value::<Person>(person.clone()).ok())
         {
             person.state = SourceState::Deleted;
             return Ok(person);
@@ -199,7 +244,10 @@ impl Engine {
             key: PersonKey::new(format!("{}:{}", account.connection, account.id)),
             account: account.clone(),
             state: SourceState::Deleted,
-            display: event.account.as_ref().map_or_else(String::new, |account| account.id.clone()),
+            display: event
+                .account
+                .as_ref()
+                .map_or_else(String::new, |account| account.id.clone()),
             login: String::new(),
             email: None,
             manager: None,
@@ -234,9 +282,16 @@ impl Engine {
             return Ok(());
         }
         let ledger = &self.parts.ledger;
-        ledger.put_document(documents::LINK, &person.account.to_string(), &json!({"person": person})).await?;
-        for name in [Some(person.login.as_str()), person.email.as_deref()].into_iter().flatten() {
-            ledger.put_document(documents::NAME, &name.to_lowercase(), &json!({"person": person.key})).await?;
+        ledger
+            .put_document(documents::LINK, &person.account.to_string(), &json!({"person": person}))
+            .await?;
+        for name in [Some(person.login.as_str()), person.email.as_deref()]
+            .into_iter()
+            .flatten()
+        {
+            ledger
+                .put_document(documents::NAME, &name.to_lowercase(), &json!({"person": person.key}))
+                .await?;
         }
         Ok(())
     }
@@ -244,7 +299,14 @@ impl Engine {
     /// Sends a wake after a while. Losing it costs time only: the clock finds what is due.
     pub(crate) async fn wake(&self, message: &Message, delay: Duration) -> Result<(), EngineError> {
         let body = serde_json::to_string(message).unwrap_or_default();
-        self.parts.queue.send(rollcall_model::Lane::Work, &[body], delay.min(rollcall_model::queue::DELAY_LIMIT)).await?;
+        self.parts
+            .queue
+            .send(
+                rollcall_model::Lane::Work,
+                &[body],
+                delay.min(rollcall_model::queue::DELAY_LIMIT),
+            )
+            .await?;
         Ok(())
     }
 }

@@ -21,7 +21,13 @@ impl Engine {
             && !matches!(error, EngineError::Fenced(_))
         {
             // Best effort: without it the run goes on too, but only when our lease has ended.
-            let _ = self.park(&mut claim, plus(self.now(), Duration::from_secs(1)), "the storage behind Rollcall failed").await;
+            let _ = self
+                .park(
+                    &mut claim,
+                    plus(self.now(), Duration::from_secs(1)),
+                    "the storage behind Rollcall failed",
+                )
+                .await;
         }
         if !locks.is_empty() {
             // Best effort: when this fails, the lease ends by itself.
@@ -30,7 +36,13 @@ impl Engine {
         result
     }
 
-    async fn go_on(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>, mut fresh: bool) -> Result<(), EngineError> {
+    async fn go_on(
+        &self,
+        claim: &mut RunClaim,
+        subject: &mut Lock,
+        locks: &mut Vec<Lock>,
+        mut fresh: bool,
+    ) -> Result<(), EngineError> {
         let mut first = true;
         loop {
             if claim.run.state.is_final() {
@@ -56,7 +68,9 @@ impl Engine {
             if let RunState::Held { review } = &claim.run.state {
                 let review = self.parts.ledger.review(review).await?;
                 match review.as_ref().map(|review| (&review.state, review.expires_at)) {
-                    Some((ReviewState::Approved { by, .. }, _)) => claim.run.note(self.now(), format!("approved by {by}")),
+                    Some((ReviewState::Approved { by, .. }, _)) => {
+                        claim.run.note(self.now(), format!("approved by {by}"))
+                    }
                     Some((ReviewState::Refused { by, .. }, _)) => {
                         let why = format!("the review was refused by {by}");
                         self.decide_ending(claim, RunState::Refused { why }).await?;
@@ -91,7 +105,12 @@ impl Engine {
 
     /// Waits in place when access is being cut and the wait is short; otherwise parks the run and answers false.
     async fn pause(&self, claim: &mut RunClaim, after: Duration, why: &str) -> Result<bool, EngineError> {
-        let cutting = claim.run.plan.stages.get(claim.run.stage).is_some_and(|stage| stage.name == "cut");
+        let cutting = claim
+            .run
+            .plan
+            .stages
+            .get(claim.run.stage)
+            .is_some_and(|stage| stage.name == "cut");
         if cutting && after <= self.settings.sleep_in_place && self.has_time_for(after) {
             // What is done so far must outlive us; `Keep` makes the run due right after our lease.
             self.settle(claim, Settle::Keep).await?;
@@ -105,7 +124,10 @@ impl Engine {
 
     /// Lets the run go until a moment: state and due time in one write, then a wake that may be lost.
     pub(crate) async fn park(&self, claim: &mut RunClaim, until: Timestamp, why: &str) -> Result<(), EngineError> {
-        claim.run.state = RunState::Waiting { until, why: why.to_owned() };
+        claim.run.state = RunState::Waiting {
+            until,
+            why: why.to_owned(),
+        };
         self.settle(claim, Settle::Park(until)).await?;
         let delay = between(self.now(), until);
         if delay <= rollcall_model::queue::DELAY_LIMIT {
@@ -115,7 +137,13 @@ impl Engine {
     }
 
     /// Says that somebody must decide, and lets the run go until they do or the review ends.
-    async fn hold(&self, claim: &mut RunClaim, subject: &Lock, locks: &[Lock], expires_at: Timestamp) -> Result<(), EngineError> {
+    async fn hold(
+        &self,
+        claim: &mut RunClaim,
+        subject: &Lock,
+        locks: &[Lock],
+        expires_at: Timestamp,
+    ) -> Result<(), EngineError> {
         let again = self.tell(claim, subject, locks).await?;
         let until = again.map_or(expires_at, |after| plus(self.now(), after).min(expires_at));
         self.settle(claim, Settle::Park(until)).await
@@ -131,13 +159,23 @@ impl Engine {
     }
 
     /// Makes the lease longer once a good part of it has passed, for everything that we hold, subject first.
-    pub(crate) async fn renew(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>) -> Result<(), EngineError> {
+    pub(crate) async fn renew(
+        &self,
+        claim: &mut RunClaim,
+        subject: &mut Lock,
+        locks: &mut Vec<Lock>,
+    ) -> Result<(), EngineError> {
         let now = self.now();
         let until = self.lease_end();
-        if between(now, claim.holder.until) > self.settings.lease / 2 || (self.ends_at.is_some() && until <= claim.holder.until) {
+        if between(now, claim.holder.until) > self.settings.lease / 2
+            || (self.ends_at.is_some() && until <= claim.holder.until)
+        {
             return Ok(());
         }
-        let holder = Holder { name: claim.holder.name.clone(), until };
+        let holder = Holder {
+            name: claim.holder.name.clone(),
+            until,
+        };
         let mut keys = vec![subject.key.clone()];
         keys.extend(locks.iter().map(|lock| lock.key.clone()));
         keys.sort();
@@ -168,8 +206,12 @@ impl Engine {
     pub(crate) fn call(&self, holder: &Holder, lane: Lane) -> Call {
         let own = plus(self.now(), self.settings.call);
         let margin = i64::try_from(self.settings.margin.as_millis()).unwrap_or(i64::MAX);
-        let lease = Timestamp::from_millisecond(holder.until.as_millisecond().saturating_sub(margin)).unwrap_or(holder.until);
-        Call { deadline: own.min(lease), lane }
+        let lease =
+            Timestamp::from_millisecond(holder.until.as_millisecond().saturating_sub(margin)).unwrap_or(holder.until);
+        Call {
+            deadline: own.min(lease),
+            lane,
+        }
     }
 
     /// Writes down how the run ends, and what is to be told about it: what follows can be repeated.
@@ -189,7 +231,13 @@ impl Engine {
     }
 
     /// Tells, seals and lets go. False when an event joined meanwhile and the run must look again.
-    async fn end(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>, ending: RunState) -> Result<bool, EngineError> {
+    async fn end(
+        &self,
+        claim: &mut RunClaim,
+        subject: &mut Lock,
+        locks: &mut Vec<Lock>,
+        ending: RunState,
+    ) -> Result<bool, EngineError> {
         if claim.run.ending.is_none() {
             self.decide_ending(claim, ending.clone()).await?;
         }

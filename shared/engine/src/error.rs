@@ -41,7 +41,10 @@ pub enum EngineError {
 impl EngineError {
     /// True when another time, or another worker, may well succeed with the very same thing.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Ledger(_) | Self::Queue(_) | Self::Files(_) | Self::Signer(_) | Self::Fenced(_))
+        matches!(
+            self,
+            Self::Ledger(_) | Self::Queue(_) | Self::Files(_) | Self::Signer(_) | Self::Fenced(_)
+        )
     }
 
     /// The error with its causes, for one log line.

@@ -45,8 +45,12 @@ impl Engine {
         for limit in &guarded.limits {
             let now = self.now().as_millisecond();
             let window = Timestamp::from_millisecond(now - now.rem_euclid(HOUR_MS)).unwrap_or_else(|_| self.now());
-            let reservation =
-                Reservation { key: limit.key.clone(), window, limit: limit.per_hour, member: claim.run.id.to_string() };
+            let reservation = Reservation {
+                key: limit.key.clone(),
+                window,
+                limit: limit.per_hour,
+                member: claim.run.id.to_string(),
+            };
             if let Answer::Lost(taken) = self.parts.ledger.reserve(&reservation).await? {
                 let next = plus(window, HOUR);
                 if guarded.holds.is_empty() {
@@ -93,7 +97,12 @@ impl Engine {
             state: ReviewState::Open,
         };
         if matches!(self.parts.ledger.open_review(&review).await?, Answer::Won(())) {
-            self.decided(claim, &format!("{} held {}", plan.stage, review.plan_hash), json!({"reasons": review.reasons, "plan": plan})).await?;
+            self.decided(
+                claim,
+                &format!("{} held {}", plan.stage, review.plan_hash),
+                json!({"reasons": review.reasons, "plan": plan}),
+            )
+            .await?;
             tracing::warn!(code = codes::GUARD_HELD.id, run = %claim.run.id, review = %id, why, "A stage is held for a review.");
         }
         let note = format!("{} held: {why}", plan.stage);
@@ -102,13 +111,21 @@ impl Engine {
         }
         // A review that was opened before ends when it said that it would, and one that is decided is looked at now.
         let known = self.parts.ledger.review(&id).await?;
-        let expires_at = known.map_or(expires_at, |known| if known.state == ReviewState::Open { known.expires_at } else { now });
+        let expires_at = known.map_or(expires_at, |known| {
+            if known.state == ReviewState::Open {
+                known.expires_at
+            } else {
+                now
+            }
+        });
         // Another plan is another question.
         let occasion = format!("{}-{}", plan.stage, short(&review.plan_hash));
         claim.run.stage_plan = Some(plan.clone());
         claim.run.state = RunState::Held { review: id };
         self.plan_tell(claim, TellMoment::Held, &occasion).await?;
-        Ok(Verdict::Hold(over_at.map_or(expires_at, |over_at| over_at.min(expires_at))))
+        Ok(Verdict::Hold(
+            over_at.map_or(expires_at, |over_at| over_at.min(expires_at)),
+        ))
     }
 
     /// Why this change may not be made now, if somebody has stopped writes: asked before every one. Cuts go on unless the
@@ -119,7 +136,11 @@ impl Engine {
             let concerned = stop.id == "all"
                 || stop.id.strip_prefix("playbook/") == Some(playbook)
                 || stop.id.strip_prefix("connection/") == Some(change.connection.as_str());
-            let includes_cut = stop.body.get("cut").and_then(serde_json::Value::as_bool).unwrap_or(false);
+            let includes_cut = stop
+                .body
+                .get("cut")
+                .and_then(serde_json::Value::as_bool)
+                .unwrap_or(false);
             (concerned && (includes_cut || change.stage != "cut"))
                 .then(|| format!("paused: {}; `rollcall resume {}` goes on", stop.id, stop.id))
         }))
@@ -128,7 +149,12 @@ impl Engine {
 
 fn review_id(claim: &RunClaim, plan: &StagePlan) -> Result<ReviewId, EngineError> {
     let hash = plan.hash()?;
-    Ok(ReviewId::new(format!("{}-{}-{}", claim.run.id, plan.stage, short(&hash))))
+    Ok(ReviewId::new(format!(
+        "{}-{}-{}",
+        claim.run.id,
+        plan.stage,
+        short(&hash)
+    )))
 }
 
 fn short(hash: &Digest) -> &str {

@@ -1,9 +1,9 @@
 //! From a message to an account or a run.
 
-use rollcall_runtime::{Code, codes};
 use rollcall_model::ledger::documents;
 use rollcall_model::{AccountRef, Answer, Delivery, Event, EventKind, Message, Signal, SignalBody};
 use rollcall_runtime::clock::plus;
+use rollcall_runtime::{Code, codes};
 use serde_json::json;
 
 use crate::{Engine, EngineError};
@@ -16,7 +16,11 @@ impl Engine {
         let result = match serde_json::from_str::<Message>(&delivery.body) {
             Ok(message) => self.dispatch(message).await,
             // No repetition makes sense of it.
-            Err(error) => return self.bury(&delivery.id, &delivery.body, &format!("not a message: {error}")).await,
+            Err(error) => {
+                return self
+                    .bury(&delivery.id, &delivery.body, &format!("not a message: {error}"))
+                    .await;
+            }
         };
         match result {
             Err(EngineError::Fenced(what)) => {
@@ -32,11 +36,17 @@ impl Engine {
 
     /// Records that a message's handler panicked; at its last delivery the message goes to the dead letters.
     pub async fn panicked(&self, delivery: &Delivery, what: &str) -> Result<bool, EngineError> {
-        tracing::error!(code = codes::HANDLER_PANICKED.id, attempt = delivery.attempt, what, "A message's handler panicked.");
+        tracing::error!(
+            code = codes::HANDLER_PANICKED.id,
+            attempt = delivery.attempt,
+            what,
+            "A message's handler panicked."
+        );
         if delivery.attempt < self.settings.deliveries {
             return Ok(false);
         }
-        self.bury(&delivery.id, &delivery.body, &format!("panic: {what}")).await?;
+        self.bury(&delivery.id, &delivery.body, &format!("panic: {what}"))
+            .await?;
         Ok(true)
     }
 
@@ -108,9 +118,18 @@ impl Engine {
     pub(crate) async fn bury(&self, id: &str, body: &str, why: &str) -> Result<(), EngineError> {
         let letter = json!({"body": body, "why": why, "at": self.now()});
         let nonce = self.parts.ids.unique();
-        let answer = self.parts.ledger.add_document(documents::DEAD, id, &letter, &nonce).await?;
+        let answer = self
+            .parts
+            .ledger
+            .add_document(documents::DEAD, id, &letter, &nonce)
+            .await?;
         if matches!(answer, Answer::Won(())) {
-            tracing::error!(code = codes::DEAD_LETTERS.id, id, why, "A message went to the dead letters; mend the cause, then `rollcall redrive`.");
+            tracing::error!(
+                code = codes::DEAD_LETTERS.id,
+                id,
+                why,
+                "A message went to the dead letters; mend the cause, then `rollcall redrive`."
+            );
         }
         Ok(())
     }
@@ -119,7 +138,13 @@ impl Engine {
     pub(crate) async fn alert(&self, code: Code, id: &str, why: &str) -> Result<(), EngineError> {
         let finding = json!({"code": code.id, "why": why, "at": self.now()});
         let nonce = self.parts.ids.unique();
-        if matches!(self.parts.ledger.add_document(documents::FINDING, id, &finding, &nonce).await?, Answer::Won(())) {
+        if matches!(
+            self.parts
+                .ledger
+                .add_document(documents::FINDING, id, &finding, &nonce)
+                .await?,
+            Answer::Won(())
+        ) {
             tracing::error!(code = code.id, id, why, "Needs attention.");
         }
         Ok(())

@@ -44,7 +44,11 @@ impl Journalled {
                 EntryKind::Observed => {
                     journalled.open.remove(change);
                     let reason = entry.private.get("reason").and_then(Value::as_str);
-                    let outcome = entry.public.outcome.as_deref().and_then(|name| Outcome::named(name, reason));
+                    let outcome = entry
+                        .public
+                        .outcome
+                        .as_deref()
+                        .and_then(|name| Outcome::named(name, reason));
                     journalled.seen.extend(outcome.map(|outcome| (change.clone(), outcome)));
                 }
                 EntryKind::Decision => {}
@@ -56,7 +60,13 @@ impl Journalled {
 
 impl Engine {
     /// Writes entries at the end of one sequence; the claim having passed on is an error that ends the work.
-    pub(crate) async fn append(&self, head: &mut Head, lock: Option<&Lock>, drafts: Vec<Draft>, salt: &str) -> Result<(), EngineError> {
+    pub(crate) async fn append(
+        &self,
+        head: &mut Head,
+        lock: Option<&Lock>,
+        drafts: Vec<Draft>,
+        salt: &str,
+    ) -> Result<(), EngineError> {
         if drafts.is_empty() {
             return Ok(());
         }
@@ -74,9 +84,17 @@ impl Engine {
         nonce: &str,
     ) -> Result<(), EngineError> {
         let at = self.now();
-        match self.parts.ledger.append(head, lock, drafts, at, salt.as_bytes(), nonce).await? {
+        match self
+            .parts
+            .ledger
+            .append(head, lock, drafts, at, salt.as_bytes(), nonce)
+            .await?
+        {
             Answer::Won(_) | Answer::AlreadyMine(_) => Ok(()),
-            Answer::Lost(_) | Answer::Stale => Err(EngineError::Fenced(format!("{} of {}", head.chain.connection, head.chain.run))),
+            Answer::Lost(_) | Answer::Stale => Err(EngineError::Fenced(format!(
+                "{} of {}",
+                head.chain.connection, head.chain.run
+            ))),
         }
     }
 
@@ -87,7 +105,13 @@ impl Engine {
     }
 
     /// The same with a nonce that a later try would use again.
-    pub(crate) async fn decided_as(&self, claim: &mut RunClaim, what: &str, private: Value, nonce: &str) -> Result<(), EngineError> {
+    pub(crate) async fn decided_as(
+        &self,
+        claim: &mut RunClaim,
+        what: &str,
+        private: Value,
+        nonce: &str,
+    ) -> Result<(), EngineError> {
         let draft = Draft {
             kind: EntryKind::Decision,
             change: None,

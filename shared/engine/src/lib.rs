@@ -74,20 +74,29 @@ impl Engine {
     pub fn new(parts: Parts, settings: Settings) -> Self {
         let current = Arc::clone(&parts.configuration);
         let pinned = Arc::new(Mutex::new(BTreeMap::from([(current.digest.clone(), current)])));
-        Self { parts: Arc::new(parts), settings, pinned, ends_at: None }
+        Self {
+            parts: Arc::new(parts),
+            settings,
+            pinned,
+            ends_at: None,
+        }
     }
 
     /// The same engine for an invocation that ends at a known moment: no lease, and so no vendor call, outlives it, and a run
     /// that would need longer is parked for the next invocation.
     #[must_use]
     pub fn ending_at(&self, ends_at: Timestamp) -> Self {
-        Self { ends_at: Some(ends_at), ..self.clone() }
+        Self {
+            ends_at: Some(ends_at),
+            ..self.clone()
+        }
     }
 
     /// Stores the configuration under its digest, so that runs opened now can be finished by a later version.
     pub async fn start(&self) -> Result<(), EngineError> {
         let name = configuration_name(&self.parts.configuration.digest);
-        let bundle = serde_json::to_vec(&self.parts.configuration.to_bundle()).map_err(|why| EngineError::Configuration(why.to_string()))?;
+        let bundle = serde_json::to_vec(&self.parts.configuration.to_bundle())
+            .map_err(|why| EngineError::Configuration(why.to_string()))?;
         self.parts.files.put(&name, bundle.into()).await?;
         Ok(())
     }
@@ -108,10 +117,15 @@ impl Engine {
             return Ok(Arc::clone(found));
         }
         let stored = self.parts.files.get(&configuration_name(digest)).await?;
-        let bundle: Bundle = serde_json::from_slice(&stored).map_err(|why| EngineError::Configuration(why.to_string()))?;
-        let loaded = Configuration::from_bundle(&bundle, &self.parts.actions).map_err(|why| EngineError::Configuration(why.to_string()))?;
+        let bundle: Bundle =
+            serde_json::from_slice(&stored).map_err(|why| EngineError::Configuration(why.to_string()))?;
+        let loaded = Configuration::from_bundle(&bundle, &self.parts.actions)
+            .map_err(|why| EngineError::Configuration(why.to_string()))?;
         let loaded = Arc::new(loaded);
-        self.pinned.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), Arc::clone(&loaded));
+        self.pinned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest.clone(), Arc::clone(&loaded));
         Ok(loaded)
     }
 
@@ -131,7 +145,8 @@ impl Engine {
 
     /// Whether a wait of this length leaves time for another try before the invocation ends.
     fn has_time_for(&self, wait: Duration) -> bool {
-        self.ends_at.is_none_or(|ends_at| between(self.now(), ends_at) >= wait + self.settings.call)
+        self.ends_at
+            .is_none_or(|ends_at| between(self.now(), ends_at) >= wait + self.settings.call)
     }
 }
 

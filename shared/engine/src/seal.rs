@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use rollcall_evidence::{Receipt, seal};
-use rollcall_model::{Answer, RunState};
 use rollcall_model::ledger::{RunClaim, Settle};
+use rollcall_model::{Answer, RunState};
 use serde_json::json;
 
 use crate::{Engine, EngineError};
@@ -16,22 +16,36 @@ impl Engine {
     pub(crate) async fn seal(&self, claim: &mut RunClaim, ending: RunState) -> Result<bool, EngineError> {
         self.name_triggers(claim).await?;
         let nonce = format!("{}-ended", claim.run.id);
-        self.decided_as(claim, &format!("ended {}", ending.name()), json!({"why": ending.why()}), &nonce).await?;
+        self.decided_as(
+            claim,
+            &format!("ended {}", ending.name()),
+            json!({"why": ending.why()}),
+            &nonce,
+        )
+        .await?;
         let journal = self.parts.ledger.journal(&claim.run.id).await?;
         let heads: Vec<_> = claim.heads.values().map(|head| head.chain.clone()).collect();
         let name = format!("receipts/{}.json", claim.run.id);
         let mut ended = claim.run.clone();
         ended.state = ending.clone();
         ended.ending = None;
-        let unsigned = Receipt::of(&ended, &journal, &heads, &self.settings.binary_version).map_err(|why| EngineError::Receipt(why.to_string()))?;
-        let receipt = seal(unsigned, self.parts.signer.as_ref()).await.map_err(|why| EngineError::Receipt(why.to_string()))?;
+        let unsigned = Receipt::of(&ended, &journal, &heads, &self.settings.binary_version)
+            .map_err(|why| EngineError::Receipt(why.to_string()))?;
+        let receipt = seal(unsigned, self.parts.signer.as_ref())
+            .await
+            .map_err(|why| EngineError::Receipt(why.to_string()))?;
         let text = receipt.to_text().map_err(|why| EngineError::Receipt(why.to_string()))?;
         self.parts.files.put(&name, Bytes::from(text)).await?;
         claim.run.state = ending;
         claim.run.ending = None;
         claim.run.receipt = Some(name);
         let nonce = self.parts.ids.unique();
-        match self.parts.ledger.settle(claim, Settle::FinishUnlessJoined, &nonce).await? {
+        match self
+            .parts
+            .ledger
+            .settle(claim, Settle::FinishUnlessJoined, &nonce)
+            .await?
+        {
             Answer::Won(()) | Answer::AlreadyMine(()) => {
                 tracing::info!(run = %claim.run.id, state = claim.run.state.name(), "Run ended.");
                 Ok(true)
@@ -39,7 +53,13 @@ impl Engine {
             Answer::Lost(_) => Err(EngineError::Fenced(claim.run.id.to_string())),
             Answer::Stale => {
                 let holder = claim.holder.clone();
-                match self.parts.ledger.claim_run(&claim.run.id, &holder, self.now()).await?.mine() {
+                match self
+                    .parts
+                    .ledger
+                    .claim_run(&claim.run.id, &holder, self.now())
+                    .await?
+                    .mine()
+                {
                     Some(renewed) => *claim = renewed,
                     None => return Err(EngineError::Fenced(claim.run.id.to_string())),
                 }

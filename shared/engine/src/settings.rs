@@ -49,7 +49,12 @@ impl Settings {
     /// The pause after this many failed tries (1 for the first), at least as long as the vendor asked.
     pub fn pause(&self, tries: u32, asked: Option<Duration>) -> Duration {
         let index = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX);
-        let own = self.backoff.get(index).or_else(|| self.backoff.last()).copied().unwrap_or(Duration::from_secs(60));
+        let own = self
+            .backoff
+            .get(index)
+            .or_else(|| self.backoff.last())
+            .copied()
+            .unwrap_or(Duration::from_secs(60));
         own.max(asked.unwrap_or_default())
     }
 }

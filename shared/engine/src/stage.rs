@@ -45,7 +45,13 @@ pub(crate) enum StageEnd {
 }
 
 impl Engine {
-    pub(crate) async fn stage(&self, claim: &mut RunClaim, subject: &mut Lock, locks: &mut Vec<Lock>, fresh: bool) -> Result<StageEnd, EngineError> {
+    pub(crate) async fn stage(
+        &self,
+        claim: &mut RunClaim,
+        subject: &mut Lock,
+        locks: &mut Vec<Lock>,
+        fresh: bool,
+    ) -> Result<StageEnd, EngineError> {
         let configuration = self.pinned(&claim.run.plan.config).await?;
         if !fresh && let Some(end) = self.read_again(claim).await? {
             return Ok(end);
@@ -67,21 +73,30 @@ impl Engine {
             decide::Stop::Unknown(why) => return self.not_yet(claim, codes::CONDITION_UNKNOWN, why, None).await,
         }
         // A call that an earlier holder began may still be under way until its deadline; nothing is read before.
-        let journalled =
-            if fresh { Journalled::default() } else { Journalled::of(&self.parts.ledger.journal(&claim.run.id).await?) };
+        let journalled = if fresh {
+            Journalled::default()
+        } else {
+            Journalled::of(&self.parts.ledger.journal(&claim.run.id).await?)
+        };
         if let Some(wait) = self.unfinished(&journalled.open) {
             if wait > self.settings.sleep_in_place || !self.has_time_for(wait) {
-                return Ok(StageEnd::Again { after: wait, why: "a call of an earlier try may still be under way".to_owned() });
+                return Ok(StageEnd::Again {
+                    after: wait,
+                    why: "a call of an earlier try may still be under way".to_owned(),
+                });
             }
             self.parts.clock.sleep(wait).await;
             self.renew(claim, subject, locks).await?;
         }
 
-        let found = self.find(&configuration, claim).await?;
+        let (found, asked) = self.find(&configuration, claim).await?;
         if !self.lock_accounts(claim, subject, locks, &found).await? {
-            return Ok(StageEnd::Again { after: Duration::from_secs(2), why: "another worker holds an account of this person".to_owned() });
+            return Ok(StageEnd::Again {
+                after: Duration::from_secs(2),
+                why: "another worker holds an account of this person".to_owned(),
+            });
         }
-        let plan = self.plan(&configuration, &known, claim, found).await?;
+        let (plan, patient) = self.plan(&configuration, &known, claim, found).await?;
         count_replan(claim, &plan);
         if let Some(end) = self.moved(claim, &plan).await? {
             return Ok(end);
@@ -101,12 +116,18 @@ impl Engine {
         });
         let hash = plan.hash()?;
         let stage = stage_name(claim);
-        self.decided(claim, &format!("{stage} planned {hash}"), json!({"plan": plan, "attempt": claim.run.attempts + 1})).await?;
+        self.decided(
+            claim,
+            &format!("{stage} planned {hash}"),
+            json!({"plan": plan, "attempt": claim.run.attempts + 1}),
+        )
+        .await?;
         claim.run.stage_hashes.insert(stage, hash);
         claim.run.stage_plan = Some(plan.clone());
         self.settle(claim, Settle::Keep).await?;
 
-        let applied = self.apply(claim, subject, locks, &plan, &journalled).await?;
+        let mut applied = self.apply(claim, subject, locks, &plan, &journalled).await?;
+        applied.asked = applied.asked.max(asked).max(patient);
         self.judge(claim, subject, locks, &plan, applied).await
     }
 
@@ -139,7 +160,12 @@ impl Engine {
             claim.run.attempts += 1;
             let why = first.clone();
             claim.run.note(now, format!("{} not complete: {why}", plan.stage));
-            self.alert(codes::STAGE_INCOMPLETE, &format!("{}/{}/incomplete", claim.run.id, plan.stage), &why).await?;
+            self.alert(
+                codes::STAGE_INCOMPLETE,
+                &format!("{}/{}/incomplete", claim.run.id, plan.stage),
+                &why,
+            )
+            .await?;
             if claim.run.attempts >= self.settings.tries {
                 return Ok(StageEnd::Ended(RunState::Incomplete { why }));
             }
@@ -150,7 +176,10 @@ impl Engine {
             // Somebody should know while there is still something to mend; telling them must not hold up the next try.
             self.plan_tell(claim, TellMoment::Failed, &plan.stage).await?;
             self.tell(claim, subject, locks).await?;
-            return Ok(StageEnd::Again { after: after.saturating_sub(between(now, self.now())), why });
+            return Ok(StageEnd::Again {
+                after: after.saturating_sub(between(now, self.now())),
+                why,
+            });
         }
         let failed = claim
             .run
@@ -159,10 +188,20 @@ impl Engine {
             .find(|record| record.change.stage == plan.stage && !record.outcome.is_green())
             .map(|record| {
                 let reason = record.outcome.reason().unwrap_or_default();
-                format!("{} {}: {} ({reason})", record.change.connection, record.change.action, record.outcome.name())
+                format!(
+                    "{} {}: {} ({reason})",
+                    record.change.connection,
+                    record.change.action,
+                    record.outcome.name()
+                )
             });
         if let Some(why) = failed {
-            self.alert(codes::STAGE_FAILED, &format!("{}/{}/failed", claim.run.id, plan.stage), &why).await?;
+            self.alert(
+                codes::STAGE_FAILED,
+                &format!("{}/{}/failed", claim.run.id, plan.stage),
+                &why,
+            )
+            .await?;
             return Ok(StageEnd::Ended(RunState::Incomplete { why }));
         }
         if plan.stage == "cut" {
@@ -173,7 +212,12 @@ impl Engine {
         claim.run.replans = 0;
         claim.run.stage_plan = None;
         claim.run.state = RunState::Open;
-        let after = claim.run.plan.stages.get(claim.run.stage).map_or(0, |next| next.after_ms);
+        let after = claim
+            .run
+            .plan
+            .stages
+            .get(claim.run.stage)
+            .map_or(0, |next| next.after_ms);
         claim.run.stage_due_at = plus(now, Duration::from_millis(u64::try_from(after).unwrap_or(0)));
         self.settle(claim, Settle::Keep).await?;
         self.tell(claim, subject, locks).await?;
@@ -186,8 +230,15 @@ impl Engine {
             return;
         }
         let mut ends: BTreeMap<_, Option<Timestamp>> = BTreeMap::new();
-        for record in claim.run.changes.iter().filter(|record| record.change.stage == plan.stage) {
-            let end = ends.entry(record.change.connection.clone()).or_insert(Some(record.ended_at));
+        for record in claim
+            .run
+            .changes
+            .iter()
+            .filter(|record| record.change.stage == plan.stage)
+        {
+            let end = ends
+                .entry(record.change.connection.clone())
+                .or_insert(Some(record.ended_at));
             *end = match (*end, record.outcome.is_green()) {
                 (Some(at), true) => Some(at.max(record.ended_at)),
                 _ => None,
@@ -227,11 +278,19 @@ impl Engine {
             }
         };
         let why = format!("the source cannot be read: {why}");
-        self.not_yet(claim, codes::SOURCE_UNREADABLE, why, asked).await.map(Some)
+        self.not_yet(claim, codes::SOURCE_UNREADABLE, why, asked)
+            .await
+            .map(Some)
     }
 
     /// Something that must be known cannot be: try again later, and say so once.
-    async fn not_yet(&self, claim: &mut RunClaim, code: Code, why: String, asked: Option<Duration>) -> Result<StageEnd, EngineError> {
+    async fn not_yet(
+        &self,
+        claim: &mut RunClaim,
+        code: Code,
+        why: String,
+        asked: Option<Duration>,
+    ) -> Result<StageEnd, EngineError> {
         claim.run.attempts += 1;
         claim.run.note(self.now(), why.clone());
         self.alert(code, &format!("{}/{}", claim.run.id, code.id), &why).await?;
@@ -269,7 +328,12 @@ impl Engine {
     async fn observe_only(&self, claim: &mut RunClaim, plan: &StagePlan) -> Result<StageEnd, EngineError> {
         let now = self.now();
         let hash = plan.hash()?;
-        self.decided(claim, &format!("{} planned {hash}, observe only", plan.stage), json!({"plan": plan})).await?;
+        self.decided(
+            claim,
+            &format!("{} planned {hash}, observe only", plan.stage),
+            json!({"plan": plan}),
+        )
+        .await?;
         claim.run.stage_hashes.insert(plan.stage.clone(), hash);
         for item in &plan.items {
             let outcome = match &item.verdict {
@@ -284,10 +348,22 @@ impl Engine {
                 request_id: None,
             });
         }
-        claim.run.note(now, format!("{}: observe mode, {} changes planned and none made", plan.stage, plan.items.len()));
+        claim.run.note(
+            now,
+            format!(
+                "{}: observe mode, {} changes planned and none made",
+                plan.stage,
+                plan.items.len()
+            ),
+        );
         claim.run.stage += 1;
         claim.run.stage_plan = None;
-        let after = claim.run.plan.stages.get(claim.run.stage).map_or(0, |next| next.after_ms);
+        let after = claim
+            .run
+            .plan
+            .stages
+            .get(claim.run.stage)
+            .map_or(0, |next| next.after_ms);
         claim.run.stage_due_at = plus(now, Duration::from_millis(u64::try_from(after).unwrap_or(0)));
         Ok(StageEnd::Next)
     }
@@ -295,7 +371,12 @@ impl Engine {
 
 /// Counts an automatic plan that differs from the one before it.
 fn count_replan(claim: &mut RunClaim, plan: &StagePlan) {
-    if claim.run.stage_plan.as_ref().is_some_and(|before| before.stage == plan.stage && !before.moved(plan).is_empty()) {
+    if claim
+        .run
+        .stage_plan
+        .as_ref()
+        .is_some_and(|before| before.stage == plan.stage && !before.moved(plan).is_empty())
+    {
         claim.run.replans += 1;
     }
 }
@@ -309,17 +390,35 @@ pub(crate) struct Known {
 impl Known {
     pub(crate) fn of(configuration: &Configuration, run: &Run) -> Self {
         let cause = &run.cause;
-        let event = EventFacts { kind: cause.kind.clone(), source: cause.source.clone(), vendor_type: cause.vendor_type.clone() };
-        Self { event, memberships: decide::memberships(configuration, &run.person) }
+        let event = EventFacts {
+            kind: cause.kind.clone(),
+            source: cause.source.clone(),
+            vendor_type: cause.vendor_type.clone(),
+        };
+        Self {
+            event,
+            memberships: decide::memberships(configuration, &run.person),
+        }
     }
 
     pub(crate) fn facts<'a>(&'a self, run: &'a Run) -> Facts<'a> {
-        Facts { plan: &run.plan, plan_hash: &run.plan_hash, person: &run.person, event: &self.event, memberships: &self.memberships }
+        Facts {
+            plan: &run.plan,
+            plan_hash: &run.plan_hash,
+            person: &run.person,
+            event: &self.event,
+            memberships: &self.memberships,
+        }
     }
 }
 
 pub(crate) fn stage_name(claim: &RunClaim) -> String {
-    claim.run.plan.stages.get(claim.run.stage).map_or_else(String::new, |stage| stage.name.clone())
+    claim
+        .run
+        .plan
+        .stages
+        .get(claim.run.stage)
+        .map_or_else(String::new, |stage| stage.name.clone())
 }
 
 /// Why the source's present word no longer asks for the run's goal.

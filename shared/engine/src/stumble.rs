@@ -23,7 +23,10 @@ impl Engine {
         opened: &mut Vec<RunClaim>,
     ) -> Result<Taken, EngineError> {
         let before = inbox.clone();
-        let why = match AssertUnwindSafe(self.take(row, lock, inbox, opened)).catch_unwind().await {
+        let why = match AssertUnwindSafe(self.take(row, lock, inbox, opened))
+            .catch_unwind()
+            .await
+        {
             Ok(Err(error)) if !error.is_passing() => error.chain(),
             Ok(taken) => return taken,
             Err(panic) => format!("panic: {}", text(panic.as_ref())),
@@ -32,11 +35,19 @@ impl Engine {
     }
 
     /// Drives a run; a panic counts as a try of its stage, and after too many the run ends not green.
-    pub(crate) async fn drive_or_count(&self, claim: RunClaim, lock: &mut Lock, fresh: bool) -> Result<(), EngineError> {
+    pub(crate) async fn drive_or_count(
+        &self,
+        claim: RunClaim,
+        lock: &mut Lock,
+        fresh: bool,
+    ) -> Result<(), EngineError> {
         let id = claim.run.id.clone();
         match AssertUnwindSafe(self.drive(claim, lock, fresh)).catch_unwind().await {
             Ok(driven) => driven,
-            Err(panic) => self.stumbled(&id, lock, &format!("panic: {}", text(panic.as_ref()))).await,
+            Err(panic) => {
+                self.stumbled(&id, lock, &format!("panic: {}", text(panic.as_ref())))
+                    .await
+            }
         }
     }
 
@@ -50,7 +61,8 @@ impl Engine {
         tracing::error!(code = codes::HANDLER_PANICKED.id, run = %id, why, "The work on a run panicked.");
         self.alert(codes::HANDLER_PANICKED, &format!("{id}/panic"), why).await?;
         if claim.run.attempts >= self.settings.tries && claim.run.ending.is_none() {
-            self.decide_ending(&mut claim, RunState::Incomplete { why: why.to_owned() }).await?;
+            self.decide_ending(&mut claim, RunState::Incomplete { why: why.to_owned() })
+                .await?;
         }
         let until = plus(self.now(), self.settings.pause(claim.run.attempts, None));
         self.park(&mut claim, until, why).await

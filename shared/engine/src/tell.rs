@@ -16,13 +16,28 @@ const TELL: &str = "tell";
 
 impl Engine {
     /// Plans the messages of a moment, once per run and occasion: text and addressee are fixed now, whatever happens later.
-    pub(crate) async fn plan_tell(&self, claim: &mut RunClaim, moment: TellMoment, occasion: &str) -> Result<(), EngineError> {
+    pub(crate) async fn plan_tell(
+        &self,
+        claim: &mut RunClaim,
+        moment: TellMoment,
+        occasion: &str,
+    ) -> Result<(), EngineError> {
         let configuration = self.pinned(&claim.run.plan.config).await?;
         let known = Known::of(&configuration, &claim.run);
         let texts = texts(claim);
-        let items = decide::tell_changes(&configuration, &self.parts.actions, &known.facts(&claim.run), moment, &texts);
+        let items = decide::tell_changes(
+            &configuration,
+            &self.parts.actions,
+            &known.facts(&claim.run),
+            moment,
+            &texts,
+        );
         let now = self.now();
-        let quiet = if matches!(moment, TellMoment::Cut | TellMoment::Done) { self.nothing_to_tell(claim).await? } else { None };
+        let quiet = if matches!(moment, TellMoment::Cut | TellMoment::Done) {
+            self.nothing_to_tell(claim).await?
+        } else {
+            None
+        };
         for mut item in items {
             if !occasion.is_empty() {
                 item.change.step = format!("{}-{occasion}", item.change.step);
@@ -38,13 +53,24 @@ impl Engine {
                 Verdict::Refuse(why) => Outcome::Refused(why),
                 Verdict::Unknown(why) => Outcome::Failed(why),
             };
-            claim.run.put_record(ChangeRecord { change: item.change, outcome, started_at: now, ended_at: now, request_id: None });
+            claim.run.put_record(ChangeRecord {
+                change: item.change,
+                outcome,
+                started_at: now,
+                ended_at: now,
+                request_id: None,
+            });
         }
         Ok(())
     }
 
     /// Sends what is planned and not sent. Answers how long to wait before another try, when there is to be one.
-    pub(crate) async fn tell(&self, claim: &mut RunClaim, subject: &Lock, locks: &[Lock]) -> Result<Option<Duration>, EngineError> {
+    pub(crate) async fn tell(
+        &self,
+        claim: &mut RunClaim,
+        subject: &Lock,
+        locks: &[Lock],
+    ) -> Result<Option<Duration>, EngineError> {
         if waiting(claim).next().is_none() {
             return Ok(None);
         }
@@ -55,8 +81,12 @@ impl Engine {
                 record.outcome = seen.clone();
             }
         }
-        let items: Vec<PlanItem> =
-            waiting(claim).map(|record| PlanItem { change: record.change.clone(), verdict: Verdict::Run }).collect();
+        let items: Vec<PlanItem> = waiting(claim)
+            .map(|record| PlanItem {
+                change: record.change.clone(),
+                verdict: Verdict::Run,
+            })
+            .collect();
         if items.is_empty() {
             return Ok(None);
         }
@@ -64,8 +94,17 @@ impl Engine {
         if let Some(due_at) = claim.run.tell_due_at.filter(|due_at| *due_at > self.now()) {
             return Ok(Some(rollcall_runtime::clock::between(self.now(), due_at)));
         }
-        if let Some(latest) = journalled.open.iter().filter(|(key, _)| key.as_str().starts_with(TELL)).map(|(_, intent)| intent.deadline).max() {
-            let wait = rollcall_runtime::clock::between(self.now(), rollcall_runtime::clock::plus(latest, self.settings.margin));
+        if let Some(latest) = journalled
+            .open
+            .iter()
+            .filter(|(key, _)| key.as_str().starts_with(TELL))
+            .map(|(_, intent)| intent.deadline)
+            .max()
+        {
+            let wait = rollcall_runtime::clock::between(
+                self.now(),
+                rollcall_runtime::clock::plus(latest, self.settings.margin),
+            );
             if !wait.is_zero() {
                 // A message of an earlier try may still be on its way; a search now could miss it.
                 return Ok(Some(wait));
@@ -75,7 +114,10 @@ impl Engine {
         self.settle(claim, rollcall_model::ledger::Settle::Keep).await?;
         let mut by_connection: BTreeMap<ConnectionId, Vec<&PlanItem>> = BTreeMap::new();
         for item in &items {
-            by_connection.entry(item.change.connection.clone()).or_default().push(item);
+            by_connection
+                .entry(item.change.connection.clone())
+                .or_default()
+                .push(item);
         }
         let pass = self.pass(claim, subject, locks, &journalled, Lane::Work);
         let came = self.side_by_side(claim, &pass, by_connection).await?;
@@ -89,7 +131,12 @@ impl Engine {
         }
         claim.run.tell_tries += 1;
         if claim.run.tell_tries >= self.settings.tries {
-            for record in claim.run.changes.iter_mut().filter(|record| record.change.stage == TELL && !record.outcome.is_final()) {
+            for record in claim
+                .run
+                .changes
+                .iter_mut()
+                .filter(|record| record.change.stage == TELL && !record.outcome.is_final())
+            {
                 let why = record.outcome.reason().unwrap_or("no answer").to_owned();
                 record.outcome = Outcome::Failed(format!("given up: {why}"));
             }
@@ -102,15 +149,25 @@ impl Engine {
 
     /// Why nobody is told of a success: nothing was done, or an earlier run of the same goal did it and told it.
     async fn nothing_to_tell(&self, claim: &RunClaim) -> Result<Option<&'static str>, EngineError> {
-        let mut outcomes = claim.run.changes.iter().filter(|record| record.change.stage != TELL).map(|record| &record.outcome);
-        if outcomes.clone().any(|outcome| outcome.reason() == Some(crate::stage::OBSERVED_ONLY)) {
+        let mut outcomes = claim
+            .run
+            .changes
+            .iter()
+            .filter(|record| record.change.stage != TELL)
+            .map(|record| &record.outcome);
+        if outcomes
+            .clone()
+            .any(|outcome| outcome.reason() == Some(crate::stage::OBSERVED_ONLY))
+        {
             return Ok(Some("observe mode: nothing was done"));
         }
         if outcomes.any(|outcome| *outcome == Outcome::Changed) {
             return Ok(None);
         }
         let earlier = self.parts.ledger.runs(Some(&claim.run.plan.person), 20).await?;
-        let told = earlier.iter().any(|run| run.id != claim.run.id && run.plan.goal == claim.run.plan.goal && run.state == RunState::Done);
+        let told = earlier
+            .iter()
+            .any(|run| run.id != claim.run.id && run.plan.goal == claim.run.plan.goal && run.state == RunState::Done);
         Ok(told.then_some("nothing changed since an earlier run told it"))
     }
 }
@@ -125,15 +182,27 @@ fn is_waiting(record: &ChangeRecord) -> bool {
 
 fn texts(claim: &RunClaim) -> TextFacts {
     let run = &claim.run;
-    let cut: Vec<String> =
-        run.time_to_cut_ms().iter().map(|(connection, ms)| format!("{connection} {ms} ms")).collect();
+    let cut: Vec<String> = run
+        .time_to_cut_ms()
+        .iter()
+        .map(|(connection, ms)| format!("{connection} {ms} ms"))
+        .collect();
     let summary: Vec<String> = run
         .changes
         .iter()
         .filter(|record| record.change.stage != TELL)
         .map(|record| {
-            let reason = record.outcome.reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
-            format!("{} {}: {}{reason}", record.change.connection, record.change.action, record.outcome.name())
+            let reason = record
+                .outcome
+                .reason()
+                .map(|reason| format!(" ({reason})"))
+                .unwrap_or_default();
+            format!(
+                "{} {}: {}{reason}",
+                record.change.connection,
+                record.change.action,
+                record.outcome.name()
+            )
         })
         .collect();
     let why = run
@@ -143,5 +212,11 @@ fn texts(claim: &RunClaim) -> TextFacts {
         .map(str::to_owned)
         .or_else(|| run.notes.last().map(|note| note.text.clone()))
         .unwrap_or_default();
-    TextFacts { id: run.id.to_string(), cut: cut.join(", "), summary: summary.join("\n"), why, handover: String::new() }
+    TextFacts {
+        id: run.id.to_string(),
+        cut: cut.join(", "),
+        summary: summary.join("\n"),
+        why,
+        handover: String::new(),
+    }
 }

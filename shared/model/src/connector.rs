@@ -109,15 +109,10 @@ pub trait Connector: Send + Sync {
     fn normalise(&self, signal: &Signal, raw: &str) -> Event;
 
     /// Reads one account of a source, with its manager, groups and roles.
-    async fn read_subject(&self, call: &Call, account: &AccountRef)
-    -> Result<SubjectRead, Failure>;
+    async fn read_subject(&self, call: &Call, account: &AccountRef) -> Result<SubjectRead, Failure>;
 
     /// Searches for a person's accounts, with proof that the search could have seen them.
-    async fn find_accounts(
-        &self,
-        call: &Call,
-        query: &AccountQuery,
-    ) -> Result<AccountSearch, Failure>;
+    async fn find_accounts(&self, call: &Call, query: &AccountQuery) -> Result<AccountSearch, Failure>;
 
     /// Reads the states behind several actions on one account, in as few calls as the vendor allows; one answer per action,
     /// in order.
@@ -132,12 +127,7 @@ pub trait Connector: Send + Sync {
     async fn apply(&self, call: &Call, change: &Change, marker: &str) -> Result<Applied, Failure>;
 
     /// Searches for the effect of a findable change by its marker. `Ok(None)` only after a complete search.
-    async fn find_effect(
-        &self,
-        call: &Call,
-        change: &Change,
-        marker: &str,
-    ) -> Result<Option<Applied>, Failure>;
+    async fn find_effect(&self, call: &Call, change: &Change, marker: &str) -> Result<Option<Applied>, Failure>;
 }
 
 /// An action with its parameters.

@@ -100,10 +100,7 @@ mod tests {
 
     #[test]
     fn fractions_are_refused() {
-        assert!(matches!(
-            canonical(&json!({"a": 1.5})),
-            Err(CanonicalError::Float)
-        ));
+        assert!(matches!(canonical(&json!({"a": 1.5})), Err(CanonicalError::Float)));
     }
 
     #[test]

@@ -107,12 +107,7 @@ impl Chain {
     }
 
     /// The next entry, and the sequence as it is with it.
-    pub fn next(
-        &self,
-        draft: Draft,
-        at: Timestamp,
-        salt: &[u8],
-    ) -> Result<(Entry, Self), CanonicalError> {
+    pub fn next(&self, draft: Draft, at: Timestamp, salt: &[u8]) -> Result<(Entry, Self), CanonicalError> {
         let public = PublicEntry {
             seq: self.length + 1,
             prev: self.head.clone(),
@@ -167,14 +162,7 @@ mod tests {
         assert_eq!(second.public.prev, first.digest);
         assert_eq!((chain.length, &chain.head), (2, &second.digest));
         let (other, _) = empty.next(draft("005B"), at, b"salt").unwrap();
-        assert_ne!(
-            first.digest, other.digest,
-            "another account is another digest"
-        );
-        assert!(
-            !serde_json::to_string(&first.public)
-                .unwrap()
-                .contains("005A")
-        );
+        assert_ne!(first.digest, other.digest, "another account is another digest");
+        assert!(!serde_json::to_string(&first.public).unwrap().contains("005A"));
     }
 }

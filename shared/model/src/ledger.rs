@@ -248,12 +248,7 @@ pub trait Ledger: Send + Sync {
     async fn event(&self, key: &SignalKey) -> Result<Option<StoredEvent>, LedgerError>;
 
     /// Claims everything or nothing. Keys that the same holder has are renewed.
-    async fn claim(
-        &self,
-        keys: &[LockKey],
-        holder: &Holder,
-        now: Timestamp,
-    ) -> Result<Answer<Vec<Lock>>, LedgerError>;
+    async fn claim(&self, keys: &[LockKey], holder: &Holder, now: Timestamp) -> Result<Answer<Vec<Lock>>, LedgerError>;
 
     /// Lets go. Locks that are no longer ours are left alone.
     async fn release(&self, locks: &[Lock]) -> Result<(), LedgerError>;
@@ -271,13 +266,7 @@ pub trait Ledger: Send + Sync {
     async fn inbox(&self, account: &AccountRef) -> Result<Inbox, LedgerError>;
 
     /// Marks rows as dealt with although no run comes of them. Answers the inbox as it is then.
-    async fn drain(
-        &self,
-        lock: &Lock,
-        inbox: &Inbox,
-        upto: u64,
-        why: &str,
-    ) -> Result<Answer<Inbox>, LedgerError>;
+    async fn drain(&self, lock: &Lock, inbox: &Inbox, upto: u64, why: &str) -> Result<Answer<Inbox>, LedgerError>;
 
     /// Opens a run, claimed by the holder, and marks the rows that asked for it as dealt with. `Lost` names the run that is
     /// open for that person and goal.
@@ -291,17 +280,10 @@ pub trait Ledger: Send + Sync {
     ) -> Result<Answer<(RunClaim, Inbox)>, LedgerError>;
 
     /// Opens a run that a person asked for, without an inbox.
-    async fn open_asked(&self, run: &Run, holder: &Holder)
-    -> Result<Answer<RunClaim>, LedgerError>;
+    async fn open_asked(&self, run: &Run, holder: &Holder) -> Result<Answer<RunClaim>, LedgerError>;
 
     /// Adds events to an open run as triggers, and marks their rows as dealt with.
-    async fn join(
-        &self,
-        run: &RunId,
-        lock: &Lock,
-        inbox: &Inbox,
-        upto: u64,
-    ) -> Result<Answer<Inbox>, LedgerError>;
+    async fn join(&self, run: &RunId, lock: &Lock, inbox: &Inbox, upto: u64) -> Result<Answer<Inbox>, LedgerError>;
 
     /// The events that joined a run after its opening.
     async fn triggers(&self, run: &RunId) -> Result<Vec<SignalKey>, LedgerError>;
@@ -317,12 +299,7 @@ pub trait Ledger: Send + Sync {
 
     /// Claims a run and the ends of its journal sequences; every earlier holder's writes fail from now on. A run that has
     /// finished is lost to everybody; a run that is not there is `Stale`.
-    async fn claim_run(
-        &self,
-        id: &RunId,
-        holder: &Holder,
-        now: Timestamp,
-    ) -> Result<Answer<RunClaim>, LedgerError>;
+    async fn claim_run(&self, id: &RunId, holder: &Holder, now: Timestamp) -> Result<Answer<RunClaim>, LedgerError>;
 
     /// Writes entries at the end of one sequence, under the fence of the run and, when given, of the account's lock.
     /// `nonce` makes a repetition recognisable.
@@ -337,12 +314,7 @@ pub trait Ledger: Send + Sync {
     ) -> Result<Answer<Vec<Entry>>, LedgerError>;
 
     /// Writes the run back under the claim's fence.
-    async fn settle(
-        &self,
-        claim: &mut RunClaim,
-        how: Settle,
-        nonce: &str,
-    ) -> Result<Answer<()>, LedgerError>;
+    async fn settle(&self, claim: &mut RunClaim, how: Settle, nonce: &str) -> Result<Answer<()>, LedgerError>;
 
     /// All entries of a run, by sequence and place.
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError>;
@@ -375,13 +347,7 @@ pub trait Ledger: Send + Sync {
     async fn put_document(&self, kind: &str, id: &str, body: &Value) -> Result<(), LedgerError>;
 
     /// Writes a document if there is none: `Lost` otherwise.
-    async fn add_document(
-        &self,
-        kind: &str,
-        id: &str,
-        body: &Value,
-        nonce: &str,
-    ) -> Result<Answer<()>, LedgerError>;
+    async fn add_document(&self, kind: &str, id: &str, body: &Value, nonce: &str) -> Result<Answer<()>, LedgerError>;
 
     /// Removes a document.
     async fn remove_document(&self, kind: &str, id: &str) -> Result<(), LedgerError>;

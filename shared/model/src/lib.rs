@@ -25,8 +25,7 @@ pub mod transport;
 
 pub use action::{Action, ActionCatalogue, EffectClass, Planned};
 pub use connector::{
-    AccountQuery, AccountSearch, Applied, Call, Completeness, Connector, MatchKey, Observation,
-    State, SubjectRead,
+    AccountQuery, AccountSearch, Applied, Call, Completeness, Connector, MatchKey, Observation, State, SubjectRead,
 };
 pub use event::{Event, EventKind, Lane, Signal, SignalBody, SignalFormat};
 pub use failure::{Executed, Failure, FailureClass};
@@ -36,9 +35,7 @@ pub use journal::{Chain, Entry, EntryKind};
 pub use ledger::{Answer, Ledger, LedgerError};
 pub use outcome::Outcome;
 pub use person::{Account, AccountClass, Manager, Person, SourceState};
-pub use plan::{
-    Change, ChangeKey, Goal, RunPlan, StagePlan, StageSpec, StepSpec, TellMoment, TellSpec,
-};
+pub use plan::{Change, ChangeKey, Goal, RunPlan, StagePlan, StageSpec, StepSpec, TellMoment, TellSpec};
 pub use queue::{Delivery, Message, Queue, QueueError};
 pub use review::{Review, ReviewState};
 pub use run::{ChangeRecord, Run, RunState};

@@ -143,12 +143,7 @@ impl RunPlan {
         let mut all: Vec<ConnectionId> = self
             .stages
             .iter()
-            .flat_map(|stage| {
-                stage
-                    .steps
-                    .iter()
-                    .flat_map(|step| step.connections.iter().cloned())
-            })
+            .flat_map(|stage| stage.steps.iter().flat_map(|step| step.connections.iter().cloned()))
             .chain(self.tell.iter().map(|tell| tell.connection.clone()))
             .collect();
         all.sort();
@@ -205,10 +200,7 @@ pub struct Change {
 impl Change {
     /// The change's identity within its run.
     pub fn key(&self) -> ChangeKey {
-        let account = self
-            .account
-            .as_ref()
-            .map_or("-", |account| account.id.as_str());
+        let account = self.account.as_ref().map_or("-", |account| account.id.as_str());
         ChangeKey(format!(
             "{}/{}/{}/{account}/{}",
             self.stage, self.step, self.connection, self.action
@@ -275,16 +267,10 @@ impl StagePlan {
                 None => moved.push(format!("{key}: no longer planned")),
                 Some(item) if item.verdict == Verdict::AlreadySo => {}
                 Some(item) if item.verdict != named.verdict => {
-                    moved.push(format!(
-                        "{key}: was {:?}, is {:?}",
-                        named.verdict, item.verdict
-                    ));
+                    moved.push(format!("{key}: was {:?}, is {:?}", named.verdict, item.verdict));
                 }
                 Some(item) if item.change.before != named.change.before => {
-                    moved.push(format!(
-                        "{key}: was {}, is {}",
-                        named.change.before, item.change.before
-                    ));
+                    moved.push(format!("{key}: was {}, is {}", named.change.before, item.change.before));
                 }
                 Some(item) if item.change.after != named.change.after => {
                     moved.push(format!(
@@ -300,9 +286,7 @@ impl StagePlan {
         }
         for item in &now.items {
             let key = item.change.key();
-            if item.verdict != Verdict::AlreadySo
-                && !self.items.iter().any(|named| named.change.key() == key)
-            {
+            if item.verdict != Verdict::AlreadySo && !self.items.iter().any(|named| named.change.key() == key) {
                 moved.push(format!("{key}: new"));
             }
         }
@@ -341,16 +325,8 @@ mod tests {
 
     #[test]
     fn evidence_does_not_move_the_hash() {
-        let one = plan(
-            &json!({"frozen": false}),
-            Verdict::Run,
-            json!({"sessions": 1}),
-        );
-        let two = plan(
-            &json!({"frozen": false}),
-            Verdict::Run,
-            json!({"sessions": 2}),
-        );
+        let one = plan(&json!({"frozen": false}), Verdict::Run, json!({"sessions": 1}));
+        let two = plan(&json!({"frozen": false}), Verdict::Run, json!({"sessions": 2}));
         assert_eq!(one.hash().unwrap(), two.hash().unwrap());
         assert_ne!(
             one.hash().unwrap(),

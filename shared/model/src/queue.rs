@@ -62,21 +62,11 @@ pub trait Queue: Send + Sync {
     /// Sends all bodies, or says why not. After an error some may have been taken: senders repeat, receivers deduplicate.
     async fn send(&self, lane: Lane, bodies: &[String], delay: Duration) -> Result<(), QueueError>;
     /// Takes up to `most` deliveries and hides them for `visibility`.
-    async fn receive(
-        &self,
-        lane: Lane,
-        most: usize,
-        visibility: Duration,
-    ) -> Result<Vec<Delivery>, QueueError>;
+    async fn receive(&self, lane: Lane, most: usize, visibility: Duration) -> Result<Vec<Delivery>, QueueError>;
     /// Removes a delivered message.
     async fn acknowledge(&self, lane: Lane, delivery: &Delivery) -> Result<(), QueueError>;
     /// Makes a delivered message visible again after `delay`.
-    async fn give_back(
-        &self,
-        lane: Lane,
-        delivery: &Delivery,
-        delay: Duration,
-    ) -> Result<(), QueueError>;
+    async fn give_back(&self, lane: Lane, delivery: &Delivery, delay: Duration) -> Result<(), QueueError>;
     /// Messages that were delivered too often, with their bodies.
     async fn dead(&self, lane: Lane, most: usize) -> Result<Vec<Delivery>, QueueError>;
     /// Sends all dead letters of a lane back to it; how many.

@@ -72,10 +72,9 @@ impl RunState {
     /// Why, where the state has a reason.
     pub fn why(&self) -> Option<&str> {
         match self {
-            Self::Waiting { why, .. }
-            | Self::Incomplete { why }
-            | Self::Superseded { why }
-            | Self::Refused { why } => Some(why),
+            Self::Waiting { why, .. } | Self::Incomplete { why } | Self::Superseded { why } | Self::Refused { why } => {
+                Some(why)
+            }
             _ => None,
         }
     }
@@ -177,9 +176,7 @@ pub struct Note {
 impl Run {
     /// The record of a change by its key.
     pub fn record(&self, key: &crate::plan::ChangeKey) -> Option<&ChangeRecord> {
-        self.changes
-            .iter()
-            .find(|record| record.change.key() == *key)
+        self.changes.iter().find(|record| record.change.key() == *key)
     }
 
     /// Adds or replaces the record of a change.
@@ -193,10 +190,7 @@ impl Run {
 
     /// Adds a line to the story.
     pub fn note(&mut self, at: Timestamp, text: impl Into<String>) {
-        self.notes.push(Note {
-            at,
-            text: text.into(),
-        });
+        self.notes.push(Note { at, text: text.into() });
     }
 
     /// Milliseconds from the door's receipt to the cut, by connection.

@@ -31,9 +31,5 @@ pub enum TransportError {
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends one request and waits for the whole answer, at most `timeout` in total. Redirects are not followed.
-    async fn send(
-        &self,
-        request: HttpRequest,
-        timeout: Duration,
-    ) -> Result<HttpResponse, TransportError>;
+    async fn send(&self, request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError>;
 }

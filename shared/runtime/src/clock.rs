@@ -40,7 +40,10 @@ pub struct TokioClock {
 impl TokioClock {
     /// A clock that shows `epoch` now. Call it inside a tokio runtime.
     pub fn starting_at(epoch: Timestamp) -> Self {
-        Self { epoch: whole_milliseconds(epoch), origin: tokio::time::Instant::now() }
+        Self {
+            epoch: whole_milliseconds(epoch),
+            origin: tokio::time::Instant::now(),
+        }
     }
 }
 

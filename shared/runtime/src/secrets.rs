@@ -119,7 +119,9 @@ impl Secrets {
     /// Fetches the present value.
     pub async fn fetch(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
         match reference {
-            SecretRef::Env(name) => std::env::var(name).map(Secret::new).map_err(|_| SecretError::Missing(reference.clone())),
+            SecretRef::Env(name) => std::env::var(name)
+                .map(Secret::new)
+                .map_err(|_| SecretError::Missing(reference.clone())),
             SecretRef::File(path) => read_file(Path::new(path), reference),
             SecretRef::Ssm(_) | SecretRef::SecretsManager(_) => match &self.remote {
                 Some(remote) => remote.fetch(reference).await,
@@ -133,6 +135,9 @@ fn read_file(path: &Path, reference: &SecretRef) -> Result<Secret, SecretError> 
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Secret::new(text.trim_end_matches(['\r', '\n']))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(SecretError::Missing(reference.clone())),
-        Err(error) => Err(SecretError::Unreadable { reference: reference.clone(), why: error.to_string() }),
+        Err(error) => Err(SecretError::Unreadable {
+            reference: reference.clone(),
+            why: error.to_string(),
+        }),
     }
 }

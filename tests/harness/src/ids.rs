@@ -14,7 +14,10 @@ pub struct SeededIds {
 impl SeededIds {
     /// Ids that follow from `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { seed, next: AtomicU64::new(1) }
+        Self {
+            seed,
+            next: AtomicU64::new(1),
+        }
     }
 }
 
@@ -46,7 +49,10 @@ impl Dice {
 
     /// A number below `below`.
     pub fn roll(&self, below: u64) -> u64 {
-        let mut z = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed).wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self
+            .0
+            .fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed)
+            .wrapping_add(0x9E37_79B9_7F4A_7C15);
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (z ^ (z >> 31)) % below.max(1)

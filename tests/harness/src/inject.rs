@@ -1,7 +1,7 @@
 //! Where faults strike.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
@@ -85,7 +85,10 @@ impl Injector {
             let at = strikes.iter().position(|strike| strike.point == point)?;
             strikes.swap_remove(at).fault
         };
-        self.struck.lock().expect("no panic holds it").push((point, what.to_owned(), fault));
+        self.struck
+            .lock()
+            .expect("no panic holds it")
+            .push((point, what.to_owned(), fault));
         Some(fault)
     }
 }
@@ -100,7 +103,10 @@ pub struct Life {
 impl Life {
     /// A new worker's life.
     pub fn new(injector: Arc<Injector>) -> Self {
-        Self { injector, crash: Arc::new(Notify::new()) }
+        Self {
+            injector,
+            crash: Arc::new(Notify::new()),
+        }
     }
 
     /// Resolves when this worker has died.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rollcall_ledger::table::Table;
 
@@ -29,8 +30,20 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let struck: Vec<String> = self.struck.iter().map(|(fault, count)| format!("{fault:?} {count}")).collect();
-        write!(out, "{:<34} points {:>4}  runs {:>5}  violations {:>3}  [{}]", self.name, self.points, self.runs, self.violations.len(), struck.join(", "))?;
+        let struck: Vec<String> = self
+            .struck
+            .iter()
+            .map(|(fault, count)| format!("{fault:?} {count}"))
+            .collect();
+        write!(
+            out,
+            "{:<34} points {:>4}  runs {:>5}  violations {:>3}  [{}]",
+            self.name,
+            self.points,
+            self.runs,
+            self.violations.len(),
+            struck.join(", ")
+        )?;
         for violation in self.violations.iter().take(10) {
             write!(out, "\n    {violation}")?;
         }
@@ -49,17 +62,48 @@ pub async fn once(report: &mut Report, spec: WorldSpec, story: Story) -> u64 {
     }
     let wrong = violations(&world, story, took).await;
     if !wrong.is_empty() {
-        let struck: Vec<String> = world.injector.struck().into_iter().map(|(point, what, fault)| format!("{fault:?} at {point} ({what})")).collect();
-        report.violations.push(format!("{label}; {}: {}", struck.join(", "), wrong.join("; ")));
+        let struck: Vec<String> = world
+            .injector
+            .struck()
+            .into_iter()
+            .map(|(point, what, fault)| format!("{fault:?} at {point} ({what})"))
+            .collect();
+        report
+            .violations
+            .push(format!("{label}; {}: {}", struck.join(", "), wrong.join("; ")));
     }
     world.injector.count()
 }
 
 /// Strikes every point of a story once with every fault that is asked for. `table` makes a fresh table for each world.
-pub async fn exhaustive(name: &str, story: Story, faults: &[Fault], table: impl Fn() -> Option<Arc<dyn Table>>, only: impl Fn(&str) -> bool) -> Report {
-    let mut report = Report { name: name.to_owned(), ..Report::default() };
-    let plain = WorldSpec { table: table(), ..WorldSpec::default() };
-    let world = World::new(plain).await;
+pub async fn exhaustive(
+    name: &str,
+    story: Story,
+    faults: &[Fault],
+    table: impl Fn() -> Option<Arc<dyn Table>>,
+    only: impl Fn(&str) -> bool,
+) -> Report {
+    let mut report = Report {
+        name: name.to_owned(),
+        ..Report::default()
+    };
+    let spec = |strikes| {
+        let usual = WorldSpec::default();
+        let table = table();
+        // Looking around costs requests there, so time passes in larger steps while nothing happens.
+        let idle = if table.is_some() {
+            Duration::from_secs(5)
+        } else {
+            usual.idle
+        };
+        WorldSpec {
+            strikes,
+            table,
+            idle,
+            ..usual
+        }
+    };
+    let world = World::new(spec(Vec::new())).await;
     let took = tell(&world, story).await;
     let wrong = violations(&world, story, took).await;
     report.runs += 1;
@@ -74,9 +118,11 @@ pub async fn exhaustive(name: &str, story: Story, faults: &[Fault], table: impl 
             continue;
         }
         for fault in faults {
-            let strike = Strike { point: index as u64 + 1, fault: *fault };
-            let spec = WorldSpec { strikes: vec![strike], table: table(), ..WorldSpec::default() };
-            once(&mut report, spec, story).await;
+            let strike = Strike {
+                point: index as u64 + 1,
+                fault: *fault,
+            };
+            once(&mut report, spec(vec![strike]), story).await;
         }
     }
     report
@@ -85,7 +131,10 @@ pub async fn exhaustive(name: &str, story: Story, faults: &[Fault], table: impl 
 /// Stories by seed: how events arrive, how many workers there are, how they are mixed and what strikes all follow from it.
 /// Consecutive seeds walk the pairs of the dimensions, so that each pair of choices occurs often.
 pub async fn seeded(name: &str, seeds: std::ops::Range<u64>) -> Report {
-    let mut report = Report { name: name.to_owned(), ..Report::default() };
+    let mut report = Report {
+        name: name.to_owned(),
+        ..Report::default()
+    };
     for seed in seeds {
         let (spec, story) = from_seed(seed);
         let points = once(&mut report, spec, story).await;
@@ -99,14 +148,26 @@ pub fn from_seed(seed: u64) -> (WorldSpec, Story) {
     let dice = Dice::new(seed);
     let arrives = [Arrives::Once, Arrives::Twice, Arrives::TwoHooks, Arrives::Scrambled];
     let story = Story {
-        happens: if dice.roll(4) == 0 { Happens::LeavesAndReturns } else { Happens::Leaves },
+        happens: if dice.roll(4) == 0 {
+            Happens::LeavesAndReturns
+        } else {
+            Happens::Leaves
+        },
         arrives: arrives[usize::try_from(seed % 4).expect("below four")],
         workers: usize::try_from(1 + (seed / 4) % 2).expect("one or two"),
     };
     let count = (seed / 8) % 4;
     let strikes = (0..count)
-        .map(|_| Strike { point: 1 + dice.roll(180), fault: Fault::ALL[usize::try_from(dice.roll(4)).expect("below four")] })
+        .map(|_| Strike {
+            point: 1 + dice.roll(180),
+            fault: Fault::ALL[usize::try_from(dice.roll(4)).expect("below four")],
+        })
         .collect();
-    let spec = WorldSpec { seed, strikes, yields: if story.workers > 1 { 1 + dice.roll(4) } else { 0 }, ..WorldSpec::default() };
+    let spec = WorldSpec {
+        seed,
+        strikes,
+        yields: if story.workers > 1 { 1 + dice.roll(4) } else { 0 },
+        ..WorldSpec::default()
+    };
     (spec, story)
 }

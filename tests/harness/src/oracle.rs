@@ -22,37 +22,83 @@ pub async fn violations(world: &World, story: Story, took: Option<std::time::Dur
     let salesforce = &vendors.salesforce;
     let leaves = story.happens == Happens::Leaves;
     let (user, colleague) = (&vendors.leaver_user, &vendors.colleague_user);
-    must(salesforce.is_frozen(user) == leaves, format!("frozen: {}", salesforce.is_frozen(user)));
+    must(
+        salesforce.is_frozen(user) == leaves,
+        format!("frozen: {}", salesforce.is_frozen(user)),
+    );
     let before = &world.before;
-    let (tokens, sessions) = (salesforce.tokens_of(user).len() as u64, salesforce.sessions_of(user).len() as u64);
-    must(tokens == if leaves { 0 } else { before.tokens }, format!("{tokens} tokens"));
-    must(sessions == if leaves { 0 } else { before.sessions }, format!("{sessions} sessions"));
+    let (tokens, sessions) = (
+        salesforce.tokens_of(user).len() as u64,
+        salesforce.sessions_of(user).len() as u64,
+    );
+    must(
+        tokens == if leaves { 0 } else { before.tokens },
+        format!("{tokens} tokens"),
+    );
+    must(
+        sessions == if leaves { 0 } else { before.sessions },
+        format!("{sessions} sessions"),
+    );
     must(!salesforce.is_frozen(colleague), "the colleague is frozen".to_owned());
-    must(salesforce.tokens_of(colleague) == before.colleague_tokens, "the colleague's tokens".to_owned());
-    must(salesforce.sessions_of(colleague) == before.colleague_sessions, "the colleague's sessions".to_owned());
+    must(
+        salesforce.tokens_of(colleague) == before.colleague_tokens,
+        "the colleague's tokens".to_owned(),
+    );
+    must(
+        salesforce.sessions_of(colleague) == before.colleague_sessions,
+        "the colleague's sessions".to_owned(),
+    );
 
     // Effects by class: a set is made once; a findable message is posted once.
     let once = u64::from(leaves);
     let counts = salesforce.counters();
-    must(counts.get("freeze") == once, format!("{} freezes", counts.get("freeze")));
+    must(
+        counts.get("freeze") == once,
+        format!("{} freezes", counts.get("freeze")),
+    );
     must(counts.get("unfreeze") == 0, "an unfreeze".to_owned());
-    must(counts.get("revoke-token") == once * before.tokens, format!("{} revocations", counts.get("revoke-token")));
+    must(
+        counts.get("revoke-token") == once * before.tokens,
+        format!("{} revocations", counts.get("revoke-token")),
+    );
     // Each token carries a session of its own, which ends with the token unless its revocation had to be tried again.
     let ended = counts.get("end-session");
-    must((once * (before.sessions - before.tokens)..=once * before.sessions).contains(&ended), format!("{} sessions ended", counts.get("end-session")));
+    must(
+        (once * (before.sessions - before.tokens)..=once * before.sessions).contains(&ended),
+        format!("{} sessions ended", counts.get("end-session")),
+    );
     let messages = vendors.slack.messages(CHANNEL);
-    let told = messages.iter().filter(|message| message.text.contains("is out")).count();
-    must(told == usize::from(leaves), format!("{told} messages that access is cut: {:?}", messages.iter().map(|m| &m.text).collect::<Vec<_>>()));
+    let told = messages
+        .iter()
+        .filter(|message| message.text.contains("is out"))
+        .count();
+    must(
+        told == usize::from(leaves),
+        format!(
+            "{told} messages that access is cut: {:?}",
+            messages.iter().map(|m| &m.text).collect::<Vec<_>>()
+        ),
+    );
 
     // One run per person and goal, ended, with a receipt that verifies.
     let runs = world.ledger.runs(None, 100).await.unwrap_or_default();
     must(runs.len() == 1, format!("{} runs", runs.len()));
     for run in &runs {
-        let expected = if leaves { run.state == RunState::Done } else { matches!(run.state, RunState::Superseded { .. }) };
+        let expected = if leaves {
+            run.state == RunState::Done
+        } else {
+            matches!(run.state, RunState::Superseded { .. })
+        };
         must(expected, format!("{} ended {:?}", run.id, run.state));
         let journal = world.ledger.journal(&run.id).await.unwrap_or_default();
-        let open = journal.iter().filter(|entry| entry.public.kind == rollcall_model::EntryKind::Intent).count();
-        let seen = journal.iter().filter(|entry| entry.public.kind == rollcall_model::EntryKind::Observed).count();
+        let open = journal
+            .iter()
+            .filter(|entry| entry.public.kind == rollcall_model::EntryKind::Intent)
+            .count();
+        let seen = journal
+            .iter()
+            .filter(|entry| entry.public.kind == rollcall_model::EntryKind::Observed)
+            .count();
         must(seen > 0 || !leaves, "nothing was observed".to_owned());
         must(open > 0 || !leaves, "nothing was intended".to_owned());
         match &run.receipt {
@@ -62,7 +108,10 @@ pub async fn violations(world: &World, story: Story, took: Option<std::time::Dur
                 Ok(text) => match verify(&text, &[world.signer.public_key().clone()]) {
                     Err(fault) => must(false, format!("{name}: {fault}")),
                     Ok(verified) => {
-                        must(verified.entries() == journal.len() as u64, format!("{name} has {} entries of {}", verified.entries(), journal.len()));
+                        must(
+                            verified.entries() == journal.len() as u64,
+                            format!("{name} has {} entries of {}", verified.entries(), journal.len()),
+                        );
                     }
                 },
             },
@@ -70,8 +119,18 @@ pub async fn violations(world: &World, story: Story, took: Option<std::time::Dur
     }
 
     // Nothing was lost on the way to the dead letters.
-    let dead = world.ledger.documents(rollcall_model::ledger::documents::DEAD, 10).await.unwrap_or_default();
-    must(dead.is_empty(), format!("dead letters: {:?}", dead.iter().map(|letter| &letter.body).collect::<Vec<_>>()));
+    let dead = world
+        .ledger
+        .documents(rollcall_model::ledger::documents::DEAD, 10)
+        .await
+        .unwrap_or_default();
+    must(
+        dead.is_empty(),
+        format!(
+            "dead letters: {:?}",
+            dead.iter().map(|letter| &letter.body).collect::<Vec<_>>()
+        ),
+    );
     for lane in rollcall_model::Lane::ALL {
         let dead = world.queue.dead(lane, 10).await.unwrap_or_default();
         must(dead.is_empty(), format!("{} dead messages on {lane}", dead.len()));

@@ -45,7 +45,11 @@ pub struct Story {
 
 impl Default for Story {
     fn default() -> Self {
-        Self { happens: Happens::Leaves, arrives: Arrives::Once, workers: 1 }
+        Self {
+            happens: Happens::Leaves,
+            arrives: Arrives::Once,
+            workers: 1,
+        }
     }
 }
 
@@ -74,10 +78,14 @@ async fn happen(world: &World, story: Story) {
         okta.set_hook_active(SECOND_HOOK, true);
     }
     okta.set_duplicates(matches!(story.arrives, Arrives::Twice | Arrives::Scrambled));
-    world.vendors.deactivate(world.clock.now()).expect("the directory deactivates");
+    world
+        .vendors
+        .deactivate(world.clock.now())
+        .expect("the directory deactivates");
     if story.happens == Happens::LeavesAndReturns {
         world.clock.advance(Duration::from_millis(5));
-        okta.admin_activate(&world.vendors.leaver, &world.vendors.administrator, world.clock.now()).expect("the directory activates");
+        okta.admin_activate(&world.vendors.leaver, &world.vendors.administrator, world.clock.now())
+            .expect("the directory activates");
     }
     world.clock.advance(Duration::from_millis(5));
     let mut deliveries = okta.take_deliveries(world.clock.now());
@@ -119,7 +127,7 @@ async fn work(world: &World, deadline: Timestamp) -> bool {
             }
             // Time passes only when nobody works: an idle worker's waiting must not age another's lease.
             if world.busy.load(Ordering::Relaxed) == 0 {
-                world.clock.advance(Duration::from_millis(500));
+                world.clock.advance(world.idle);
             }
             tokio::task::yield_now().await;
             continue;
@@ -140,7 +148,10 @@ async fn one(world: &World, worker: &Worker, lane: Lane, delivery: &rollcall_mod
     match worker.handle(delivery).await {
         // The acknowledgement is a point too: a worker may die before or after it.
         Ok(()) => {
-            let queue = crate::wrap::FaultQueue { inner: world.queue.clone(), life: worker.life.clone() };
+            let queue = crate::wrap::FaultQueue {
+                inner: world.queue.clone(),
+                life: worker.life.clone(),
+            };
             let _ = rollcall_model::Queue::acknowledge(&queue, lane, delivery).await;
         }
         Err(error) => {
@@ -162,13 +173,18 @@ async fn alive<T>(worker: &Worker, work: impl Future<Output = T>) -> Option<T> {
 /// True when the ledger has nothing left to do: no run open, no inbox undrained.
 async fn at_rest(world: &World) -> bool {
     let runs = world.ledger.runs(None, 100).await.expect("memory answers");
+    let held = runs
+        .iter()
+        .all(|run| run.state.is_final() || matches!(run.state, rollcall_model::RunState::Held { .. }));
+    if !held {
+        return false;
+    }
     let far = rollcall_runtime::clock::plus(rollcall_runtime::Clock::now(world.clock.as_ref()), BOUND * 100);
     let due = world.ledger.due(far, 100).await.expect("memory answers");
-    let held = runs.iter().all(|run| run.state.is_final() || matches!(run.state, rollcall_model::RunState::Held { .. }));
-    held && due.iter().all(|due| match due {
-        rollcall_model::ledger::Due::Run(id) => {
-            runs.iter().any(|run| run.id == *id && matches!(run.state, rollcall_model::RunState::Held { .. }))
-        }
+    due.iter().all(|due| match due {
+        rollcall_model::ledger::Due::Run(id) => runs
+            .iter()
+            .any(|run| run.id == *id && matches!(run.state, rollcall_model::RunState::Held { .. })),
         rollcall_model::ledger::Due::Account(_) => false,
     })
 }
@@ -217,7 +233,8 @@ mode: {{default: enforce}}
     if let Some(edit) = edit {
         edit(&mut files);
     }
-    rollcall_policy::load_files(&files, "test", &rollcall_connectors::catalogue()).unwrap_or_else(|problems| panic!("{problems}"))
+    rollcall_policy::load_files(&files, "test", &rollcall_connectors::catalogue())
+        .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// Every file below a folder, by its path in it; the environments that come with the fixture are left out.
@@ -227,7 +244,11 @@ fn read_folder(root: &Path, folder: &Path, into: &mut Texts) {
         if path.is_dir() {
             read_folder(root, &path, into);
         } else {
-            let name = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(root)
+                .expect("below the root")
+                .to_string_lossy()
+                .into_owned();
             if !name.starts_with("env/") {
                 into.insert(name, std::fs::read_to_string(&path).expect("the fixture is text"));
             }

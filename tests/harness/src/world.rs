@@ -1,8 +1,8 @@
 //! One company, one ledger, and workers that die and are replaced.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +11,10 @@ use rollcall_evidence::FileSigner;
 use rollcall_inbound::door::{Door, DoorRequest};
 use rollcall_ledger::table::Table;
 use rollcall_ledger::{MemoryFiles, QueueSettings, Sqlite, SqliteQueue, SqliteTable, TableLedger};
-use rollcall_model::{ConnectionId, Connector, Files, HttpRequest, HttpResponse, Lane, Ledger, Queue, Timestamp, Transport, TransportError};
+use rollcall_model::{
+    ConnectionId, Connector, Files, HttpRequest, HttpResponse, Lane, Ledger, Queue, Timestamp, Transport,
+    TransportError,
+};
 use rollcall_policy::Configuration;
 use rollcall_runtime::{Clock, Ids, Secrets};
 use rollcall_simulators::okta::Delivery;
@@ -38,6 +41,8 @@ pub struct WorldSpec {
     pub queue: Option<Arc<dyn Queue>>,
     /// The files to use instead of memory.
     pub files: Option<Arc<dyn Files>>,
+    /// How far time jumps when nobody has anything to do: further where looking around is slow.
+    pub idle: Duration,
     /// The settings of the engine.
     pub settings: Settings,
     /// Changes the files of the configuration, the environment `env/test.yaml` among them, before they are loaded.
@@ -54,7 +59,18 @@ pub type Wrap = Arc<dyn Fn(&mut BTreeMap<ConnectionId, Arc<dyn Connector>>) + Se
 
 impl Default for WorldSpec {
     fn default() -> Self {
-        Self { seed: 1, strikes: Vec::new(), yields: 0, table: None, queue: None, files: None, settings: Settings::default(), edit: None, wrap: None }
+        Self {
+            seed: 1,
+            strikes: Vec::new(),
+            yields: 0,
+            table: None,
+            queue: None,
+            files: None,
+            idle: Duration::from_millis(500),
+            settings: Settings::default(),
+            edit: None,
+            wrap: None,
+        }
     }
 }
 
@@ -80,6 +96,8 @@ pub struct World {
     pub configuration: Arc<Configuration>,
     /// Workers that are at a message.
     pub busy: AtomicU64,
+    /// How far time jumps when nobody has anything to do.
+    pub idle: Duration,
     table: Arc<dyn Table>,
     settings: Settings,
     ids: Arc<SeededIds>,
@@ -125,8 +143,14 @@ pub struct Before {
 impl Before {
     fn of(vendors: &LeaverWorld) -> Self {
         let org = &vendors.salesforce;
-        let (tokens, sessions) = (org.tokens_of(&vendors.leaver_user), org.sessions_of(&vendors.leaver_user));
-        assert!(!tokens.is_empty() && !sessions.is_empty(), "there is access to take away");
+        let (tokens, sessions) = (
+            org.tokens_of(&vendors.leaver_user),
+            org.sessions_of(&vendors.leaver_user),
+        );
+        assert!(
+            !tokens.is_empty() && !sessions.is_empty(),
+            "there is access to take away"
+        );
         Self {
             tokens: tokens.len() as u64,
             sessions: sessions.len() as u64,
@@ -172,15 +196,26 @@ impl World {
         let injector = Arc::new(Injector::new(spec.strikes, spec.yields, spec.seed));
         let sqlite = Sqlite::memory().expect("SQLite in memory opens");
         let as_clock: Arc<dyn Clock> = clock.clone();
-        let table: Arc<dyn Table> =
-            spec.table.unwrap_or_else(|| Arc::new(SqliteTable::with_clock(Arc::clone(&sqlite), Arc::clone(&as_clock))));
+        let table: Arc<dyn Table> = spec
+            .table
+            .unwrap_or_else(|| Arc::new(SqliteTable::with_clock(Arc::clone(&sqlite), Arc::clone(&as_clock))));
         let files: Arc<dyn Files> = spec.files.unwrap_or_else(|| Arc::new(MemoryFiles::default()));
         let queue: Arc<dyn Queue> = spec.queue.unwrap_or_else(|| {
-            Arc::new(SqliteQueue::new(sqlite, Arc::clone(&as_clock), QueueSettings { visibility: VISIBILITY, ..QueueSettings::default() }))
+            Arc::new(SqliteQueue::new(
+                sqlite,
+                Arc::clone(&as_clock),
+                QueueSettings {
+                    visibility: VISIBILITY,
+                    ..QueueSettings::default()
+                },
+            ))
         });
         let common = COMMON.get_or_init(|| Common::new(&vendors));
         let signer = Arc::clone(&common.signer);
-        let folder = spec.edit.as_ref().map(|_| tempfile::tempdir().expect("a temporary folder"));
+        let folder = spec
+            .edit
+            .as_ref()
+            .map(|_| tempfile::tempdir().expect("a temporary folder"));
         let configuration = match &folder {
             Some(folder) => Arc::new(crate::story::configuration(&vendors, folder.path(), spec.edit.as_ref())),
             None => Arc::clone(&common.configuration),
@@ -196,6 +231,7 @@ impl World {
             signer,
             configuration,
             table,
+            idle: spec.idle,
             settings: spec.settings,
             ids: Arc::new(SeededIds::new(spec.seed)),
             secrets: Secrets::local(),
@@ -208,7 +244,9 @@ impl World {
             .files
             .put(
                 &format!("configurations/{}.json", world.configuration.digest),
-                serde_json::to_vec(&world.configuration.to_bundle()).expect("a bundle is JSON").into(),
+                serde_json::to_vec(&world.configuration.to_bundle())
+                    .expect("a bundle is JSON")
+                    .into(),
             )
             .await
             .expect("memory takes files");
@@ -221,20 +259,34 @@ impl World {
         let life = Life::new(Arc::clone(&self.injector));
         let clock: Arc<dyn Clock> = self.clock.clone();
         let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(1_000 * (number + 1)));
-        let files: Arc<dyn Files> = Arc::new(FaultFiles { inner: Arc::clone(&self.files), life: life.clone() });
-        let table: Arc<dyn Table> = Arc::new(FaultTable { inner: Arc::clone(&self.table), life: life.clone() });
+        let files: Arc<dyn Files> = Arc::new(FaultFiles {
+            inner: Arc::clone(&self.files),
+            life: life.clone(),
+        });
+        let table: Arc<dyn Table> = Arc::new(FaultTable {
+            inner: Arc::clone(&self.table),
+            life: life.clone(),
+        });
         let transport = self.transport(&life);
-        let mut connectors =
-            rollcall_wiring::connectors(&self.configuration, &self.secrets, transport, Arc::clone(&clock), Arc::clone(&ids))
-                .await
-                .expect("the fixture's secrets are there");
+        let mut connectors = rollcall_wiring::connectors(
+            &self.configuration,
+            &self.secrets,
+            transport,
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+        )
+        .await
+        .expect("the fixture's secrets are there");
         if let Some(wrap) = &self.wrap {
             wrap(&mut connectors);
         }
         let engine = Engine::new(
             Parts {
                 ledger: Arc::new(TableLedger::new(table, Arc::clone(&files))),
-                queue: Arc::new(FaultQueue { inner: Arc::clone(&self.queue), life: life.clone() }),
+                queue: Arc::new(FaultQueue {
+                    inner: Arc::clone(&self.queue),
+                    life: life.clone(),
+                }),
                 files,
                 signer: self.signer.clone(),
                 clock,
@@ -249,15 +301,28 @@ impl World {
     }
 
     fn transport(&self, life: &Life) -> Arc<dyn Transport> {
-        let inner = Arc::new(Vendors { vendors: Arc::clone(&self.vendors), clock: self.clock.clone() });
-        Arc::new(FaultTransport { inner, life: life.clone(), clock: self.clock.clone() })
+        let inner = Arc::new(Vendors {
+            vendors: Arc::clone(&self.vendors),
+            clock: self.clock.clone(),
+        });
+        Arc::new(FaultTransport {
+            inner,
+            life: life.clone(),
+            clock: self.clock.clone(),
+        })
     }
 
     /// Posts a hook delivery to the real door; answers the status.
     pub async fn post(&self, delivery: &Delivery) -> u16 {
-        let doors = rollcall_wiring::doors(&self.configuration, &self.secrets, &self.queue, &self.files, &(self.clock.clone() as Arc<dyn Clock>))
-            .await
-            .expect("the fixture's doors open");
+        let doors = rollcall_wiring::doors(
+            &self.configuration,
+            &self.secrets,
+            &self.queue,
+            &self.files,
+            &(self.clock.clone() as Arc<dyn Clock>),
+        )
+        .await
+        .expect("the fixture's doors open");
         let door: &Door = &doors.first().expect("one door").1;
         let mut headers = http::HeaderMap::new();
         for (name, value) in &delivery.headers {
@@ -266,7 +331,12 @@ impl World {
                 http::HeaderValue::from_str(value).expect("a header value"),
             );
         }
-        let request = DoorRequest { method: http::Method::POST, path: DOOR.to_owned(), headers, body: delivery.body.clone().into() };
+        let request = DoorRequest {
+            method: http::Method::POST,
+            path: DOOR.to_owned(),
+            headers,
+            body: delivery.body.clone().into(),
+        };
         door.handle(request).await.status.as_u16()
     }
 
@@ -278,7 +348,13 @@ impl World {
     /// Takes the next message that is visible on any lane.
     pub async fn receive(&self) -> Option<(Lane, rollcall_model::Delivery)> {
         for lane in Lane::ALL {
-            if let Some(delivery) = self.queue.receive(lane, 1, VISIBILITY).await.expect("memory answers").pop() {
+            if let Some(delivery) = self
+                .queue
+                .receive(lane, 1, VISIBILITY)
+                .await
+                .expect("memory answers")
+                .pop()
+            {
                 return Some((lane, delivery));
             }
         }

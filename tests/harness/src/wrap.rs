@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_ledger::table::{Item, Key, Table, Write, Written};
 use rollcall_model::{
-    Delivery, FileError, Files, HttpRequest, HttpResponse, Lane, LedgerError, Queue, QueueError, Transport, TransportError,
+    Delivery, FileError, Files, HttpRequest, HttpResponse, Lane, LedgerError, Queue, QueueError, Transport,
+    TransportError,
 };
 
 use crate::inject::{Fault, Life};
@@ -46,18 +47,45 @@ fn unavailable() -> LedgerError {
 #[async_trait]
 impl Table for FaultTable {
     async fn write(&self, parts: &[Write], nonce: &str) -> Result<Written, LedgerError> {
-        let what = format!("write {}", parts.first().map_or_else(String::new, |part| format!("{}/{}", part.key().pk, part.key().sk)));
-        pointed!(self, &what, self.inner.write(parts, nonce), Err(unavailable()), Err(unavailable()))
+        let what = format!(
+            "write {}",
+            parts
+                .first()
+                .map_or_else(String::new, |part| format!("{}/{}", part.key().pk, part.key().sk))
+        );
+        pointed!(
+            self,
+            &what,
+            self.inner.write(parts, nonce),
+            Err(unavailable()),
+            Err(unavailable())
+        )
     }
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, LedgerError> {
-        let what = format!("get {}", keys.first().map_or_else(String::new, |key| format!("{}/{}", key.pk, key.sk)));
-        pointed!(self, &what, self.inner.get(keys), Err(unavailable()), Err(unavailable()))
+        let what = format!(
+            "get {}",
+            keys.first()
+                .map_or_else(String::new, |key| format!("{}/{}", key.pk, key.sk))
+        );
+        pointed!(
+            self,
+            &what,
+            self.inner.get(keys),
+            Err(unavailable()),
+            Err(unavailable())
+        )
     }
 
     async fn query(&self, pk: &str, prefix: &str, backwards: bool, most: usize) -> Result<Vec<Item>, LedgerError> {
         let what = format!("query {pk}/{prefix}");
-        pointed!(self, &what, self.inner.query(pk, prefix, backwards, most), Err(unavailable()), Err(unavailable()))
+        pointed!(
+            self,
+            &what,
+            self.inner.query(pk, prefix, backwards, most),
+            Err(unavailable()),
+            Err(unavailable())
+        )
     }
 
     async fn due(&self, now: i64, most: usize) -> Result<Vec<Item>, LedgerError> {
@@ -80,7 +108,13 @@ fn queue_failed() -> QueueError {
 #[async_trait]
 impl Queue for FaultQueue {
     async fn send(&self, lane: Lane, bodies: &[String], delay: Duration) -> Result<(), QueueError> {
-        pointed!(self, &format!("send {lane}"), self.inner.send(lane, bodies, delay), Err(queue_failed()), Err(queue_failed()))
+        pointed!(
+            self,
+            &format!("send {lane}"),
+            self.inner.send(lane, bodies, delay),
+            Err(queue_failed()),
+            Err(queue_failed())
+        )
     }
 
     async fn receive(&self, lane: Lane, most: usize, visibility: Duration) -> Result<Vec<Delivery>, QueueError> {
@@ -88,7 +122,13 @@ impl Queue for FaultQueue {
     }
 
     async fn acknowledge(&self, lane: Lane, delivery: &Delivery) -> Result<(), QueueError> {
-        pointed!(self, &format!("acknowledge {lane}"), self.inner.acknowledge(lane, delivery), Err(queue_failed()), Err(queue_failed()))
+        pointed!(
+            self,
+            &format!("acknowledge {lane}"),
+            self.inner.acknowledge(lane, delivery),
+            Err(queue_failed()),
+            Err(queue_failed())
+        )
     }
 
     async fn give_back(&self, lane: Lane, delivery: &Delivery, delay: Duration) -> Result<(), QueueError> {
@@ -119,11 +159,23 @@ fn file_failed() -> FileError {
 #[async_trait]
 impl Files for FaultFiles {
     async fn put(&self, name: &str, body: Bytes) -> Result<(), FileError> {
-        pointed!(self, &format!("put {name}"), self.inner.put(name, body.clone()), Err(file_failed()), Err(file_failed()))
+        pointed!(
+            self,
+            &format!("put {name}"),
+            self.inner.put(name, body.clone()),
+            Err(file_failed()),
+            Err(file_failed())
+        )
     }
 
     async fn get(&self, name: &str) -> Result<Bytes, FileError> {
-        pointed!(self, &format!("read {name}"), self.inner.get(name), Err(file_failed()), Err(file_failed()))
+        pointed!(
+            self,
+            &format!("read {name}"),
+            self.inner.get(name),
+            Err(file_failed()),
+            Err(file_failed())
+        )
     }
 
     fn locate(&self, name: &str) -> String {
@@ -145,7 +197,12 @@ pub struct FaultTransport {
 impl Transport for FaultTransport {
     async fn send(&self, request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError> {
         let started = self.clock.now();
-        let what = format!("{} {}{}", request.method(), request.uri().host().unwrap_or_default(), request.uri().path());
+        let what = format!(
+            "{} {}{}",
+            request.method(),
+            request.uri().host().unwrap_or_default(),
+            request.uri().path()
+        );
         let fault = self.life.reach(&what).await;
         if rollcall_runtime::clock::between(started, self.clock.now()) >= timeout {
             return Err(TransportError::Timeout(timeout));

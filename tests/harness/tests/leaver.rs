@@ -19,12 +19,18 @@ async fn without_faults_the_leaver_is_cut_and_told_once() {
     for (index, line) in world.injector.log().iter().enumerate() {
         println!("{:>3} {line}", index + 1);
     }
-    assert_eq!(oracle::violations(&world, Story::default(), took).await, Vec::<String>::new());
+    assert_eq!(
+        oracle::violations(&world, Story::default(), took).await,
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test]
 async fn a_reactivation_between_acceptance_and_cut_ends_superseded_with_nothing_cut() {
-    let story = Story { happens: Happens::LeavesAndReturns, ..Story::default() };
+    let story = Story {
+        happens: Happens::LeavesAndReturns,
+        ..Story::default()
+    };
     let world = World::new(WorldSpec::default()).await;
     let took = story::tell(&world, story).await;
     assert_eq!(oracle::violations(&world, story, took).await, Vec::<String>::new());
@@ -33,9 +39,16 @@ async fn a_reactivation_between_acceptance_and_cut_ends_superseded_with_nothing_
 #[tokio::test]
 async fn two_hooks_for_one_leaver_make_one_run_one_message_and_one_receipt() {
     for arrives in [Arrives::Twice, Arrives::TwoHooks, Arrives::Scrambled] {
-        let story = Story { arrives, ..Story::default() };
+        let story = Story {
+            arrives,
+            ..Story::default()
+        };
         let world = World::new(WorldSpec::default()).await;
         let took = story::tell(&world, story).await;
-        assert_eq!(oracle::violations(&world, story, took).await, Vec::<String>::new(), "{arrives:?}");
+        assert_eq!(
+            oracle::violations(&world, story, took).await,
+            Vec::<String>::new(),
+            "{arrives:?}"
+        );
     }
 }

@@ -7,7 +7,11 @@ use rollcall_harness::world::{World, WorldSpec};
 
 /// `tests/run --full` tells more stories.
 fn seeds() -> u64 {
-    if std::env::var_os("ROLLCALL_FULL").is_some() { 2_000 } else { 200 }
+    if std::env::var_os("ROLLCALL_FULL").is_some() {
+        2_000
+    } else {
+        200
+    }
 }
 
 #[tokio::test]
@@ -15,13 +19,20 @@ async fn the_leaver_survives_every_fault_at_every_point() {
     let report = exhaustive("leaver, every point", Story::default(), &Fault::ALL, || None, |_| true).await;
     println!("{report}");
     assert!(report.points > 50, "the story has points to strike");
-    assert_eq!(report.runs, 1 + report.points * 4, "every point was struck with every fault");
+    assert_eq!(
+        report.runs,
+        1 + report.points * 4,
+        "every point was struck with every fault"
+    );
     assert_eq!(report.violations, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn the_leaver_who_returns_survives_every_fault_at_every_point() {
-    let story = Story { happens: Happens::LeavesAndReturns, ..Story::default() };
+    let story = Story {
+        happens: Happens::LeavesAndReturns,
+        ..Story::default()
+    };
     let report = exhaustive("leaver who returns, every point", story, &Fault::ALL, || None, |_| true).await;
     println!("{report}");
     assert!(report.points > 30, "the story has points to strike");
@@ -42,12 +53,36 @@ async fn a_search_that_fails_after_a_crash_never_sends_a_message_twice() {
     let world = World::new(WorldSpec::default()).await;
     story::tell(&world, Story::default()).await.expect("the story ends");
     let log = world.injector.log();
-    let posted = log.iter().position(|what| what.ends_with("chat.postMessage")).expect("a message is posted") as u64 + 1;
-    let mut report = Report { name: "crash after a message, then a failure".to_owned(), ..Report::default() };
+    let posted = log
+        .iter()
+        .position(|what| what.ends_with("chat.postMessage"))
+        .expect("a message is posted") as u64
+        + 1;
+    let mut report = Report {
+        name: "crash after a message, then a failure".to_owned(),
+        ..Report::default()
+    };
     for later in 1..=60 {
         for fault in [Fault::Fails, Fault::AnswerLost] {
-            let strikes = vec![Strike { point: posted, fault: Fault::CrashAfter }, Strike { point: posted + later, fault }];
-            once(&mut report, WorldSpec { strikes, ..WorldSpec::default() }, Story::default()).await;
+            let strikes = vec![
+                Strike {
+                    point: posted,
+                    fault: Fault::CrashAfter,
+                },
+                Strike {
+                    point: posted + later,
+                    fault,
+                },
+            ];
+            once(
+                &mut report,
+                WorldSpec {
+                    strikes,
+                    ..WorldSpec::default()
+                },
+                Story::default(),
+            )
+            .await;
         }
     }
     println!("{report}");

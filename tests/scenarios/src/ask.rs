@@ -13,7 +13,11 @@ pub fn outcomes_of<'a>(run: &'a Run, stage: &str) -> Vec<(&'a str, &'static str)
 }
 
 fn listed(run: &Run, which: impl Fn(&ChangeRecord) -> bool) -> Vec<(&str, &'static str)> {
-    run.changes.iter().filter(|record| which(record)).map(|record| (record.change.action.as_str(), record.outcome.name())).collect()
+    run.changes
+        .iter()
+        .filter(|record| which(record))
+        .map(|record| (record.change.action.as_str(), record.outcome.name()))
+        .collect()
 }
 
 /// The record of the first change by this action. Panics when there is none.

@@ -12,7 +12,10 @@ pub const MANAGER_IN_SLACK: &str = "U0SAML00001";
 
 /// A world whose configuration files are changed before they are loaded.
 pub fn edited(edit: impl Fn(&mut Texts) + Send + Sync + 'static) -> WorldSpec {
-    WorldSpec { edit: Some(Arc::new(edit)), ..WorldSpec::default() }
+    WorldSpec {
+        edit: Some(Arc::new(edit)),
+        ..WorldSpec::default()
+    }
 }
 
 /// A world in which one text of one configuration file is another. Panics when the text is not there, so that a scenario

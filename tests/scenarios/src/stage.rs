@@ -19,6 +19,8 @@ use crate::HOUR;
 const SWEEP: Duration = Duration::from_secs(60);
 /// How often an idle worker looks.
 const LOOK: Duration = Duration::from_millis(500);
+/// How long it looks away at the most when nothing has come for long.
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 /// A world with one worker in it.
 pub struct Stage {
@@ -27,6 +29,7 @@ pub struct Stage {
     /// The worker.
     pub engine: Worker,
     next_sweep: Timestamp,
+    look: Duration,
 }
 
 impl Stage {
@@ -35,7 +38,12 @@ impl Stage {
         let world = World::new(spec).await;
         let engine = world.worker().await;
         let next_sweep = world.clock.now();
-        Self { world, engine, next_sweep }
+        Self {
+            world,
+            engine,
+            next_sweep,
+            look: LOOK,
+        }
     }
 
     /// A worker in the world of the fixture.
@@ -75,7 +83,10 @@ impl Stage {
 
     /// An administrator deactivates the leaver, and Okta's hook says so.
     pub async fn leaves(&self) {
-        self.world.vendors.deactivate(self.now()).expect("the directory deactivates");
+        self.world
+            .vendors
+            .deactivate(self.now())
+            .expect("the directory deactivates");
         assert!(self.deliver().await > 0, "the hook delivers something");
     }
 
@@ -83,7 +94,8 @@ impl Stage {
     pub async fn leaves_too(&self, login: &str) {
         let okta = &self.world.vendors.okta;
         let id = okta.user_id(login).expect("the directory has them");
-        okta.admin_deactivate(&id, &self.world.vendors.administrator, self.now()).expect("the directory deactivates");
+        okta.admin_deactivate(&id, &self.world.vendors.administrator, self.now())
+            .expect("the directory deactivates");
         assert!(self.deliver().await > 0, "the hook delivers something");
     }
 
@@ -92,7 +104,10 @@ impl Stage {
     pub fn returns_unheard(&self) {
         let vendors = &self.world.vendors;
         self.world.clock.advance(Duration::from_millis(5));
-        vendors.okta.admin_activate(&vendors.leaver, &vendors.administrator, self.now()).expect("the directory activates");
+        vendors
+            .okta
+            .admin_activate(&vendors.leaver, &vendors.administrator, self.now())
+            .expect("the directory activates");
         self.world.clock.advance(Duration::from_millis(5));
         vendors.okta.take_deliveries(self.now());
     }
@@ -113,7 +128,11 @@ impl Stage {
         let bound = plus(self.now(), HOUR * 48);
         let mut quiet = false;
         loop {
-            assert!(self.now() < bound, "not at rest after two days: {:#?}", self.states().await);
+            assert!(
+                self.now() < bound,
+                "not at rest after two days: {:#?}",
+                self.states().await
+            );
             if self.step(bound).await || !self.at_rest().await {
                 quiet = false;
             } else if quiet {
@@ -134,9 +153,19 @@ impl Stage {
         }
         if let Some((lane, delivery)) = self.world.receive().await {
             self.handle(lane, &delivery).await;
+            self.look = LOOK;
             return true;
         }
-        let next = self.next_wait().await.unwrap_or(self.next_sweep).min(self.next_sweep).min(until);
+        // A wait that the ledger tells of is crossed in one step; otherwise something may come at any moment.
+        let next = match self.next_wait().await {
+            Some(end) => end,
+            None => {
+                let look = self.look;
+                self.look = (look * 2).min(LONGEST_LOOK);
+                plus(self.now(), look)
+            }
+        };
+        let next = next.min(self.next_sweep).min(until);
         self.world.clock.advance(between(self.now(), next).max(LOOK));
         false
     }
@@ -150,7 +179,7 @@ impl Stage {
             RunState::Held { .. } => Some(self.next_sweep),
             _ => None,
         });
-        ends.collect::<Option<Vec<_>>>()?.into_iter().min().or(Some(plus(self.now(), LOOK)))
+        ends.collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
     /// One message as a worker deals with it: a panic costs this message only.
@@ -166,7 +195,10 @@ impl Stage {
         if done {
             self.queue().acknowledge(lane, delivery).await.expect("memory answers");
         } else {
-            self.queue().give_back(lane, delivery, Duration::from_secs(1)).await.expect("memory answers");
+            self.queue()
+                .give_back(lane, delivery, Duration::from_secs(1))
+                .await
+                .expect("memory answers");
         }
     }
 
@@ -185,7 +217,11 @@ impl Stage {
     }
 
     async fn states(&self) -> Vec<(RunState, u32)> {
-        self.runs().await.into_iter().map(|run| (run.state, run.attempts)).collect()
+        self.runs()
+            .await
+            .into_iter()
+            .map(|run| (run.state, run.attempts))
+            .collect()
     }
 
     /// All runs, oldest first.
@@ -198,20 +234,32 @@ impl Stage {
     /// The only run.
     pub async fn run(&self) -> Run {
         let mut runs = self.runs().await;
-        assert_eq!(runs.len(), 1, "{:?}", runs.iter().map(|run| &run.state).collect::<Vec<_>>());
+        assert_eq!(
+            runs.len(),
+            1,
+            "{:?}",
+            runs.iter().map(|run| &run.state).collect::<Vec<_>>()
+        );
         runs.remove(0)
     }
 
     /// Texts in the security channel, oldest first.
     pub fn channel(&self) -> Vec<String> {
-        self.world.vendors.slack.messages(CHANNEL).into_iter().map(|message| message.text).collect()
+        self.world
+            .vendors
+            .slack
+            .messages(CHANNEL)
+            .into_iter()
+            .map(|message| message.text)
+            .collect()
     }
 
     /// Texts of direct messages to somebody.
     pub fn direct(&self, user: &str) -> Vec<String> {
         let slack = &self.world.vendors.slack;
         let dm = slack.dm_with(user);
-        dm.map(|id| slack.messages(&id).into_iter().map(|message| message.text).collect()).unwrap_or_default()
+        dm.map(|id| slack.messages(&id).into_iter().map(|message| message.text).collect())
+            .unwrap_or_default()
     }
 
     /// How often something was really done in Salesforce.
@@ -221,7 +269,18 @@ impl Stage {
 
     /// Everything that was really done to people in Salesforce.
     pub fn cuts(&self) -> u64 {
-        ["freeze", "unfreeze", "revoke-token", "revoke-access-token", "end-session", "deactivate", "update-user"].map(|effect| self.did(effect)).iter().sum()
+        [
+            "freeze",
+            "unfreeze",
+            "revoke-token",
+            "revoke-access-token",
+            "end-session",
+            "deactivate",
+            "update-user",
+        ]
+        .map(|effect| self.did(effect))
+        .iter()
+        .sum()
     }
 
     /// True when the leaver is frozen and has neither token nor session.
@@ -232,8 +291,14 @@ impl Stage {
 
     /// True when the leaver has all the access of the beginning.
     pub fn is_whole(&self) -> bool {
-        let (org, user, before) = (&self.world.vendors.salesforce, &self.world.vendors.leaver_user, &self.world.before);
-        !org.is_frozen(user) && org.tokens_of(user).len() as u64 == before.tokens && org.sessions_of(user).len() as u64 == before.sessions
+        let (org, user, before) = (
+            &self.world.vendors.salesforce,
+            &self.world.vendors.leaver_user,
+            &self.world.before,
+        );
+        !org.is_frozen(user)
+            && org.tokens_of(user).len() as u64 == before.tokens
+            && org.sessions_of(user).len() as u64 == before.sessions
     }
 
     /// Documents of a kind as `(id, body)`.
@@ -244,24 +309,52 @@ impl Stage {
 
     /// What needs somebody's attention, as text.
     pub async fn findings(&self) -> Vec<String> {
-        self.documents(documents::FINDING).await.into_iter().map(|(id, body)| format!("{id}: {body}")).collect()
+        self.documents(documents::FINDING)
+            .await
+            .into_iter()
+            .map(|(id, body)| format!("{id}: {body}"))
+            .collect()
     }
 
     /// Dead letters, as text.
     pub async fn dead(&self) -> Vec<String> {
-        self.documents(documents::DEAD).await.into_iter().map(|(id, body)| format!("{id}: {body}")).collect()
+        self.documents(documents::DEAD)
+            .await
+            .into_iter()
+            .map(|(id, body)| format!("{id}: {body}"))
+            .collect()
     }
 
     /// The review that a run waits for.
     pub async fn review(&self, run: &Run) -> rollcall_model::Review {
-        let RunState::Held { review } = &run.state else { panic!("{} is not held: {:?}", run.id, run.state) };
-        self.world.ledger.review(review).await.expect("memory answers").expect("the review is there")
+        let RunState::Held { review } = &run.state else {
+            panic!("{} is not held: {:?}", run.id, run.state)
+        };
+        self.world
+            .ledger
+            .review(review)
+            .await
+            .expect("memory answers")
+            .expect("the review is there")
     }
 
     /// Decides a review as an approver would.
-    pub async fn decide(&self, id: &ReviewId, hash: &rollcall_model::Digest, approved: bool) -> rollcall_model::Answer<()> {
+    pub async fn decide(
+        &self,
+        id: &ReviewId,
+        hash: &rollcall_model::Digest,
+        approved: bool,
+    ) -> rollcall_model::Answer<()> {
         let (by, at) = ("priya.raman@corp.example".to_owned(), self.now());
-        let decision = if approved { ReviewState::Approved { by, at } } else { ReviewState::Refused { by, at } };
-        self.world.ledger.approve(id, hash, &decision, at).await.expect("memory answers")
+        let decision = if approved {
+            ReviewState::Approved { by, at }
+        } else {
+            ReviewState::Refused { by, at }
+        };
+        self.world
+            .ledger
+            .approve(id, hash, &decision, at)
+            .await
+            .expect("memory answers")
     }
 }

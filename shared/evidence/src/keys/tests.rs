@@ -32,8 +32,13 @@ fn a_key_from_a_store_of_secrets_is_the_same_key_and_a_wrong_one_is_not_repeated
         let signer = FileSigner::from_text("ssm:/rc/receipt", text).unwrap();
         assert_eq!(signer.public_key().to_pem(), PUBLIC);
     }
-    let error = FileSigner::from_text("ssm:/rc/receipt", "planted").unwrap_err().to_string();
-    assert!(error.contains("ssm:/rc/receipt") && !error.contains("planted"), "{error}");
+    let error = FileSigner::from_text("ssm:/rc/receipt", "planted")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("ssm:/rc/receipt") && !error.contains("planted"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

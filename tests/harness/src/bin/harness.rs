@@ -25,16 +25,32 @@ async fn main() -> ExitCode {
     let started = std::time::Instant::now();
     let mut violations = 0;
     let leaves = Story::default();
-    let returns = Story { happens: Happens::LeavesAndReturns, ..leaves };
+    let returns = Story {
+        happens: Happens::LeavesAndReturns,
+        ..leaves
+    };
     let mut book = |report: rollcall_harness::Report| {
         println!("{report}");
         violations += report.violations.len();
     };
     book(exhaustive("leaver, every point", leaves, &Fault::ALL, || None, |_| true).await);
-    book(exhaustive("leaver who returns, every point", returns, &Fault::ALL, || None, |_| true).await);
+    book(
+        exhaustive(
+            "leaver who returns, every point",
+            returns,
+            &Fault::ALL,
+            || None,
+            |_| true,
+        )
+        .await,
+    );
     book(seeded("by seed: arrival, workers, strikes", seeds).await);
     println!("{violations} violations in {:.1} s", started.elapsed().as_secs_f32());
-    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if violations == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 async fn one(seed: u64) -> ExitCode {
@@ -58,5 +74,9 @@ async fn one(seed: u64) -> ExitCode {
     for violation in &wrong {
         println!("! {violation}");
     }
-    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if wrong.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -8,11 +8,19 @@ use serde_json::json;
 use crate::stand_in::{self, Instead};
 
 async fn press(stage: &Stage, what: &str, cut: bool) {
-    stage.ledger().put_document(documents::PAUSE, what, &json!({"cut": cut})).await.expect("memory takes it");
+    stage
+        .ledger()
+        .put_document(documents::PAUSE, what, &json!({"cut": cut}))
+        .await
+        .expect("memory takes it");
 }
 
 async fn resume(stage: &Stage, what: &str) {
-    stage.ledger().remove_document(documents::PAUSE, what).await.expect("memory takes it");
+    stage
+        .ledger()
+        .remove_document(documents::PAUSE, what)
+        .await
+        .expect("memory takes it");
 }
 
 #[tokio::test]
@@ -34,7 +42,11 @@ async fn a_pause_that_includes_cuts_stops_every_write_and_resume_goes_on() {
         stage.leaves().await;
         stage.work_for(MINUTE * 30).await;
         let run = stage.run().await;
-        assert!(matches!(&run.state, RunState::Waiting { why, .. } if why.contains(what) && why.contains("resume")), "{what}: {:?}", run.state);
+        assert!(
+            matches!(&run.state, RunState::Waiting { why, .. } if why.contains(what) && why.contains("resume")),
+            "{what}: {:?}",
+            run.state
+        );
         assert!(stage.is_whole(), "{what}");
         assert_eq!(stage.cuts(), 0, "{what}");
         assert_eq!(run.attempts, 0, "waiting for a person uses up no tries");
@@ -82,13 +94,21 @@ async fn a_pause_in_the_middle_of_a_cut_stops_before_the_next_change_and_resume_
     // The button is pressed in the moment in which the freeze is made: the ledger comes with the world, so the stand-in's
     // own world lends it.
     let ledger = std::sync::Arc::new(std::sync::OnceLock::new());
-    let (spec, on) = stand_in::with("sf-us", Instead::Presses("salesforce/freeze", std::sync::Arc::clone(&ledger), "all"));
+    let (spec, on) = stand_in::with(
+        "sf-us",
+        Instead::Presses("salesforce/freeze", std::sync::Arc::clone(&ledger), "all"),
+    );
     let mut stage = Stage::new(spec).await;
     assert!(ledger.set(std::sync::Arc::clone(&stage.world.ledger)).is_ok());
     stage.leaves().await;
     stage.work_for(MINUTE * 10).await;
     assert_eq!(stage.did("freeze"), 1, "what was under way is finished");
-    assert_eq!((stage.did("revoke-token"), stage.did("end-session")), (0, 0), "{:?}", outcomes(&stage.run().await));
+    assert_eq!(
+        (stage.did("revoke-token"), stage.did("end-session")),
+        (0, 0),
+        "{:?}",
+        outcomes(&stage.run().await)
+    );
     on.store(false, std::sync::atomic::Ordering::Relaxed);
     resume(&stage, "all").await;
     stage.settle().await;

@@ -20,14 +20,21 @@ pub async fn send_event(stage: &Stage, uuid: &str, raw: &str) -> SignalKey {
         body: SignalBody::Inline(raw.to_owned()),
     };
     let body = serde_json::to_string(&Message::Signal(signal)).expect("a message is JSON");
-    stage.queue().send(Lane::Urgent, &[body], std::time::Duration::ZERO).await.expect("memory takes it");
+    stage
+        .queue()
+        .send(Lane::Urgent, &[body], std::time::Duration::ZERO)
+        .await
+        .expect("memory takes it");
     key
 }
 
 /// The leaver's run is done although something else is wrong.
 async fn the_leaver_is_out(stage: &Stage) {
     let runs = stage.runs().await;
-    let amara = runs.iter().find(|run| run.person.display == "Amara Okafor").expect("her run");
+    let amara = runs
+        .iter()
+        .find(|run| run.person.display == "Amara Okafor")
+        .expect("her run");
     assert_eq!(amara.state, RunState::Done);
     assert!(stage.is_cut());
 }
@@ -35,7 +42,15 @@ async fn the_leaver_is_out(stage: &Stage) {
 #[tokio::test]
 async fn a_message_that_is_not_json_goes_to_the_dead_letters_and_others_go_through() {
     let mut stage = Stage::plain().await;
-    stage.queue().send(Lane::Urgent, &["{ not json".to_owned(), "[]".to_owned()], std::time::Duration::ZERO).await.expect("memory takes it");
+    stage
+        .queue()
+        .send(
+            Lane::Urgent,
+            &["{ not json".to_owned(), "[]".to_owned()],
+            std::time::Duration::ZERO,
+        )
+        .await
+        .expect("memory takes it");
     stage.leaves().await;
     stage.settle().await;
     the_leaver_is_out(&stage).await;
@@ -43,7 +58,10 @@ async fn a_message_that_is_not_json_goes_to_the_dead_letters_and_others_go_throu
     assert_eq!(dead.len(), 2, "{dead:?}");
     assert!(dead.iter().all(|letter| letter.contains("not a message")), "{dead:?}");
     for lane in Lane::ALL {
-        assert!(stage.queue().dead(lane, 10).await.expect("memory answers").is_empty(), "nothing is left to the queue's own dead letters");
+        assert!(
+            stage.queue().dead(lane, 10).await.expect("memory answers").is_empty(),
+            "nothing is left to the queue's own dead letters"
+        );
     }
 }
 
@@ -55,9 +73,22 @@ async fn a_signal_that_cannot_be_read_is_kept_as_unknown_and_starts_nothing() {
     stage.settle().await;
     the_leaver_is_out(&stage).await;
     assert_eq!(stage.runs().await.len(), 1);
-    let kept = stage.ledger().event(&key).await.expect("memory answers").expect("it is kept");
-    assert!(matches!(kept.event.kind, EventKind::Unknown(_)), "{:?}", kept.event.kind);
-    assert_eq!(kept.signal.body, SignalBody::Inline("\u{feff}{{{ not a log event".to_owned()), "byte for byte");
+    let kept = stage
+        .ledger()
+        .event(&key)
+        .await
+        .expect("memory answers")
+        .expect("it is kept");
+    assert!(
+        matches!(kept.event.kind, EventKind::Unknown(_)),
+        "{:?}",
+        kept.event.kind
+    );
+    assert_eq!(
+        kept.signal.body,
+        SignalBody::Inline("\u{feff}{{{ not a log event".to_owned()),
+        "byte for byte"
+    );
     assert_eq!(stage.dead().await, Vec::<String>::new());
 }
 
@@ -68,9 +99,21 @@ async fn an_event_of_an_unknown_type_is_kept_with_why_nothing_was_done() {
     let key = send_event(&stage, "u-1", &raw.to_string()).await;
     stage.settle().await;
     assert_eq!(stage.runs().await.len(), 0);
-    let kept = stage.ledger().event(&key).await.expect("memory answers").expect("it is kept");
-    assert_eq!(kept.event.kind, EventKind::Unknown("user.lifecycle.teleport".to_owned()));
-    assert!(matches!(&kept.disposition, Some(Disposition::Nothing(why)) if why.contains("playbook")), "{:?}", kept.disposition);
+    let kept = stage
+        .ledger()
+        .event(&key)
+        .await
+        .expect("memory answers")
+        .expect("it is kept");
+    assert_eq!(
+        kept.event.kind,
+        EventKind::Unknown("user.lifecycle.teleport".to_owned())
+    );
+    assert!(
+        matches!(&kept.disposition, Some(Disposition::Nothing(why)) if why.contains("playbook")),
+        "{:?}",
+        kept.disposition
+    );
     assert!(stage.is_whole());
 }
 
@@ -82,8 +125,16 @@ async fn an_event_that_names_no_account_is_kept_and_starts_nothing() {
     stage.leaves().await;
     stage.settle().await;
     the_leaver_is_out(&stage).await;
-    let kept = stage.ledger().event(&key).await.expect("memory answers").expect("it is kept");
-    assert_eq!((kept.event.kind, kept.event.account), (EventKind::UserDeactivated, None));
+    let kept = stage
+        .ledger()
+        .event(&key)
+        .await
+        .expect("memory answers")
+        .expect("it is kept");
+    assert_eq!(
+        (kept.event.kind, kept.event.account),
+        (EventKind::UserDeactivated, None)
+    );
     assert_eq!(stage.dead().await, Vec::<String>::new());
 }
 
@@ -108,7 +159,10 @@ async fn a_panic_in_understanding_an_event_costs_one_message_which_ends_in_the_d
     the_leaver_is_out(&stage).await;
     let dead = stage.dead().await;
     assert_eq!(dead.len(), 1, "{dead:?}");
-    assert!(dead[0].contains("panic") && dead[0].contains("a bug in reading events") && dead[0].contains("poisonous"), "{dead:?}");
+    assert!(
+        dead[0].contains("panic") && dead[0].contains("a bug in reading events") && dead[0].contains("poisonous"),
+        "{dead:?}"
+    );
 }
 
 /// Somebody's event makes the worker panic wherever that happens; a colleague who leaves at the same time is cut.
@@ -119,7 +173,10 @@ async fn a_person_who_makes_the_worker_panic(stage: &mut Stage) {
     stage.world.clock.advance(HOUR * 2);
     stage.settle().await;
     let vendors = &stage.world.vendors;
-    assert!(vendors.salesforce.is_frozen(&vendors.colleague_user), "the colleague is cut");
+    assert!(
+        vendors.salesforce.is_frozen(&vendors.colleague_user),
+        "the colleague is cut"
+    );
     let dead = stage.dead().await;
     assert_eq!(dead.len(), 1, "one dead letter, however long it lasts: {dead:#?}");
     assert!(dead[0].contains("panic"), "{dead:?}");
@@ -137,10 +194,39 @@ async fn a_panic_over_one_person_ends_in_the_dead_letters_with_one_alert_and_can
     assert!(stage.is_whole());
     // The bug is mended and the letter is sent again.
     on.store(false, Ordering::Relaxed);
-    let body = stage.documents(rollcall_model::ledger::documents::DEAD).await.remove(0).1["body"].as_str().expect("the letter keeps the message").to_owned();
+    let body = stage
+        .documents(rollcall_model::ledger::documents::DEAD)
+        .await
+        .remove(0)
+        .1["body"]
+        .as_str()
+        .expect("the letter keeps the message")
+        .to_owned();
     let message: Message = serde_json::from_str(&body).expect("it is a message that can be sent again");
-    let Message::Signal(signal) = message else { panic!("the dead letter is the event's own signal: {body}") };
-    assert!(stage.ledger().event(&signal.key).await.expect("memory answers").is_some());
+    let Message::Signal(signal) = message else {
+        panic!("the dead letter is the event's own signal: {body}")
+    };
+    assert!(
+        stage
+            .ledger()
+            .event(&signal.key)
+            .await
+            .expect("memory answers")
+            .is_some()
+    );
+    // The ledger knows the event and what became of it, so the operator's command sends it as a new one.
+    let again = Signal {
+        key: SignalKey::new(format!("{}#again", signal.key)),
+        ..signal
+    };
+    let body = serde_json::to_string(&Message::Signal(again)).expect("a message is JSON");
+    stage
+        .queue()
+        .send(Lane::Urgent, &[body], std::time::Duration::ZERO)
+        .await
+        .expect("memory takes it");
+    stage.settle().await;
+    the_leaver_is_out(&stage).await;
 }
 
 #[tokio::test]

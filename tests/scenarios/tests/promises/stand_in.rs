@@ -1,14 +1,15 @@
 //! A connector in front of the real one, which does something else where a scenario wants it.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use rollcall_harness::WorldSpec;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::ledger::documents;
 use rollcall_model::{
-    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure, Ledger, Observation, Signal, SubjectRead,
+    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure, Ledger,
+    Observation, Signal, SubjectRead,
 };
 
 /// What happens instead.
@@ -37,11 +38,23 @@ pub fn with(connection: &'static str, instead: Instead) -> (WorldSpec, Arc<Atomi
     let on = Arc::new(AtomicBool::new(true));
     let (switch, instead) = (Arc::clone(&on), Arc::new(instead));
     let wrap = move |connectors: &mut std::collections::BTreeMap<ConnectionId, Arc<dyn Connector>>| {
-        let inner = connectors.remove(&ConnectionId::new(connection)).expect("the fixture has the connection");
-        let stand_in = StandIn { inner, instead: Arc::clone(&instead), on: Arc::clone(&switch) };
+        let inner = connectors
+            .remove(&ConnectionId::new(connection))
+            .expect("the fixture has the connection");
+        let stand_in = StandIn {
+            inner,
+            instead: Arc::clone(&instead),
+            on: Arc::clone(&switch),
+        };
         connectors.insert(connection.into(), Arc::new(stand_in));
     };
-    (WorldSpec { wrap: Some(Arc::new(wrap)), ..WorldSpec::default() }, on)
+    (
+        WorldSpec {
+            wrap: Some(Arc::new(wrap)),
+            ..WorldSpec::default()
+        },
+        on,
+    )
 }
 
 impl StandIn {
@@ -74,7 +87,12 @@ impl Connector for StandIn {
         self.inner.find_accounts(call, query).await
     }
 
-    async fn observe(&self, call: &Call, account: Option<&AccountRef>, actions: &[ActionUse]) -> Result<Vec<Observation>, Failure> {
+    async fn observe(
+        &self,
+        call: &Call,
+        account: Option<&AccountRef>,
+        actions: &[ActionUse],
+    ) -> Result<Vec<Observation>, Failure> {
         self.inner.observe(call, account, actions).await
     }
 
@@ -84,7 +102,10 @@ impl Connector for StandIn {
             Some(Instead::PanicsMaking(action)) => assert!(change.action != *action, "a bug in making changes"),
             Some(Instead::Presses(action, ledger, what)) if change.action == *action => {
                 let ledger = ledger.get().expect("the world is there");
-                ledger.put_document(documents::PAUSE, what, &serde_json::json!({"cut": true})).await.expect("memory answers");
+                ledger
+                    .put_document(documents::PAUSE, what, &serde_json::json!({"cut": true}))
+                    .await
+                    .expect("memory answers");
             }
             _ => {}
         }

@@ -22,8 +22,11 @@ async fn two_hooks_that_deliver_twice_make_one_run_one_message_for_each_moment_a
     assert_eq!(stage.direct(MANAGER_IN_SLACK).len(), 1);
     let receipt = run.receipt.clone().expect("it has a receipt");
     let text = stage.world.files.get(&receipt).await.expect("the receipt is stored");
-    rollcall_evidence::verify(&text, &[stage.world.signer.public_key().clone()]).expect("the receipt verifies");
-    assert_eq!((stage.did("freeze"), stage.did("revoke-token")), (1, stage.world.before.tokens));
+    rollcall_evidence::verify(&text, &[*stage.world.signer.public_key()]).expect("the receipt verifies");
+    assert_eq!(
+        (stage.did("freeze"), stage.did("revoke-token")),
+        (1, stage.world.before.tokens)
+    );
 }
 
 /// The leaver is activated and deactivated again: the same person, a new event.
@@ -48,7 +51,15 @@ async fn a_second_event_while_the_run_is_open_joins_it() {
     assert_eq!(run.state, RunState::Done);
     assert_eq!(run.triggers.len(), 2, "both events are named: {:?}", run.triggers);
     let texts = stage.channel();
-    assert_eq!((told(&texts, "Amara Okafor is out"), told(&texts, "Not finished"), texts.len()), (1, 1, 2), "{texts:?}");
+    assert_eq!(
+        (
+            told(&texts, "Amara Okafor is out"),
+            told(&texts, "Not finished"),
+            texts.len()
+        ),
+        (1, 1, 2),
+        "{texts:?}"
+    );
     assert_eq!(stage.direct(MANAGER_IN_SLACK).len(), 1);
 }
 
@@ -63,8 +74,17 @@ async fn an_event_after_the_run_has_ended_finds_everything_so_and_nothing_is_tol
     let runs = stage.runs().await;
     assert_eq!(runs.len(), 2);
     assert_eq!(runs[1].state, RunState::Done);
-    assert_eq!(outcomes(&runs[1]).iter().map(|(_, outcome)| *outcome).collect::<Vec<_>>(), ["AlreadySo"; 3]);
-    assert_eq!((stage.channel(), stage.direct(MANAGER_IN_SLACK), stage.cuts()), (channel, direct, cuts));
+    assert_eq!(
+        outcomes(&runs[1])
+            .iter()
+            .map(|(_, outcome)| *outcome)
+            .collect::<Vec<_>>(),
+        ["AlreadySo"; 3]
+    );
+    assert_eq!(
+        (stage.channel(), stage.direct(MANAGER_IN_SLACK), stage.cuts()),
+        (channel, direct, cuts)
+    );
     assert!(runs[1].receipt.is_some(), "it has a receipt of its own");
 }
 
@@ -75,11 +95,18 @@ async fn a_reactivation_between_acceptance_and_cut_is_superseded_with_nothing_cu
     stage.returns_unheard();
     stage.settle().await;
     let run = stage.run().await;
-    assert!(matches!(&run.state, RunState::Superseded { why } if why.contains("active")), "{:?}", run.state);
+    assert!(
+        matches!(&run.state, RunState::Superseded { why } if why.contains("active")),
+        "{:?}",
+        run.state
+    );
     assert!(stage.is_whole());
     assert_eq!(stage.cuts(), 0);
     let journal = stage.ledger().journal(&run.id).await.expect("memory answers");
-    assert!(!journal.iter().any(|entry| entry.public.kind == EntryKind::Intent), "nothing was even intended");
+    assert!(
+        !journal.iter().any(|entry| entry.public.kind == EntryKind::Intent),
+        "nothing was even intended"
+    );
     assert_eq!(told(&stage.channel(), "Amara Okafor is out"), 0);
 }
 
@@ -121,6 +148,10 @@ async fn a_reactivation_in_the_middle_of_a_cut_ends_superseded_and_the_rest_is_l
     stage.settle().await;
     let run = stage.run().await;
     assert!(matches!(run.state, RunState::Superseded { .. }), "{:?}", run.state);
-    assert_eq!(org.tokens_of(&stage.world.vendors.leaver_user).len(), tokens, "nothing more is taken");
+    assert_eq!(
+        org.tokens_of(&stage.world.vendors.leaver_user).len(),
+        tokens,
+        "nothing more is taken"
+    );
     stage.world.clock.advance(Duration::from_secs(1));
 }

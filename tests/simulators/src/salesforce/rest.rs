@@ -66,11 +66,8 @@ impl Simulator for Org {
             self.counters.add(effect);
         }
         drop(state);
-        if fault == Some(Fault::EmptyList)
-            && answer.status == 200
-            && answer.body.as_ref().is_some_and(|body| body.get("records").is_some())
-        {
-            answer.body = Some(json!({ "totalSize": 0, "done": true, "records": [] }));
+        if fault == Some(Fault::EmptyList) && answer.status == 200 {
+            empty(answer.body.as_mut());
         }
         match fault {
             Some(Fault::AnswerLost) => Reply::Silence,
@@ -320,5 +317,17 @@ impl State {
             "DailyBulkV2QueryJobs": { "Max": 10_000, "Remaining": 10_000 },
             "DataStorageMB": { "Max": 1073, "Remaining": 611 },
         })
+    }
+}
+
+/// Empties a list of records, and every such list among the parts of a composite answer.
+fn empty(body: Option<&mut Value>) {
+    let Some(body) = body else { return };
+    if body.get("records").is_some() {
+        *body = json!({ "totalSize": 0, "done": true, "records": [] });
+    } else if let Some(parts) = body.get_mut("compositeResponse").and_then(Value::as_array_mut) {
+        for part in parts {
+            empty(part.get_mut("body"));
+        }
     }
 }
