@@ -64,7 +64,7 @@ impl Engine {
         plan: &StagePlan,
         journalled: &Journalled,
     ) -> Result<Came, EngineError> {
-        let pass = self.pass(claim, subject, locks, journalled, crate::accounts::lane(claim));
+        let pass = Self::pass(claim, subject, locks, journalled, crate::accounts::lane(claim));
         let mut by_connection: BTreeMap<ConnectionId, Vec<&PlanItem>> = BTreeMap::new();
         for item in &plan.items {
             by_connection
@@ -76,7 +76,6 @@ impl Engine {
     }
 
     pub(crate) fn pass<'a>(
-        &self,
         claim: &RunClaim,
         subject: &Lock,
         locks: &[Lock],
@@ -388,16 +387,16 @@ enum Step {
 /// The outcome, and whether it is certain enough to close the intent: an intent that stays open is looked at again.
 fn judge(one: &Made<'_>, state: Option<Observation>) -> (Outcome, bool) {
     match (&one.result, state) {
+        // Without an account there is nothing to read back: the vendor's answer is the observation.
+        (Ok(_), None) => (Outcome::Changed, true),
         (_, Some(Observation::Known(state))) if state.value == one.change.after => (Outcome::Changed, true),
         (Ok(_), Some(Observation::Known(_))) => (Outcome::Pending, false),
         (_, Some(Observation::Unknown(why))) => (Outcome::Unknown(why), false),
-        // It was read after the settle time and is still as before, so the call did nothing.
-        (Err(failure), Some(Observation::Known(_))) => (refused(failure), true),
-        (Ok(_), None) => (Outcome::Changed, true),
         (Err(failure), None) if failure.executed == Executed::Maybe => {
             (Outcome::Unknown(format!("no answer came: {}", failure.reason)), false)
         }
-        (Err(failure), None) => (refused(failure), true),
+        // Never sent, or read after the settle time and still as before: the call did nothing.
+        (Err(failure), _) => (refused(failure), true),
     }
 }
 

@@ -69,7 +69,7 @@ impl Engine {
                 let review = self.parts.ledger.review(review).await?;
                 match review.as_ref().map(|review| (&review.state, review.expires_at)) {
                     Some((ReviewState::Approved { by, .. }, _)) => {
-                        claim.run.note(self.now(), format!("approved by {by}"))
+                        claim.run.note(self.now(), format!("approved by {by}"));
                     }
                     Some((ReviewState::Refused { by, .. }, _)) => {
                         let why = format!("the review was refused by {by}");
@@ -234,8 +234,8 @@ impl Engine {
     async fn end(
         &self,
         claim: &mut RunClaim,
-        subject: &mut Lock,
-        locks: &mut Vec<Lock>,
+        subject: &Lock,
+        locks: &[Lock],
         ending: RunState,
     ) -> Result<bool, EngineError> {
         if claim.run.ending.is_none() {

@@ -31,7 +31,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             margin: Duration::from_secs(2),
             call: Duration::from_secs(15),
             sleep_in_place: Duration::from_secs(20),
@@ -39,7 +39,7 @@ impl Default for Settings {
             tries: 12,
             drain_tries: 12,
             deliveries: 4,
-            review: Duration::from_secs(2 * 24 * 3600),
+            review: Duration::from_hours(48),
             binary_version: concat!("rollcall ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
@@ -54,7 +54,7 @@ impl Settings {
             .get(index)
             .or_else(|| self.backoff.last())
             .copied()
-            .unwrap_or(Duration::from_secs(60));
+            .unwrap_or(Duration::from_mins(1));
         own.max(asked.unwrap_or_default())
     }
 }

@@ -25,7 +25,7 @@ const WORTH_TELLING: Duration = Duration::from_secs(5);
 pub(crate) const OBSERVED_ONLY: &str = "observe mode: planned, not done";
 
 /// How long a paused run sleeps when nobody wakes it: `resume` does.
-pub(crate) const PAUSED: Duration = Duration::from_secs(60);
+pub(crate) const PAUSED: Duration = Duration::from_mins(1);
 
 /// How a try of a stage ended.
 pub(crate) enum StageEnd {
@@ -135,13 +135,13 @@ impl Engine {
     async fn judge(
         &self,
         claim: &mut RunClaim,
-        subject: &mut Lock,
-        locks: &mut Vec<Lock>,
+        subject: &Lock,
+        locks: &[Lock],
         plan: &StagePlan,
         applied: Came,
     ) -> Result<StageEnd, EngineError> {
         let now = self.now();
-        self.mark_cut(claim, plan);
+        mark_cut(claim, plan);
         let open: Vec<String> = claim
             .run
             .changes
@@ -222,33 +222,6 @@ impl Engine {
         self.settle(claim, Settle::Keep).await?;
         self.tell(claim, subject, locks).await?;
         Ok(StageEnd::Next)
-    }
-
-    /// The moment at which each connection's cut was green.
-    fn mark_cut(&self, claim: &mut RunClaim, plan: &StagePlan) {
-        if plan.stage != "cut" {
-            return;
-        }
-        let mut ends: BTreeMap<_, Option<Timestamp>> = BTreeMap::new();
-        for record in claim
-            .run
-            .changes
-            .iter()
-            .filter(|record| record.change.stage == plan.stage)
-        {
-            let end = ends
-                .entry(record.change.connection.clone())
-                .or_insert(Some(record.ended_at));
-            *end = match (*end, record.outcome.is_green()) {
-                (Some(at), true) => Some(at.max(record.ended_at)),
-                _ => None,
-            };
-        }
-        for (connection, at) in ends {
-            if let Some(at) = at {
-                claim.run.cut_at.entry(connection).or_insert(at);
-            }
-        }
     }
 
     /// Reads the source again: at every resume, before anything is done.
@@ -408,6 +381,33 @@ impl Known {
             person: &run.person,
             event: &self.event,
             memberships: &self.memberships,
+        }
+    }
+}
+
+/// The moment at which each connection's cut was green.
+fn mark_cut(claim: &mut RunClaim, plan: &StagePlan) {
+    if plan.stage != "cut" {
+        return;
+    }
+    let mut ends: BTreeMap<_, Option<Timestamp>> = BTreeMap::new();
+    for record in claim
+        .run
+        .changes
+        .iter()
+        .filter(|record| record.change.stage == plan.stage)
+    {
+        let end = ends
+            .entry(record.change.connection.clone())
+            .or_insert(Some(record.ended_at));
+        *end = match (*end, record.outcome.is_green()) {
+            (Some(at), true) => Some(at.max(record.ended_at)),
+            _ => None,
+        };
+    }
+    for (connection, at) in ends {
+        if let Some(at) = at {
+            claim.run.cut_at.entry(connection).or_insert(at);
         }
     }
 }

@@ -119,7 +119,7 @@ impl Engine {
                 .or_default()
                 .push(item);
         }
-        let pass = self.pass(claim, subject, locks, &journalled, Lane::Work);
+        let pass = Self::pass(claim, subject, locks, &journalled, Lane::Work);
         let came = self.side_by_side(claim, &pass, by_connection).await?;
         if waiting(claim).next().is_none() {
             claim.run.tell_tries = 0;

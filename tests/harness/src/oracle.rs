@@ -105,7 +105,7 @@ pub async fn violations(world: &World, story: Story, took: Option<std::time::Dur
             None => must(false, format!("{} has no receipt", run.id)),
             Some(name) => match world.files.get(name).await {
                 Err(error) => must(false, format!("{name}: {error}")),
-                Ok(text) => match verify(&text, &[world.signer.public_key().clone()]) {
+                Ok(text) => match verify(&text, &[*world.signer.public_key()]) {
                     Err(fault) => must(false, format!("{name}: {fault}")),
                     Ok(verified) => {
                         must(
