@@ -45,7 +45,7 @@ struct Fresh {
 }
 
 impl Fresh {
-    fn table(client: &Client) -> Arc<dyn Table> {
+    fn boxed(client: &Client) -> Arc<dyn Table> {
         Arc::new(Self {
             client: client.clone(),
             table: OnceCell::new(),
@@ -116,7 +116,7 @@ async fn files(config: &SdkConfig) -> Arc<dyn Files> {
 async fn cloud() -> World {
     let local = config(&required("ROLLCALL_TEST_AWS_URL")).await;
     let spec = WorldSpec {
-        table: Some(Fresh::table(&dynamodb().await)),
+        table: Some(Fresh::boxed(&dynamodb().await)),
         queue: Some(queue(&local).await),
         files: Some(files(&local).await),
         idle: Duration::from_secs(5),
@@ -170,7 +170,7 @@ async fn strike(fault: Fault) {
         &format!("leaver on DynamoDB, {fault:?}"),
         Story::default(),
         &[fault],
-        || Some(Fresh::table(&client)),
+        || Some(Fresh::boxed(&client)),
         |what| what.starts_with("write "),
     )
     .await;
