@@ -40,6 +40,15 @@ impl Default for PumpSettings {
     }
 }
 
+/// What is said of a panic. Its text may quote what was being read, so it stays out of logs and dead letters.
+fn panicked(error: &tokio::task::JoinError) -> &'static str {
+    if error.is_panic() {
+        "the handler panicked; the log names the place"
+    } else {
+        "the handler was cancelled"
+    }
+}
+
 /// The single machine's worker and clock.
 pub struct Pump {
     engine: Arc<Engine>,
@@ -138,11 +147,7 @@ impl Pump {
                 tracing::warn!(code = codes::MESSAGE_AGAIN.id, %lane, attempt = delivery.attempt, error = error.chain(), "A message is tried again.");
                 false
             }
-            Err(panic) => self
-                .engine
-                .panicked(&delivery, &panic.to_string())
-                .await
-                .unwrap_or(false),
+            Err(panic) => self.engine.panicked(&delivery, panicked(&panic)).await.unwrap_or(false),
         };
         let result = if done {
             self.queue.acknowledge(lane, &delivery).await

@@ -174,7 +174,7 @@ impl Engine {
         }
     }
 
-    /// `connection/id`, or an id or sign-in name in the source.
+    /// `connection/id`, or an id in the source. Sign-in names are resolved by the caller, who can say which were ambiguous.
     fn account_of(&self, who: &str) -> AccountRef {
         match who.split_once('/') {
             Some((connection, id)) if self.connector(&ConnectionId::new(connection)).is_some() => {
