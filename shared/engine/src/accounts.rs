@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use rollcall_model::ledger::{Lock, LockKey, RunClaim, documents};
 use rollcall_model::plan::StagePlan;
-use rollcall_model::{AccountRef, ConnectionId, Failure, FailureClass, Lane, Observation};
+use rollcall_model::{AccountRef, ConnectionId, Failure, Lane, Observation};
 use rollcall_policy::decide::{self, Observations, StageInputs, Wanted};
 use rollcall_policy::{Configuration, StageInputs as Inputs};
 use serde_json::json;
@@ -60,7 +60,7 @@ impl Engine {
                     found.accounts.insert(connection, search);
                 }
                 Err(failure) => {
-                    asked = asked.max(patience(&failure));
+                    asked = asked.max(failure.retry_after());
                     found.unreadable.insert(connection, failure.reason);
                 }
             }
@@ -178,7 +178,7 @@ impl Engine {
             match result {
                 Ok(states) => note_states(&mut found.observations, &asked.account, &asked.wanted, states),
                 Err(failure) => {
-                    patient = patient.max(patience(&failure));
+                    patient = patient.max(failure.retry_after());
                     found
                         .unreadable
                         .insert(asked.account.connection.clone(), failure.reason);
@@ -190,14 +190,6 @@ impl Engine {
             decide::stage_plan(configuration, &self.parts.actions, &facts, claim.run.stage, &found),
             patient,
         ))
-    }
-}
-
-/// How long the vendor asks us to wait, when it says so.
-pub(crate) fn patience(failure: &Failure) -> Option<Duration> {
-    match &failure.class {
-        FailureClass::Retry { after } => *after,
-        _ => None,
     }
 }
 

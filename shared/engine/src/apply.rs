@@ -291,12 +291,8 @@ impl Engine {
     ) {
         let mut by_account: BTreeMap<Option<AccountRef>, Vec<Made<'_>>> = BTreeMap::new();
         for one in made {
-            if let Err(Failure {
-                class: FailureClass::Retry { after },
-                ..
-            }) = &one.result
-            {
-                part.came.asked = part.came.asked.max(*after);
+            if let Err(failure) = &one.result {
+                part.came.asked = part.came.asked.max(failure.retry_after());
             }
             let readable = one.change.account.is_some()
                 && !matches!(&one.result, Err(failure) if failure.executed == Executed::No);

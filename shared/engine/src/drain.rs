@@ -1,6 +1,7 @@
 //! An account's inbox becomes runs.
 
 use rollcall_runtime::{Code, codes};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rollcall_model::ledger::{Holder, Inbox, InboxRow, Lock, LockKey, RunClaim, documents};
@@ -216,10 +217,7 @@ impl Engine {
             Ok(SubjectRead::Gone) => Subject::Known(Box::new(self.gone(account, event).await?)),
             Ok(SubjectRead::Unproven(why)) => Subject::Unreadable(why, None),
             Err(failure) => {
-                let asked = match &failure.class {
-                    rollcall_model::FailureClass::Retry { after } => *after,
-                    _ => None,
-                };
+                let asked = failure.retry_after();
                 Subject::Unreadable(failure.reason, asked)
             }
         })
@@ -285,12 +283,15 @@ impl Engine {
         ledger
             .put_document(documents::LINK, &person.account.to_string(), &json!({"person": person}))
             .await?;
-        for name in [Some(person.login.as_str()), person.email.as_deref()]
+        // Most people sign in with their address: one name then, written once.
+        let names: BTreeSet<String> = [Some(person.login.as_str()), person.email.as_deref()]
             .into_iter()
             .flatten()
-        {
+            .map(str::to_lowercase)
+            .collect();
+        for name in names {
             ledger
-                .put_document(documents::NAME, &name.to_lowercase(), &json!({"person": person.key}))
+                .put_document(documents::NAME, &name, &json!({"person": person.key}))
                 .await?;
         }
         Ok(())

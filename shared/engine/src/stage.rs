@@ -243,10 +243,7 @@ impl Engine {
             }
             Ok(rollcall_model::SubjectRead::Unproven(why)) => (why, None),
             Err(failure) => {
-                let asked = match &failure.class {
-                    rollcall_model::FailureClass::Retry { after } => *after,
-                    _ => None,
-                };
+                let asked = failure.retry_after();
                 (failure.reason, asked)
             }
         };

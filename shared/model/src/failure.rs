@@ -100,6 +100,14 @@ impl Failure {
         self
     }
 
+    /// How long the vendor asks us to wait, when it says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match &self.class {
+            FailureClass::Retry { after } => *after,
+            _ => None,
+        }
+    }
+
     /// True when trying again later can help without anybody's doing.
     pub fn is_retryable(&self) -> bool {
         matches!(self.class, FailureClass::Retry { .. })
