@@ -5,6 +5,8 @@ mod commands;
 #[cfg(feature = "demo")]
 mod demo;
 mod local;
+#[expect(dead_code, reason = "the commands that decide come next")]
+mod operator;
 mod out;
 mod report;
 mod server;

@@ -191,7 +191,7 @@ impl Engine {
                 },
                 Verdict::Skip(why) => Outcome::Skipped(why.clone()),
                 Verdict::Refuse(why) => Outcome::Refused(why.clone()),
-                Verdict::Unknown(why) => Outcome::Unknown(why.clone()),
+                Verdict::Unknown(why) | Verdict::Ask(why) => Outcome::Unknown(why.clone()),
             };
             // An intent that nobody saw the end of stays open until something certain is known of it.
             let undecided = pass.open.contains_key(&change.key()) && !outcome.is_final();

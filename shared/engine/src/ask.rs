@@ -76,8 +76,14 @@ impl Engine {
                 )));
             }
         };
-        let run_plan = decide::run_plan(configuration, &found, &person, &person.account)
-            .ok_or_else(|| EngineError::Refused(format!("there is no playbook {}", found.playbook)))?;
+        let run_plan = decide::run_plan(
+            configuration,
+            &found,
+            &person,
+            &person.account,
+            &decide::Wish::default(),
+        )
+        .ok_or_else(|| EngineError::Refused(format!("there is no playbook {}", found.playbook)))?;
         let run = self.asked_run(run_plan, person, "proposal")?;
         let holder = self.holder();
         let claim = rollcall_model::ledger::RunClaim {
@@ -214,6 +220,9 @@ impl Engine {
             salt: digest::hex(&self.parts.ids.salt()),
             receipt: None,
             notes: Vec::new(),
+            said: None,
+            asked_by: None,
+            returned: 0,
             plan,
         })
     }

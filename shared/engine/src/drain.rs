@@ -9,7 +9,7 @@ use rollcall_model::run::Cause;
 use rollcall_model::{
     AccountRef, Answer, Digest, Event, Message, Person, PersonKey, Run, RunId, SourceState, SubjectRead, digest,
 };
-use rollcall_policy::decide::{self, PlaybookMatch};
+use rollcall_policy::decide::{self, PlaybookMatch, Wish};
 use rollcall_runtime::clock::plus;
 use serde_json::json;
 
@@ -256,8 +256,14 @@ impl Engine {
     }
 
     fn new_run(&self, found: &PlaybookMatch, person: &Person, event: &Event) -> Result<Run, EngineError> {
-        let plan = decide::run_plan(&self.parts.configuration, found, person, &person.account)
-            .ok_or_else(|| EngineError::Refused(format!("there is no playbook {}", found.playbook)))?;
+        let plan = decide::run_plan(
+            &self.parts.configuration,
+            found,
+            person,
+            &person.account,
+            &Wish::default(),
+        )
+        .ok_or_else(|| EngineError::Refused(format!("there is no playbook {}", found.playbook)))?;
         let due = plan.stages.first().map_or(0, |stage| stage.after_ms);
         // The same event opens the same run however often it is taken from the inbox.
         let mut run = self.asked_run(plan, person.clone(), event.key.as_str())?;

@@ -35,7 +35,12 @@ impl Engine {
         claim: &mut RunClaim,
         plan: &StagePlan,
     ) -> Result<Verdict, EngineError> {
-        let guarded = decide::guard(configuration, &known.facts(&claim.run), plan);
+        let guarded = decide::guard(
+            configuration,
+            &known.facts(&claim.run),
+            plan,
+            &decide::GuardInputs::default(),
+        );
         if guarded.mode == Mode::Observe {
             return Ok(Verdict::ObserveOnly);
         }
@@ -95,6 +100,8 @@ impl Engine {
             opened_at: now,
             expires_at,
             state: ReviewState::Open,
+            about: rollcall_model::ReviewAbout::Stage,
+            asked_by: claim.run.asked_by.clone(),
         };
         if matches!(self.parts.ledger.open_review(&review).await?, Answer::Won(())) {
             self.decided(

@@ -367,7 +367,7 @@ impl Known {
         };
         Self {
             event,
-            memberships: decide::memberships(configuration, &run.person),
+            memberships: decide::memberships(configuration, &run.person, &decide::ListReads::new()),
         }
     }
 

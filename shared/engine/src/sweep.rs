@@ -32,6 +32,7 @@ pub async fn sweep(ledger: &dyn Ledger, queue: &dyn Queue, now: Timestamp) -> Re
         let (lane, message) = match one {
             Due::Account(account) => (&mut urgent, Message::WakeAccount(account)),
             Due::Run(run) => (&mut work, Message::WakeRun(run)),
+            Due::Timer(timer) => (&mut work, Message::WakeTimer(timer)),
         };
         if let Ok(body) = serde_json::to_string(&message) {
             lane.push(body);

@@ -51,7 +51,7 @@ impl Engine {
                 Verdict::AlreadySo => Outcome::AlreadySo,
                 Verdict::Skip(why) => Outcome::Skipped(why),
                 Verdict::Refuse(why) => Outcome::Refused(why),
-                Verdict::Unknown(why) => Outcome::Failed(why),
+                Verdict::Unknown(why) | Verdict::Ask(why) => Outcome::Failed(why),
             };
             claim.run.put_record(ChangeRecord {
                 change: item.change,

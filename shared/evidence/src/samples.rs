@@ -46,6 +46,7 @@ fn step(id: &str, actions: &[&str], connections: &[&str]) -> StepSpec {
         with: Value::Null,
         condition: None,
         after: None,
+        classes: rollcall_model::AccountClass::OWN.to_vec(),
     }
 }
 
@@ -81,6 +82,11 @@ fn plan() -> RunPlan {
             to: "#security".to_owned(),
             text: "{{ person.display }} is out".to_owned(),
         }],
+        scope: None,
+        unassigned: None,
+        holds_while: Vec::new(),
+        quiet: false,
+        successor: None,
     }
 }
 
@@ -215,6 +221,9 @@ pub(crate) fn run() -> Run {
             at: at(235),
             text: "Bodil Berg was not asked".to_owned(),
         }],
+        said: None,
+        asked_by: None,
+        returned: 0,
     }
 }
 

@@ -39,6 +39,8 @@ pub enum Planned {
     Skip(String),
     /// The action may not be done; why.
     Refuse(String),
+    /// It may be done when a person says so, and only then; what they have to know.
+    Ask(String),
 }
 
 /// One thing a connector can do. Pure: reading and writing are the connector's.
@@ -59,6 +61,11 @@ pub trait Action: Send + Sync {
     }
     /// True when its inverse exists, so that it may stand in a cut.
     fn reversible(&self) -> bool;
+    /// False when the vendor has no way to read back what it does: the vendor's acceptance is then the observation, and within
+    /// a run it is not done again once it was accepted. Such an action must be harmless to repeat.
+    fn observable(&self) -> bool {
+        true
+    }
     /// Parameters that `with:` may carry: name → (required, what it is).
     fn parameters(&self) -> &'static [(&'static str, bool, &'static str)] {
         &[]

@@ -1,5 +1,7 @@
 //! The trait that each connected system implements.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use serde_json::Value;
 use crate::event::{Event, Lane, Signal};
 use crate::failure::Failure;
 use crate::ids::{AccountRef, ConnectionId};
-use crate::person::{Account, Person};
+use crate::person::{Account, AccountClass, Person};
 use crate::plan::Change;
 
 /// What the engine tells a connector about the call it makes.
@@ -98,6 +100,107 @@ pub struct Applied {
     pub reference: Value,
 }
 
+/// An account as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedAccount {
+    /// Where and which.
+    pub account: AccountRef,
+    /// What it is for, as far as the list tells.
+    pub class: AccountClass,
+    /// Sign-in name there.
+    pub username: String,
+    /// Whether it can be used at all.
+    pub active: bool,
+    /// Further names, as in [`Account::names`].
+    pub names: Vec<String>,
+    /// The fields that were asked for, where they hold text.
+    pub values: BTreeMap<String, String>,
+    /// The person behind it, when the connection is a directory; groups, roles and the manager are not read.
+    pub person: Option<Box<Person>>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// What to ask for the next page with; none on the last.
+    pub next: Option<String>,
+    /// Why the list proves nothing, when it does not: rows may be hidden.
+    pub unproven: Option<String>,
+}
+
+/// That a directory gives an application to one of its accounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The directory's account.
+    pub account: AccountRef,
+    /// The application's own id of the user, as the directory keeps it.
+    pub external_id: Option<String>,
+    /// The application's sign-in name of the user, as the directory keeps it.
+    pub username: Option<String>,
+}
+
+/// Whether a directory gives an application to an account now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assigned {
+    /// It does.
+    Yes,
+    /// It does not, and the read could have seen it.
+    No,
+    /// The read proves nothing; why.
+    Unproven(String),
+}
+
+/// Somebody in a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The vendor's id.
+    pub id: String,
+    /// Sign-in name, lower-cased.
+    pub login: String,
+    /// E-mail address, lower-cased.
+    pub email: Option<String>,
+}
+
+/// The members of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupRead {
+    /// All of them.
+    Members(Vec<Member>),
+    /// No group of that name, and the read could have seen one.
+    NoSuchGroup,
+    /// The read proves nothing; why.
+    Unproven(String),
+}
+
+/// How one look at a connection turned out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProbeResult {
+    /// As it should be.
+    Good,
+    /// Works, but somebody should look.
+    Warning,
+    /// Does not work, or must not be used like this.
+    Bad,
+    /// Could not be found out.
+    Unknown,
+}
+
+/// One look at a connection: its tenant, scopes, canary, permissions, quota, or a second master of its accounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What was looked at: `tenant`, `scopes`, `canary`, `permissions`, `quota`, `second-master`, `own-credential`.
+    pub what: String,
+    /// How it turned out.
+    pub result: ProbeResult,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    pub next: Option<String>,
+}
+
 /// A connected system. Implementations hold their own client and token cache, and check the tenant's id whenever they get a
 /// token: a wrong tenant refuses every call.
 #[async_trait]
@@ -128,6 +231,40 @@ pub trait Connector: Send + Sync {
 
     /// Searches for the effect of a findable change by its marker. `Ok(None)` only after a complete search.
     async fn find_effect(&self, call: &Call, change: &Change, marker: &str) -> Result<Option<Applied>, Failure>;
+
+    /// All accounts, page by page, with the named fields of each.
+    async fn list_accounts(
+        &self,
+        _call: &Call,
+        _fields: &[String],
+        _cursor: Option<&str>,
+    ) -> Result<Page<ListedAccount>, Failure> {
+        Err(cannot(self.connection(), "list its accounts"))
+    }
+
+    /// Everybody whom a directory gives an application to, page by page; `app` is the directory's id of it.
+    async fn assignments(&self, _call: &Call, _app: &str, _cursor: Option<&str>) -> Result<Page<Assignment>, Failure> {
+        Err(cannot(self.connection(), "list the assignments of an application"))
+    }
+
+    /// Whether a directory gives an application to one of its accounts now.
+    async fn assigned(&self, _call: &Call, _account: &AccountRef, _app: &str) -> Result<Assigned, Failure> {
+        Err(cannot(self.connection(), "say who has an application"))
+    }
+
+    /// The members of a group, by the group's name.
+    async fn group_members(&self, _call: &Call, _group: &str) -> Result<GroupRead, Failure> {
+        Err(cannot(self.connection(), "read a group's members"))
+    }
+
+    /// Looks at everything that the connection needs in order to work, and changes nothing. Probes that could not be made say so.
+    async fn examine(&self, _call: &Call) -> Vec<Probe> {
+        Vec::new()
+    }
+}
+
+fn cannot(connection: &ConnectionId, what: &str) -> Failure {
+    Failure::give_up(format!("{connection} cannot {what}"))
 }
 
 /// An action with its parameters.

@@ -189,6 +189,8 @@ pub enum Due {
     Account(AccountRef),
     /// A run waits to go on.
     Run(RunId),
+    /// A timer's hour has come.
+    Timer(String),
 }
 
 /// How a run is written back.
@@ -228,6 +230,19 @@ pub struct Document {
     /// Its content.
     pub body: Value,
     /// The version that a conditional write names.
+    pub version: u64,
+}
+
+/// Something that is to be looked at at a moment: an agreed leave, a second reading of a cut.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// Which: `leave/…`, `watch/…`. The part before the slash is its kind.
+    pub id: String,
+    /// When; none once it is dealt with and only kept.
+    pub due_at: Option<Timestamp>,
+    /// What its kind needs.
+    pub body: Value,
+    /// The version that a conditional write names; 0 = there is none yet.
     pub version: u64,
 }
 
@@ -288,8 +303,13 @@ pub trait Ledger: Send + Sync {
     /// The events that joined a run after its opening.
     async fn triggers(&self, run: &RunId) -> Result<Vec<SignalKey>, LedgerError>;
 
-    /// The open run of a person and goal.
-    async fn open_run(&self, person: &PersonKey, goal: Goal) -> Result<Option<RunId>, LedgerError>;
+    /// The open run of a person and goal; for a run about one application, of that connection (`scope`).
+    async fn open_run(
+        &self,
+        person: &PersonKey,
+        goal: Goal,
+        scope: Option<&ConnectionId>,
+    ) -> Result<Option<RunId>, LedgerError>;
 
     /// A run, for reading.
     async fn run(&self, id: &RunId) -> Result<Option<Run>, LedgerError>;
@@ -331,6 +351,21 @@ pub trait Ledger: Send + Sync {
     /// A review.
     async fn review(&self, id: &crate::ids::ReviewId) -> Result<Option<Review>, LedgerError>;
 
+    /// Reviews, newest first; only those that nobody has decided yet when `open`. May be stale.
+    async fn reviews(&self, open: bool, most: usize) -> Result<Vec<Review>, LedgerError>;
+
+    /// Writes a timer under the version that it names: `Stale` when it is another by now.
+    async fn set_timer(&self, timer: &Timer, nonce: &str) -> Result<Answer<()>, LedgerError>;
+
+    /// A timer.
+    async fn timer(&self, id: &str) -> Result<Option<Timer>, LedgerError>;
+
+    /// Removes a timer under its version: `Stale` when it is another by now, or gone.
+    async fn remove_timer(&self, id: &str, version: u64) -> Result<Answer<()>, LedgerError>;
+
+    /// All timers of a kind, in order of id. May be stale.
+    async fn timers(&self, kind: &str, most: usize) -> Result<Vec<Timer>, LedgerError>;
+
     /// Decides a review, once, while it is open and bound to this plan hash; wakes its run.
     async fn approve(
         &self,
@@ -362,6 +397,14 @@ pub mod documents {
     pub const LINK: &str = "link";
     /// Person → accounts in other connections, as earlier runs found them.
     pub const LINKS: &str = "links";
+    /// Account in any connection → the person that it was linked to.
+    pub const OWNER: &str = "owner";
+    /// Account, person → somebody decided that it is not theirs: `<person> <account>`.
+    pub const DENIED: &str = "denied";
+    /// People whose leaving was announced and approved beforehand, by digest.
+    pub const EXPECTED: &str = "expected";
+    /// How many people are linked in a connection, by connection.
+    pub const COVERAGE: &str = "coverage";
     /// Sign-in name or address → person, for the operator's look-ups.
     pub const NAME: &str = "name";
     /// Stop switches, by what they stop.

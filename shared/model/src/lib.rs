@@ -25,7 +25,8 @@ pub mod transport;
 
 pub use action::{Action, ActionCatalogue, EffectClass, Planned};
 pub use connector::{
-    AccountQuery, AccountSearch, Applied, Call, Completeness, Connector, MatchKey, Observation, State, SubjectRead,
+    AccountQuery, AccountSearch, Applied, Assigned, Assignment, Call, Completeness, Connector, GroupRead,
+    ListedAccount, MatchKey, Member, Observation, Page, Probe, ProbeResult, State, SubjectRead,
 };
 pub use event::{Event, EventKind, Lane, Signal, SignalBody, SignalFormat};
 pub use failure::{Executed, Failure, FailureClass};
@@ -37,7 +38,7 @@ pub use outcome::Outcome;
 pub use person::{Account, AccountClass, Manager, Person, SourceState};
 pub use plan::{Change, ChangeKey, Goal, RunPlan, StagePlan, StageSpec, StepSpec, TellMoment, TellSpec};
 pub use queue::{Delivery, Message, Queue, QueueError};
-pub use review::{Review, ReviewState};
+pub use review::{Review, ReviewAbout, ReviewState};
 pub use run::{ChangeRecord, Run, RunState};
 pub use signer::{Signature, Signer, SignerError};
 pub use transport::{HttpRequest, HttpResponse, Transport, TransportError};

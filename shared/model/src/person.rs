@@ -99,7 +99,7 @@ impl Person {
 }
 
 /// What an account is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountClass {
     /// A person's everyday account.
@@ -127,4 +127,22 @@ pub struct Account {
     pub matched_by: Vec<String>,
     /// True when at least one matching field is declared sure.
     pub sure: bool,
+    /// Further names that a list may call it by: its e-mail address, its number. Lower-cased.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+}
+
+impl AccountClass {
+    /// The classes that a person acts through: what a step concerns when it says nothing else.
+    pub const OWN: [Self; 2] = [Self::Human, Self::Admin];
+
+    /// The class's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Admin => "admin",
+            Self::Portal => "portal",
+            Self::Service => "service",
+        }
+    }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::action::EffectClass;
 use crate::digest::{self, CanonicalError};
 use crate::ids::{AccountRef, ConnectionId, Digest, PersonKey};
+use crate::person::{AccountClass, SourceState};
 
 /// What a run is for. One run is open per person and goal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,6 +57,17 @@ pub struct StepSpec {
     /// A step of the same stage that must be green in the same connection first.
     #[serde(default)]
     pub after: Option<String>,
+    /// Which accounts it concerns. Service accounts never are.
+    #[serde(default = "own_accounts", skip_serializing_if = "is_own_accounts")]
+    pub classes: Vec<AccountClass>,
+}
+
+fn own_accounts() -> Vec<AccountClass> {
+    AccountClass::OWN.to_vec()
+}
+
+fn is_own_accounts(classes: &[AccountClass]) -> bool {
+    classes == AccountClass::OWN
 }
 
 /// One stage of a playbook.
@@ -130,9 +142,35 @@ pub struct RunPlan {
     pub stages: Vec<StageSpec>,
     /// Who is told, and when.
     pub tell: Vec<TellSpec>,
+    /// The only connection that it concerns, for a run about one application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ConnectionId>,
+    /// The application, by the source's id, that must still be taken from the subject: the run's reason instead of a state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unassigned: Option<String>,
+    /// What the subject's directory may say of it while the run has its reason; empty: what the goal asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds_while: Vec<SourceState>,
+    /// Messages, reviews and metrics carry the run's id instead of the person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quiet: bool,
+    /// Who takes over what the person owned: a sign-in name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<String>,
 }
 
 impl RunPlan {
+    /// Whether the run still has its reason when the subject's directory says this of it.
+    pub fn agrees_with(&self, state: SourceState) -> bool {
+        if !self.holds_while.is_empty() {
+            return self.holds_while.contains(&state);
+        }
+        match self.goal {
+            Goal::Leave => state.has_left(),
+            Goal::Join | Goal::Move => state == SourceState::Active,
+        }
+    }
+
     /// The run plan's hash.
     pub fn hash(&self) -> Result<Digest, CanonicalError> {
         digest::digest(self)
@@ -222,6 +260,8 @@ pub enum Verdict {
     Refuse(String),
     /// The state could not be read with certainty.
     Unknown(String),
+    /// A person must decide about this one change; the others do not wait for it.
+    Ask(String),
 }
 
 /// One line of a stage plan.

@@ -18,6 +18,8 @@ pub enum Message {
     WakeAccount(AccountRef),
     /// Go on with this run.
     WakeRun(RunId),
+    /// Look at this timer.
+    WakeTimer(String),
 }
 
 /// A message handed out, to be acknowledged before its visibility ends.

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Digest, ReviewId, RunId};
+use crate::ids::{AccountRef, Digest, ReviewId, RunId};
+use crate::plan::ChangeKey;
 
 /// Where a review stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,19 @@ pub enum ReviewState {
     },
 }
 
+/// What a review is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReviewAbout {
+    /// A whole stage.
+    #[default]
+    Stage,
+    /// Whether an account is the person's.
+    Account(AccountRef),
+    /// One change of a stage.
+    Change(ChangeKey),
+}
+
 /// One stage of one run, held until somebody decides about exactly this plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
@@ -46,4 +60,10 @@ pub struct Review {
     pub expires_at: Timestamp,
     /// The decision.
     pub state: ReviewState,
+    /// What is asked.
+    #[serde(default)]
+    pub about: ReviewAbout,
+    /// Who asked for the run; they may not decide.
+    #[serde(default)]
+    pub asked_by: Option<String>,
 }

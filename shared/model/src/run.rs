@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ConnectionId, Digest, ReviewId, RunId, SignalKey};
 use crate::outcome::Outcome;
-use crate::person::Person;
+use crate::person::{Person, SourceState};
 use crate::plan::{Change, RunPlan, StagePlan};
 
 /// Where a run stands.
@@ -151,6 +151,15 @@ pub struct Run {
     pub receipt: Option<String>,
     /// What happened on the way, for the story.
     pub notes: Vec<Note>,
+    /// What the subject's own directory last said of it. The person may be described by another directory, the source.
+    #[serde(default)]
+    pub said: Option<SourceState>,
+    /// The operator who asked for it, as authenticated; none for a run that an event opened.
+    #[serde(default)]
+    pub asked_by: Option<String>,
+    /// How often access that an earlier run had cut was found to be back before this run.
+    #[serde(default)]
+    pub returned: u32,
 }
 
 /// What the event that opened a run said.

@@ -1,7 +1,8 @@
 //! A configuration that was loaded and checked as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use rollcall_model::ids::{ConnectionId, Digest};
 use rollcall_model::person::Person;
@@ -217,6 +218,10 @@ pub struct Connection {
     pub id: ConnectionId,
     /// What kind of system it is.
     pub kind: Kind,
+    /// A directory whose suspension of somebody means that they have left.
+    pub suspension_is_leaving: bool,
+    /// The application of the source that stands for this connection: who loses it there loses access here.
+    pub app: Option<String>,
     /// Where it is in this environment.
     pub tenant: Tenant,
 }
@@ -247,6 +252,11 @@ pub enum ListSource {
         /// Its values, lower-cased.
         values: Vec<String>,
     },
+    /// An object in the files beside the ledger, read at run time: one name a line, or a CSV whose first column counts.
+    Object {
+        /// Its name: `lists/hold.csv`.
+        name: String,
+    },
     /// Named in the configuration: logins, e-mail addresses or vendor ids, lower-cased.
     People(Vec<String>),
 }
@@ -276,6 +286,84 @@ pub struct Guard {
     pub dismantle: Rate,
     /// The group whose members may decide reviews: connection and name.
     pub approvers: Option<(ConnectionId, String)>,
+    /// Limits of single connections, which replace the general ones there.
+    pub connections: BTreeMap<ConnectionId, Limits>,
+    /// Of a hundred active people, how many must be linked in a connection before the mode `enforce` counts there.
+    pub linked: Option<u32>,
+    /// What becomes of a stage that nobody decides about.
+    pub held: Held,
+}
+
+/// The limits of one connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// How many runs may cut there in an hour.
+    pub cut: Option<Rate>,
+    /// How many runs may dismantle there in an hour.
+    pub dismantle: Option<Rate>,
+}
+
+/// How a held stage presses for a decision. All times count from its opening.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// `held` is told again after this long, and again each time as long has passed.
+    pub remind: Duration,
+    /// After this long those are told, too, to whom a held stage is escalated.
+    pub escalate: Duration,
+    /// To whom: channels (`#it-leads`) and addresses.
+    pub escalate_to: Vec<String>,
+    /// After this long a held cut is told as a failure: somebody is paged.
+    pub page: Duration,
+    /// After this long no decision counts any more.
+    pub expires: Duration,
+    /// What then becomes of a held cut. Any other stage is refused.
+    pub on_expiry: OnExpiry,
+}
+
+/// What becomes of a held cut that nobody decided in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnExpiry {
+    /// It is not made.
+    Refuse,
+    /// It is made.
+    Apply,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            remind: Duration::from_mins(15),
+            escalate: Duration::from_hours(1),
+            escalate_to: Vec::new(),
+            page: Duration::from_hours(2),
+            expires: Duration::from_hours(48),
+            on_expiry: OnExpiry::Refuse,
+        }
+    }
+}
+
+/// What an operator may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Ask for runs, pause, redrive.
+    Operator,
+    /// Decide reviews.
+    Approver,
+    /// See who a quiet run is about.
+    Confidential,
+}
+
+/// Somebody who works with Rollcall, by the name that the system they sign in to gives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// Their sign-in name in the source, by which they are in the group of approvers.
+    pub login: Option<String>,
+    /// What they may do.
+    pub roles: BTreeSet<Role>,
 }
 
 /// What starts a playbook.
@@ -349,6 +437,8 @@ pub struct Configuration {
     pub guard: Guard,
     /// Modes.
     pub modes: Modes,
+    /// Operators by the name under which they sign in.
+    pub operators: BTreeMap<String, Operator>,
     /// Playbooks by name.
     pub playbooks: BTreeMap<String, Playbook>,
     /// Test people by file.

@@ -12,12 +12,12 @@ mod tell;
 
 use std::collections::BTreeMap;
 
-use rollcall_model::ids::{AccountRef, ConnectionId, Digest};
+use rollcall_model::ids::{AccountRef, ConnectionId, Digest, PersonKey};
 use rollcall_model::person::Person;
-use rollcall_model::plan::{Goal, RunPlan};
+use rollcall_model::plan::{ChangeKey, Goal, RunPlan};
 use rollcall_model::{AccountSearch, Event, Observation};
 
-pub use accounts::{account_query, memberships};
+pub use accounts::{account_query, lists_to_read, memberships};
 pub use guard::guard;
 pub use run::{goals, planned_playbook, run_plan};
 pub use stage::{stage_plan, stage_stop, to_observe};
@@ -30,6 +30,44 @@ pub struct PlaybookMatch {
     pub playbook: String,
     /// What a run of it is for.
     pub goal: Goal,
+    /// The event is no leaving, only a reason to cut: the run has the stage `cut` and no other.
+    pub cut_only: bool,
+    /// The run is about one application: the connection that it stands for, and the source's id of it.
+    pub about: Option<(ConnectionId, String)>,
+}
+
+/// What somebody asks for when they ask for a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// It was asked for by a person or a date, so it does not need the source's word that the person has left.
+    pub asked: bool,
+    /// The run's id stands for the person everywhere.
+    pub quiet: bool,
+    /// Who takes over.
+    pub successor: Option<String>,
+}
+
+/// A list as it was read at run time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListRead {
+    /// Its entries, lower-cased: sign-in names, e-mail addresses, vendor ids, `connection/id`.
+    Entries(std::collections::BTreeSet<String>),
+    /// It could not be read with certainty; why.
+    Unreadable(String),
+}
+
+/// Lists that were read at run time, by name.
+pub type ListReads = BTreeMap<String, ListRead>;
+
+/// What the guard must know beside the plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuardInputs {
+    /// Of a hundred people, how many are linked, by connection; a connection that was never counted is absent.
+    pub coverage: BTreeMap<ConnectionId, u32>,
+    /// How often access was back after a cut.
+    pub returned: u32,
+    /// This person's leaving was announced and approved for now: the limits do not count it.
+    pub expected: bool,
 }
 
 /// Whether a person is in a list of the configuration.
@@ -115,6 +153,18 @@ pub struct StageInputs {
     pub observations: Observations,
     /// Connections that could not be read at all; why.
     pub unreadable: BTreeMap<ConnectionId, String>,
+    /// Accounts that were linked to somebody else, to whom.
+    pub owners: BTreeMap<AccountRef, PersonKey>,
+    /// Accounts of which somebody decided that they are the person's.
+    pub confirmed: std::collections::BTreeSet<AccountRef>,
+    /// Accounts of which somebody decided that they are not the person's.
+    pub denied: std::collections::BTreeSet<AccountRef>,
+    /// Changes by actions that cannot be read back and that the vendor accepted in this run.
+    pub accepted: std::collections::BTreeSet<ChangeKey>,
+    /// Single changes that somebody decided about: true when they may be made.
+    pub decided: BTreeMap<ChangeKey, bool>,
+    /// Lists that name accounts, as read.
+    pub lists: ListReads,
 }
 
 /// Whether a stage may start.
@@ -137,6 +187,12 @@ pub enum HoldCode {
     UnreadableList,
     /// The mode is `review`.
     Review,
+    /// The person is under legal hold and the stage destroys or moves something.
+    LegalHold,
+    /// Too few people are linked in a connection for the mode `enforce`.
+    Coverage,
+    /// Access came back after more than one cut.
+    Returned,
 }
 
 /// One reason to hold a stage for a review.
@@ -167,6 +223,17 @@ pub struct Guarded {
     pub holds: Vec<Hold>,
     /// Reservations to make; empty when the stage would change nothing.
     pub limits: Vec<Limit>,
+    /// Administrators' accounts that would be barred, by connection.
+    pub admins: Vec<LastAdmin>,
+}
+
+/// An administrator's account that a plan would bar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastAdmin {
+    /// Where.
+    pub connection: ConnectionId,
+    /// How many other administrators could still act, as the connector counted them.
+    pub others: u32,
 }
 
 /// What message texts may show of a run.

@@ -158,7 +158,16 @@ pub(crate) fn assemble(
         .into_iter()
         .filter_map(|(id, tenant)| {
             let kind = *root.connections.get(&id)?;
-            Some((id.clone(), Connection { id, kind, tenant }))
+            Some((
+                id.clone(),
+                Connection {
+                    id,
+                    kind,
+                    suspension_is_leaving: false,
+                    app: None,
+                    tenant,
+                },
+            ))
         })
         .collect();
     let shipped: BTreeMap<String, String> = used
@@ -198,6 +207,7 @@ pub(crate) fn assemble(
         tables,
         guard: root.guard,
         modes: env.modes,
+        operators: BTreeMap::new(),
         playbooks,
         people,
         bundle,

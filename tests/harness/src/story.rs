@@ -185,7 +185,7 @@ async fn at_rest(world: &World) -> bool {
         rollcall_model::ledger::Due::Run(id) => runs
             .iter()
             .any(|run| run.id == *id && matches!(run.state, rollcall_model::RunState::Held { .. })),
-        rollcall_model::ledger::Due::Account(_) => false,
+        rollcall_model::ledger::Due::Account(_) | rollcall_model::ledger::Due::Timer(_) => false,
     })
 }
 

@@ -212,7 +212,7 @@ impl Stage {
         let due = self.world.ledger.due(far, 100).await.expect("memory answers");
         due.iter().all(|due| match due {
             Due::Run(id) => runs.iter().any(|run| run.id == *id && held(run)),
-            Due::Account(_) => false,
+            Due::Account(_) | Due::Timer(_) => false,
         })
     }
 

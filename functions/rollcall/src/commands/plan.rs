@@ -189,6 +189,7 @@ fn items(items: &[PlanItem], out: &Out) {
             Verdict::Skip(why) => ("-", format!("skipped: {}", plain(why))),
             Verdict::Refuse(why) => ("✗", format!("refused: {}", plain(why))),
             Verdict::Unknown(why) => ("?", format!("unknown: {}", plain(why))),
+            Verdict::Ask(why) => ("?", format!("a person must decide: {}", plain(why))),
         };
         out.line(format!("    {sign} {:<wide$}  {said}", verb(&change.action)));
     }
@@ -260,6 +261,7 @@ fn counted(items: &[PlanItem]) -> String {
             Verdict::Skip(_) => "skipped",
             Verdict::Refuse(_) => "refused",
             Verdict::Unknown(_) => "unknown",
+            Verdict::Ask(_) => "to decide",
         };
         *counts.entry(name).or_default() += 1;
     }

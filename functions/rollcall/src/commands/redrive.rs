@@ -128,6 +128,7 @@ fn what(body: &str) -> String {
         Ok(Message::Signal(signal)) => format!("signal {}", plain(signal.key.as_str())),
         Ok(Message::WakeAccount(account)) => format!("wake of {}", plain(&account.to_string())),
         Ok(Message::WakeRun(run)) => format!("wake of {run}"),
+        Ok(Message::WakeTimer(timer)) => format!("wake of timer {}", plain(&timer)),
         Err(_) => format!("{} bytes that are no message", body.len()),
     }
 }

@@ -114,5 +114,6 @@ fn bare(client: &Client, user: &Value) -> Option<Account> {
         active: state(user).is_ok_and(|state| !state.has_left()),
         matched_by: Vec::new(),
         sure: false,
+        names: Vec::new(),
     })
 }

@@ -156,6 +156,7 @@ fn matched(client: &Client, row: &Value, keys: &[&MatchKey], linked: &[String]) 
         active: row.get("IsActive") == Some(&Value::Bool(true)),
         matched_by,
         sure,
+        names: Vec::new(),
     })
 }
 

@@ -162,7 +162,7 @@ impl TableLedger {
             return Ok(None);
         };
         let plan = self.decode::<RunItem>(&item).await?.run.plan;
-        let place = keys::open(&plan.person, plan.goal);
+        let place = keys::open(&plan.person, plan.goal, plan.scope.as_ref());
         let Some(open) = self.read(place.clone()).await? else {
             return Ok(None);
         };

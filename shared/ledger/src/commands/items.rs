@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rollcall_model::journal::Chain;
 use rollcall_model::ledger::Holder;
-use rollcall_model::{AccountRef, Event, Run, RunId, Signal};
+use rollcall_model::{AccountRef, Event, ReviewId, Run, RunId, Signal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -101,6 +101,20 @@ pub(super) struct TriggerItem {
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct WindowItem {
     pub(super) members: Vec<String>,
+}
+
+/// A review in the list of all.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ReviewName {
+    pub(super) review: ReviewId,
+}
+
+/// A timer.
+#[derive(Serialize, Deserialize)]
+pub(super) struct TimerItem {
+    pub(super) id: String,
+    pub(super) body: Value,
+    pub(super) nonce: String,
 }
 
 /// A document.

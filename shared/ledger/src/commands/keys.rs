@@ -22,6 +22,12 @@ pub(super) const TRIGGERS: &str = "T#";
 pub(super) const LISTED: &str = "RUN#";
 /// The partition that lists all runs.
 pub(super) const RUNS: &str = "RUNS";
+/// The partition that lists all reviews.
+pub(super) const REVIEWS: &str = "REVIEWS";
+/// What the places of reviews in the list begin with.
+pub(super) const LISTED_REVIEW: &str = "R#";
+/// What the places of timers begin with.
+pub(super) const TIMER: &str = "TM#";
 /// What the places of documents begin with.
 pub(super) const DOCUMENTS: &str = "D#";
 
@@ -80,9 +86,10 @@ pub(super) fn trigger(id: &RunId, event: &SignalKey) -> Key {
     Key::new(run_partition(id), format!("{TRIGGERS}{event}"))
 }
 
-/// The open run of a person and goal.
-pub(super) fn open(person: &PersonKey, goal: Goal) -> Key {
-    Key::new(format!("OPEN#{person}#{goal}"), "OPEN")
+/// The open run of a person and goal, in one connection or in all.
+pub(super) fn open(person: &PersonKey, goal: Goal, scope: Option<&ConnectionId>) -> Key {
+    let scope = scope.map_or_else(String::new, |scope| format!("@{scope}"));
+    Key::new(format!("OPEN#{person}#{goal}{scope}"), "OPEN")
 }
 
 /// The partition that lists a person's runs.
@@ -103,6 +110,25 @@ pub(super) fn window(key: &str, start: Timestamp) -> Key {
 /// A review.
 pub(super) fn review(id: &ReviewId) -> Key {
     Key::new(format!("REVIEW#{id}"), "REVIEW")
+}
+
+/// A review in the list of all: by time of opening.
+pub(super) fn listed_review(opened_at: Timestamp, id: &ReviewId) -> Key {
+    Key::new(
+        REVIEWS,
+        format!("{LISTED_REVIEW}{:015}#{id}", opened_at.as_millisecond()),
+    )
+}
+
+/// The partition of a kind of timers.
+pub(super) fn timers_partition(kind: &str) -> String {
+    format!("TIMERS#{kind}")
+}
+
+/// A timer, by its name; what stands before the first slash is its kind.
+pub(super) fn timer(id: &str) -> Key {
+    let kind = id.split('/').next().unwrap_or_default();
+    Key::new(timers_partition(kind), format!("{TIMER}{id}"))
 }
 
 /// The partition of a kind of documents.

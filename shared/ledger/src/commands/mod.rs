@@ -16,10 +16,11 @@
 //! | `RUN#<id>` / `HEAD#<connection>` | the end of a journal sequence | |
 //! | `RUN#<id>` / `J#<connection>#<place>` | a journal entry | |
 //! | `RUN#<id>` / `T#<signal key>` | an event that joined | |
-//! | `OPEN#<person>#<goal>` / `OPEN` | the open run; its version counts the joins | |
+//! | `OPEN#<person>#<goal>[@<connection>]` / `OPEN` | the open run; its version counts the joins | |
 //! | `PERSON#<person>`, `RUNS` / `RUN#<opened>#<id>` | lists of runs | |
 //! | `RSV#<key>` / `<window>` | the members that hold a place | |
-//! | `REVIEW#<id>` / `REVIEW` | a review | |
+//! | `REVIEW#<id>` / `REVIEW`, `REVIEWS` / `R#<opened>#<id>` | a review, and its name in the list of all | |
+//! | `TIMERS#<kind>` / `TM#<id>` | a timer | at its hour |
 //! | `DOC#<kind>` / `D#<id>` | a document | |
 
 mod body;
@@ -34,6 +35,7 @@ mod open;
 mod reviews;
 mod runs;
 mod settle;
+mod timers;
 mod writing;
 
 use std::sync::Arc;
@@ -42,11 +44,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rollcall_model::journal::{Draft, Entry};
 use rollcall_model::ledger::{
-    Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent,
+    Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent, Timer,
 };
 use rollcall_model::{
-    AccountRef, Answer, Digest, Event, Files, Goal, Ledger, LedgerError, PersonKey, Review, ReviewId, ReviewState, Run,
-    RunId, Signal, SignalKey,
+    AccountRef, Answer, ConnectionId, Digest, Event, Files, Goal, Ledger, LedgerError, PersonKey, Review, ReviewId,
+    ReviewState, Run, RunId, Signal, SignalKey,
 };
 use serde_json::Value;
 
@@ -138,8 +140,33 @@ impl Ledger for TableLedger {
         self.joined_events(run).await
     }
 
-    async fn open_run(&self, person: &PersonKey, goal: Goal) -> Result<Option<RunId>, LedgerError> {
-        self.open_run_of(person, goal).await
+    async fn open_run(
+        &self,
+        person: &PersonKey,
+        goal: Goal,
+        scope: Option<&ConnectionId>,
+    ) -> Result<Option<RunId>, LedgerError> {
+        self.open_run_of(person, goal, scope).await
+    }
+
+    async fn reviews(&self, open: bool, most: usize) -> Result<Vec<Review>, LedgerError> {
+        self.list_reviews(open, most).await
+    }
+
+    async fn set_timer(&self, timer: &Timer, nonce: &str) -> Result<Answer<()>, LedgerError> {
+        self.write_timer(timer, nonce).await
+    }
+
+    async fn timer(&self, id: &str) -> Result<Option<Timer>, LedgerError> {
+        self.read_timer(id).await
+    }
+
+    async fn remove_timer(&self, id: &str, version: u64) -> Result<Answer<()>, LedgerError> {
+        self.delete_timer(id, version).await
+    }
+
+    async fn timers(&self, kind: &str, most: usize) -> Result<Vec<Timer>, LedgerError> {
+        self.list_timers(kind, most).await
     }
 
     async fn run(&self, id: &RunId) -> Result<Option<Run>, LedgerError> {

@@ -125,7 +125,10 @@ impl TableLedger {
 
     async fn before_opening(&self, run: &Run, holder: &Holder) -> Result<Before, LedgerError> {
         let [open, old] = self
-            .read_all([keys::open(&run.plan.person, run.plan.goal), keys::run(&run.id)])
+            .read_all([
+                keys::open(&run.plan.person, run.plan.goal, run.plan.scope.as_ref()),
+                keys::run(&run.id),
+            ])
             .await?;
         if let Some(item) = &open {
             let other = self.decode::<RunName>(item).await?.run;
@@ -168,7 +171,11 @@ impl TableLedger {
         let listed = keys::listed(run.opened_at, &run.id);
         let person = keys::person_partition(&run.plan.person);
         let mut parts = vec![
-            put(keys::open(&run.plan.person, run.plan.goal), name.clone(), When::Absent),
+            put(
+                keys::open(&run.plan.person, run.plan.goal, run.plan.scope.as_ref()),
+                name.clone(),
+                When::Absent,
+            ),
             put_due(
                 keys::run(&run.id),
                 self.encode("run", &item).await?,

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use rollcall_model::ledger::Reservation;
 use rollcall_model::{Answer, Digest, LedgerError, Review, ReviewId, ReviewState};
 
-use super::TableLedger;
-use super::items::{RunName, WindowItem};
+use super::items::{ReviewName, RunName, WindowItem};
 use super::keys;
 use super::writing::{Done, TRIES, as_read, exhausted, put, put_due};
+use super::{EVERYTHING, TableLedger};
 use crate::table::When;
 
 impl TableLedger {
@@ -50,8 +50,15 @@ impl TableLedger {
                 });
             }
             let body = self.encode("review", review).await?;
-            let part = put(place.clone(), body, When::Absent);
-            match self.write(&[part], review.id.as_str()).await? {
+            let name = ReviewName {
+                review: review.id.clone(),
+            };
+            let listed = keys::listed_review(review.opened_at, &review.id);
+            let parts = [
+                put(place.clone(), body, When::Absent),
+                put(listed, self.encode("review name", &name).await?, When::Absent),
+            ];
+            match self.write(&parts, review.id.as_str()).await? {
                 Done::Now => return Ok(Answer::Won(())),
                 Done::Before => return Ok(Answer::AlreadyMine(())),
                 Done::No => {}
@@ -65,6 +72,25 @@ impl TableLedger {
             Some(item) => Ok(Some(self.decode(&item).await?)),
             None => Ok(None),
         }
+    }
+
+    pub(super) async fn list_reviews(&self, open: bool, most: usize) -> Result<Vec<Review>, LedgerError> {
+        let names = self
+            .table
+            .query(keys::REVIEWS, keys::LISTED_REVIEW, true, EVERYTHING)
+            .await?;
+        let mut found = Vec::new();
+        for item in &names {
+            let name: ReviewName = self.decode(item).await?;
+            match self.read_review(&name.review).await? {
+                Some(review) if !open || review.state == ReviewState::Open => found.push(review),
+                _ => {}
+            }
+            if found.len() >= most {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     pub(super) async fn decide_review(

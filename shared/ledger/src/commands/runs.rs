@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Due, Holder, RunClaim};
-use rollcall_model::{Answer, Goal, LedgerError, PersonKey, Run, RunId, SignalKey};
+use rollcall_model::{Answer, ConnectionId, Goal, LedgerError, PersonKey, Run, RunId, SignalKey};
 
-use super::items::{HeadItem, InboxItem, RunItem, RunName, TriggerItem};
+use super::items::{HeadItem, InboxItem, RunItem, RunName, TimerItem, TriggerItem};
 use super::keys;
 use super::open::head_at;
 use super::settle::guard_due;
@@ -39,8 +39,13 @@ impl TableLedger {
         Ok(runs)
     }
 
-    pub(super) async fn open_run_of(&self, person: &PersonKey, goal: Goal) -> Result<Option<RunId>, LedgerError> {
-        match self.read(keys::open(person, goal)).await? {
+    pub(super) async fn open_run_of(
+        &self,
+        person: &PersonKey,
+        goal: Goal,
+        scope: Option<&ConnectionId>,
+    ) -> Result<Option<RunId>, LedgerError> {
+        match self.read(keys::open(person, goal, scope)).await? {
             Some(item) => Ok(Some(self.decode::<RunName>(&item).await?.run)),
             None => Ok(None),
         }
@@ -126,7 +131,7 @@ impl TableLedger {
 
     /// How far the joining of events to this run has come; zero when it is not the open run of its goal.
     async fn joins(&self, run: &Run) -> Result<u64, LedgerError> {
-        let place = keys::open(&run.plan.person, run.plan.goal);
+        let place = keys::open(&run.plan.person, run.plan.goal, run.plan.scope.as_ref());
         match self.read(place).await? {
             Some(open) if self.decode::<RunName>(&open).await?.run == run.id => Ok(open.version),
             _ => Ok(0),
@@ -142,6 +147,7 @@ impl TableLedger {
                     Some(id) => Due::Run(RunId::new(id)),
                     None => continue,
                 },
+                place if place.starts_with(keys::TIMER) => Due::Timer(self.decode::<TimerItem>(&item).await?.id),
                 _ => continue,
             };
             if !due.contains(&found) {

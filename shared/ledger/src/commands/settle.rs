@@ -96,7 +96,7 @@ impl TableLedger {
 
     async fn goal(&self, claim: &RunClaim, how: &Settle) -> Result<Goal, LedgerError> {
         let plan = &claim.run.plan;
-        let place = keys::open(&plan.person, plan.goal);
+        let place = keys::open(&plan.person, plan.goal, plan.scope.as_ref());
         let Some(open) = self.read(place.clone()).await? else {
             return Ok(Goal::NotOurs);
         };

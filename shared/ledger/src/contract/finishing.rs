@@ -146,7 +146,7 @@ pub async fn finishing_frees_the_goal(bench: &Bench) {
     assert!(matches!(late.unwrap(), Answer::Lost(_)));
     let again = bench.ledger.settle(&mut claim, Settle::Finish, "f2").await;
     bench.won(again.unwrap());
-    let open = bench.ledger.open_run(&first.plan.person, Goal::Leave).await;
+    let open = bench.ledger.open_run(&first.plan.person, Goal::Leave, None).await;
     assert_eq!(open.unwrap(), Some(second.id));
     let done = bench.ledger.run(&first.id).await.unwrap().unwrap();
     assert_eq!(done.state, RunState::Done);

@@ -22,9 +22,9 @@ pub async fn one_run_is_open_for_a_person_and_goal(bench: &Bench) {
     second.plan.goal = Goal::Join;
     bench.open(&second, &holder).await;
     let key = PersonKey::new(person);
-    let open = bench.ledger.open_run(&key, Goal::Leave).await.unwrap();
+    let open = bench.ledger.open_run(&key, Goal::Leave, None).await.unwrap();
     assert_eq!(open, Some(first.id));
-    assert_eq!(bench.ledger.open_run(&key, Goal::Move).await.unwrap(), None);
+    assert_eq!(bench.ledger.open_run(&key, Goal::Move, None).await.unwrap(), None);
 }
 
 /// Of many openings at a time, one wins, and the others learn its id.

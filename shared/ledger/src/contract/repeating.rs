@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rollcall_model::journal::{Draft, Entry};
 use rollcall_model::ledger::{
-    Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent,
+    Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent, Timer,
 };
 use rollcall_model::{
-    AccountRef, Answer, Digest, Event, Goal, Ledger, LedgerError, PersonKey, Review, ReviewId, ReviewState, Run, RunId,
-    Signal, SignalKey,
+    AccountRef, Answer, ConnectionId, Digest, Event, Goal, Ledger, LedgerError, PersonKey, Review, ReviewId,
+    ReviewState, Run, RunId, Signal, SignalKey,
 };
 use serde_json::Value;
 
@@ -96,8 +96,33 @@ impl Ledger for Repeating {
         repeat!(self.0.triggers(run))
     }
 
-    async fn open_run(&self, person: &PersonKey, goal: Goal) -> Result<Option<RunId>, LedgerError> {
-        repeat!(self.0.open_run(person, goal))
+    async fn open_run(
+        &self,
+        person: &PersonKey,
+        goal: Goal,
+        scope: Option<&ConnectionId>,
+    ) -> Result<Option<RunId>, LedgerError> {
+        repeat!(self.0.open_run(person, goal, scope))
+    }
+
+    async fn reviews(&self, open: bool, most: usize) -> Result<Vec<Review>, LedgerError> {
+        repeat!(self.0.reviews(open, most))
+    }
+
+    async fn set_timer(&self, timer: &Timer, nonce: &str) -> Result<Answer<()>, LedgerError> {
+        repeat!(self.0.set_timer(timer, nonce))
+    }
+
+    async fn timer(&self, id: &str) -> Result<Option<Timer>, LedgerError> {
+        repeat!(self.0.timer(id))
+    }
+
+    async fn remove_timer(&self, id: &str, version: u64) -> Result<Answer<()>, LedgerError> {
+        repeat!(self.0.remove_timer(id, version))
+    }
+
+    async fn timers(&self, kind: &str, most: usize) -> Result<Vec<Timer>, LedgerError> {
+        repeat!(self.0.timers(kind, most))
     }
 
     async fn run(&self, id: &RunId) -> Result<Option<Run>, LedgerError> {

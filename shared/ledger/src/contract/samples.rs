@@ -69,9 +69,15 @@ pub fn run(id: &str, person: &str, connections: &[&str]) -> Run {
                     with: Value::Null,
                     condition: None,
                     after: None,
+                    classes: rollcall_model::AccountClass::OWN.to_vec(),
                 }],
             }],
             tell: Vec::new(),
+            scope: None,
+            unassigned: None,
+            holds_while: Vec::new(),
+            quiet: false,
+            successor: None,
         },
         plan_hash: Digest::new("p"),
         bound: None,
@@ -108,6 +114,9 @@ pub fn run(id: &str, person: &str, connections: &[&str]) -> Run {
         salt: "00".to_owned(),
         receipt: None,
         notes: Vec::new(),
+        said: None,
+        asked_by: None,
+        returned: 0,
     }
 }
 
@@ -135,5 +144,7 @@ pub fn review(run: &RunId, plan_hash: &str) -> Review {
         opened_at: at(0),
         expires_at: at(3600),
         state: ReviewState::Open,
+        about: rollcall_model::ReviewAbout::Stage,
+        asked_by: None,
     }
 }

@@ -57,7 +57,7 @@ impl Worker<'_> {
         loop {
             let upto = inbox.seq;
             self.step()?;
-            let open = ledger.open_run(person, Goal::Leave).await.unwrap();
+            let open = ledger.open_run(person, Goal::Leave, None).await.unwrap();
             self.step()?;
             if let Some(open) = open {
                 match ledger.join(&open, lock, &inbox, upto).await.unwrap() {
@@ -180,12 +180,13 @@ fn ours(what: &Due, accounts: &[AccountRef], bench: &Bench) -> bool {
     match what {
         Due::Account(account) => accounts.contains(account),
         Due::Run(id) => id.as_str().contains(&bench.tag),
+        Due::Timer(_) => false,
     }
 }
 
 async fn check(bench: &Bench, person: &PersonKey, accounts: &[AccountRef]) {
     let ledger = &bench.ledger;
-    assert_eq!(ledger.open_run(person, Goal::Leave).await.unwrap(), None);
+    assert_eq!(ledger.open_run(person, Goal::Leave, None).await.unwrap(), None);
     let mut asked: BTreeMap<RunId, BTreeSet<_>> = BTreeMap::new();
     for account in accounts {
         let inbox = ledger.inbox(account).await.unwrap();

@@ -17,8 +17,8 @@ use super::compare::compare;
 use super::{Case, Presence, When};
 use crate::configuration::{Configuration, Playbook, Trigger};
 use crate::decide::{
-    EventFacts, Facts, Guarded, PlaybookMatch, StageInputs, Stop, goals, guard, memberships, run_plan, stage_plan,
-    stage_stop, to_observe,
+    EventFacts, Facts, GuardInputs, Guarded, ListReads, PlaybookMatch, StageInputs, Stop, Wish, goals, guard,
+    memberships, run_plan, stage_plan, stage_stop, to_observe,
 };
 
 /// What the stages of a rehearsed run came to.
@@ -48,15 +48,17 @@ pub(super) fn run(
     let matched = PlaybookMatch {
         playbook: playbook.name.clone(),
         goal: playbook.goal,
+        cut_only: false,
+        about: None,
     };
-    let Some(plan) = run_plan(configuration, &matched, &person, &person.account) else {
+    let Some(plan) = run_plan(configuration, &matched, &person, &person.account, &Wish::default()) else {
         return vec!["the playbook has no plan".to_owned()];
     };
     let hash = match plan.hash() {
         Ok(hash) => hash,
         Err(error) => return vec![format!("the plan has no hash: {error}")],
     };
-    let memberships = memberships(configuration, &person);
+    let memberships = memberships(configuration, &person, &ListReads::new());
     let facts = Facts {
         plan: &plan,
         plan_hash: &hash,
@@ -196,7 +198,9 @@ fn rehearse(configuration: &Configuration, catalogue: &ActionCatalogue, facts: &
             }
         }
         let plan = stage_plan(configuration, catalogue, facts, index, &inputs);
-        rehearsal.guarded.push(guard(configuration, facts, &plan));
+        rehearsal
+            .guarded
+            .push(guard(configuration, facts, &plan, &GuardInputs::default()));
         rehearsal.plans.push(plan);
     }
     rehearsal
@@ -210,6 +214,7 @@ fn search(connection: &ConnectionId, presence: Presence) -> Option<AccountSearch
         active: true,
         matched_by: vec!["test".to_owned()],
         sure,
+        names: Vec::new(),
     };
     let (accounts, completeness) = match presence {
         Presence::Account => (vec![account(AccountClass::Human, true)], Completeness::Proven),

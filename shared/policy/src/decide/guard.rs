@@ -4,7 +4,7 @@ use rollcall_model::ids::ConnectionId;
 use rollcall_model::person::Person;
 use rollcall_model::plan::{StagePlan, Verdict};
 
-use super::{Facts, Guarded, Hold, HoldCode, Limit, Membership};
+use super::{Facts, GuardInputs, Guarded, Hold, HoldCode, Limit, Membership};
 use crate::configuration::{Configuration, Mode, ModeRule};
 use crate::expression::Scope;
 use crate::facts;
@@ -13,7 +13,7 @@ use crate::facts;
 const PROTECTED: &str = "protected";
 
 /// Looks at a stage plan. Nothing is held and nothing reserved for a stage that would change nothing.
-pub fn guard(configuration: &Configuration, facts: &Facts<'_>, plan: &StagePlan) -> Guarded {
+pub fn guard(configuration: &Configuration, facts: &Facts<'_>, plan: &StagePlan, _inputs: &GuardInputs) -> Guarded {
     let mode = mode(configuration, facts, plan);
     let mut holds = Vec::new();
     if !plan.items.iter().any(|item| item.verdict == Verdict::Run) {
@@ -21,6 +21,7 @@ pub fn guard(configuration: &Configuration, facts: &Facts<'_>, plan: &StagePlan)
             mode,
             holds,
             limits: Vec::new(),
+            admins: Vec::new(),
         };
     }
     if facts.memberships.get(PROTECTED) == Some(&Membership::In) {
@@ -64,6 +65,7 @@ pub fn guard(configuration: &Configuration, facts: &Facts<'_>, plan: &StagePlan)
             key: plan.stage.clone(),
             per_hour: rate.per_hour,
         }],
+        admins: Vec::new(),
     }
 }
 

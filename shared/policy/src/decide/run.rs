@@ -5,7 +5,7 @@ use rollcall_model::ids::AccountRef;
 use rollcall_model::person::Person;
 use rollcall_model::plan::{Goal, RunPlan, TellSpec};
 
-use super::PlaybookMatch;
+use super::{PlaybookMatch, Wish};
 use crate::configuration::{Configuration, Trigger};
 
 /// The playbooks that an event concerns, in order of name. An attempt that failed, an event of our own doing, an unknown
@@ -28,6 +28,8 @@ pub fn goals(configuration: &Configuration, event: &Event) -> Vec<PlaybookMatch>
         .map(|playbook| PlaybookMatch {
             playbook: playbook.name.clone(),
             goal: playbook.goal,
+            cut_only: false,
+            about: None,
         })
         .collect()
 }
@@ -41,6 +43,8 @@ pub fn planned_playbook(configuration: &Configuration, goal: Goal) -> Option<Pla
         .map(|playbook| PlaybookMatch {
             playbook: playbook.name.clone(),
             goal,
+            cut_only: false,
+            about: None,
         })
 }
 
@@ -53,6 +57,7 @@ pub fn run_plan(
     matched: &PlaybookMatch,
     person: &Person,
     subject: &AccountRef,
+    wish: &Wish,
 ) -> Option<RunPlan> {
     let playbook = configuration.playbooks.get(&matched.playbook)?;
     Some(RunPlan {
@@ -73,5 +78,10 @@ pub fn run_plan(
                 text: tell.text.clone(),
             })
             .collect(),
+        scope: None,
+        unassigned: None,
+        holds_while: Vec::new(),
+        quiet: wish.quiet,
+        successor: wish.successor.clone(),
     })
 }

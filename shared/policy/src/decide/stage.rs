@@ -284,6 +284,7 @@ impl Planner<'_> {
             }
             Planned::Skip(why) => Verdict::Skip(why),
             Planned::Refuse(why) => Verdict::Refuse(why),
+            Planned::Ask(why) => Verdict::Ask(why),
         };
     }
 

@@ -92,13 +92,15 @@ impl Run {
         let matched = PlaybookMatch {
             playbook: "leaver".to_owned(),
             goal: Goal::Leave,
+            cut_only: false,
+            about: None,
         };
-        let plan = run_plan(&configuration, &matched, &person, &person.account).unwrap();
+        let plan = run_plan(&configuration, &matched, &person, &person.account, &Wish::default()).unwrap();
         Self {
             hash: plan.hash().unwrap(),
             plan,
             event: EventFacts::from(&event("user.deactivated")),
-            memberships: memberships(&configuration, &person),
+            memberships: memberships(&configuration, &person, &ListReads::new()),
             configuration,
             person,
         }
@@ -131,6 +133,7 @@ fn account(connection: &str, id: &str, class: AccountClass, sure: bool) -> Accou
         active: true,
         matched_by: vec![if sure { "FederationIdentifier" } else { "Email" }.to_owned()],
         sure,
+        names: Vec::new(),
     }
 }
 
@@ -158,6 +161,7 @@ fn lines(plan: &StagePlan) -> Vec<String> {
                 Verdict::Skip(_) => "skip",
                 Verdict::Refuse(_) => "refuse",
                 Verdict::Unknown(_) => "unknown",
+                Verdict::Ask(_) => "ask",
             };
             format!("{} {verdict}", change.key())
         })
@@ -178,7 +182,9 @@ fn events_concern_playbooks_by_connection_and_kind() {
         goals(&configuration, &event("user.deactivated")),
         [PlaybookMatch {
             playbook: "leaver".to_owned(),
-            goal: Goal::Leave
+            goal: Goal::Leave,
+            cut_only: false,
+            about: None,
         }]
     );
     let other = Event {
@@ -232,8 +238,19 @@ fn the_run_plan_is_the_same_at_every_call_and_for_every_reading_of_the_person() 
     let unknown = PlaybookMatch {
         playbook: "joiner".to_owned(),
         goal: Goal::Join,
+        cut_only: false,
+        about: None,
     };
-    assert!(run_plan(&run.configuration, &unknown, &run.person, &run.person.account).is_none());
+    assert!(
+        run_plan(
+            &run.configuration,
+            &unknown,
+            &run.person,
+            &run.person.account,
+            &Wish::default()
+        )
+        .is_none()
+    );
 }
 
 #[test]
@@ -520,7 +537,7 @@ fn guarded(run: &Run, stage: &str, verdict: &Verdict) -> Guarded {
     for item in &mut plan.items {
         item.verdict = verdict.clone();
     }
-    guard(&run.configuration, &run.facts(), &plan)
+    guard(&run.configuration, &run.facts(), &plan, &GuardInputs::default())
 }
 
 #[test]
@@ -539,7 +556,7 @@ fn the_guard_holds_the_protected_and_what_was_not_read() {
     assert_eq!(guarded(&run, "dismantle", &Verdict::Run).limits[0].per_hour, 10);
 
     run.person.groups.push("RC-Protected".to_owned());
-    run.memberships = memberships(&run.configuration, &run.person);
+    run.memberships = memberships(&run.configuration, &run.person, &ListReads::new());
     assert_eq!(run.memberships["hold"], Membership::In, "by e-mail, whatever its case");
     let held = guarded(&run, "cut", &Verdict::Run);
     assert_eq!(held.holds[0].code, HoldCode::Protected);
@@ -552,7 +569,7 @@ fn the_guard_holds_the_protected_and_what_was_not_read() {
 
     // No group at all was not a complete read: the cut goes on, what is slower waits.
     run.person.groups.clear();
-    run.memberships = memberships(&run.configuration, &run.person);
+    run.memberships = memberships(&run.configuration, &run.person, &ListReads::new());
     assert!(matches!(run.memberships["protected"], Membership::Unknown(_)));
     assert_eq!(guarded(&run, "cut", &Verdict::Run).holds, []);
     assert_eq!(

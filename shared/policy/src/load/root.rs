@@ -341,6 +341,9 @@ fn guard(reader: &mut Reader, node: Option<&Node>, connections: &BTreeMap<Connec
         cut: CUT,
         dismantle: DISMANTLE,
         approvers: None,
+        connections: BTreeMap::new(),
+        linked: None,
+        held: crate::configuration::Held::default(),
     };
     let Some(node) = node else {
         return guard;

@@ -161,6 +161,7 @@ fn step(reader: &mut Reader, item: &Node, stage: &str, scene: &Scene<'_>, before
         with,
         condition,
         after,
+        classes: rollcall_model::AccountClass::OWN.to_vec(),
     })
 }
 

@@ -102,6 +102,7 @@ impl<'a> Story<'a> {
                     Verdict::Skip(why) => format!("skipped: {}", plain(why)),
                     Verdict::Refuse(why) => format!("refused: {}", plain(why)),
                     Verdict::Unknown(why) => format!("unknown: {}", plain(why)),
+                    Verdict::Ask(why) => format!("waits for a decision: {}", plain(why)),
                 };
                 out.line(format!(
                     "  {}  {account}  {}  {verdict}",
