@@ -5,14 +5,22 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use rollcall_model::ledger::{Lock, LockKey, RunClaim, documents};
-use rollcall_model::plan::StagePlan;
-use rollcall_model::{AccountRef, ConnectionId, Failure, Lane, Observation};
+use rollcall_model::plan::{ChangeKey, StagePlan, Verdict};
+use rollcall_model::{AccountRef, ConnectionId, Failure, Lane, Observation, Outcome};
 use rollcall_policy::decide::{self, Observations, StageInputs, Wanted};
 use rollcall_policy::{Configuration, StageInputs as Inputs};
 use serde_json::json;
 
 use crate::stage::Known;
 use crate::{Engine, EngineError};
+
+/// A stage's plan with what it was made from.
+pub(crate) struct Planned {
+    pub(crate) plan: StagePlan,
+    pub(crate) found: Inputs,
+    /// How long a vendor that did not answer asked us to wait.
+    pub(crate) patient: Option<Duration>,
+}
 
 impl Engine {
     /// Searches every connection of the present stage, all at the same time. Beside what was found: how long a vendor that did
@@ -65,6 +73,7 @@ impl Engine {
                 }
             }
         }
+        self.know_accounts(claim, &mut found).await?;
         Ok((found, asked))
     }
 
@@ -75,9 +84,17 @@ impl Engine {
             .ledger
             .document(documents::LINKS, claim.run.person.key.as_str())
             .await?;
-        Ok(links
+        let mut linked: BTreeMap<ConnectionId, Vec<String>> = links
             .and_then(|links| serde_json::from_value(links.body).ok())
-            .unwrap_or_default())
+            .unwrap_or_default();
+        // What the directories themselves say who it is needs no match.
+        for own in [&claim.run.person.account, &claim.run.plan.subject] {
+            let ids = linked.entry(own.connection.clone()).or_default();
+            if !ids.contains(&own.id) {
+                ids.push(own.id.clone());
+            }
+        }
+        Ok(linked)
     }
 
     /// Keeps which accounts are the person's, so that a later run knows them by id.
@@ -89,7 +106,12 @@ impl Engine {
                 search
                     .accounts
                     .iter()
-                    .filter(|account| account.sure)
+                    .filter(|account| {
+                        found.confirmed.contains(&account.account)
+                            || (account.sure
+                                && !found.owners.contains_key(&account.account)
+                                && !found.denied.contains(&account.account))
+                    })
                     .map(|account| account.account.id.clone()),
             );
             ids.sort();
@@ -97,6 +119,7 @@ impl Engine {
         }
         links.retain(|_, ids| !ids.is_empty());
         if links != found.linked {
+            self.own_accounts(claim, &found.linked, &links).await?;
             self.parts
                 .ledger
                 .put_document(documents::LINKS, claim.run.person.key.as_str(), &json!(links))
@@ -141,17 +164,20 @@ impl Engine {
         Ok(true)
     }
 
-    /// Observes every account found, all connections at the same time, and makes the stage's plan. Beside it: how long a vendor
-    /// that did not answer asked us to wait.
+    /// Observes every account found, all connections at the same time, and makes the stage's plan. `seen` is what the journal
+    /// says of changes that an earlier try made.
     pub(crate) async fn plan(
         &self,
         configuration: &Configuration,
         known: &Known,
         claim: &RunClaim,
         mut found: Inputs,
-    ) -> Result<(StagePlan, Option<Duration>), EngineError> {
+        seen: &BTreeMap<ChangeKey, Outcome>,
+    ) -> Result<Planned, EngineError> {
         let facts = known.facts(&claim.run);
         let call = self.call(&claim.holder, lane(claim));
+        found.lists.clone_from(&known.reads);
+        found.accepted = self.accepted(&claim.run, seen);
         let wanted = decide::to_observe(
             configuration,
             &self.parts.actions,
@@ -185,11 +211,20 @@ impl Engine {
                 }
             }
         }
-        self.link(claim, &found).await?;
-        Ok((
-            decide::stage_plan(configuration, &self.parts.actions, &facts, claim.run.stage, &found),
-            patient,
-        ))
+        let make =
+            |found: &Inputs| decide::stage_plan(configuration, &self.parts.actions, &facts, claim.run.stage, found);
+        let mut plan = make(&found);
+        let said = self.said(claim, &plan).await?;
+        if !said.decided.is_empty() {
+            found.decided = said.decided;
+            plan = make(&found);
+        }
+        for item in &mut plan.items {
+            if matches!(item.verdict, Verdict::Ask(_)) && said.too_late.contains(&item.change.key()) {
+                item.verdict = Verdict::Refuse("nobody decided about it in time".to_owned());
+            }
+        }
+        Ok(Planned { plan, found, patient })
     }
 }
 

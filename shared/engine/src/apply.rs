@@ -52,6 +52,8 @@ pub(crate) struct Came {
     pub(crate) asked: Option<Duration>,
     /// Why changes were not made although they might have been: somebody stopped writes.
     pub(crate) paused: Option<String>,
+    /// Changes wait for people's decisions until then.
+    pub(crate) waits_for_people: Option<Timestamp>,
 }
 
 impl Engine {
@@ -295,6 +297,7 @@ impl Engine {
                 part.came.asked = part.came.asked.max(failure.retry_after());
             }
             let readable = one.change.account.is_some()
+                && self.is_observable(&one.change.action)
                 && !matches!(&one.result, Err(failure) if failure.executed == Executed::No);
             by_account
                 .entry(readable.then(|| one.change.account.clone()).flatten())
@@ -325,6 +328,11 @@ impl Engine {
                 });
             }
         }
+    }
+
+    /// Whether what an action does can be read back.
+    pub(crate) fn is_observable(&self, action: &str) -> bool {
+        self.parts.actions.get(action).is_none_or(|action| action.observable())
     }
 
     /// The states after the calls, read again until all are as wanted or the longest settle time has passed.

@@ -14,6 +14,7 @@ use rollcall_runtime::clock::plus;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::accounts::Planned;
 use crate::drain::run_id;
 use crate::stage::Known;
 use crate::{Engine, EngineError};
@@ -94,8 +95,17 @@ impl Engine {
             joined: 0,
         };
         let (inputs, _) = self.find(configuration, &claim).await?;
-        let known = Known::of(configuration, &claim.run);
-        let (stage, _) = self.plan(configuration, &known, &claim, inputs).await?;
+        let reads = self.lists(configuration, &claim.holder).await;
+        let known = Known::of(configuration, &claim.run, reads);
+        let Planned { plan: stage, .. } = self
+            .plan(
+                configuration,
+                &known,
+                &claim,
+                inputs,
+                &std::collections::BTreeMap::default(),
+            )
+            .await?;
         let hash = digest::digest(&json!({"run_plan": claim.run.plan_hash, "stage": stage.hash()?}))?;
         let proposal = Proposal {
             hash: hash.clone(),

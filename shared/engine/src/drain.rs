@@ -6,22 +6,14 @@ use std::time::Duration;
 
 use rollcall_model::ledger::{Holder, Inbox, InboxRow, Lock, LockKey, RunClaim, documents};
 use rollcall_model::run::Cause;
-use rollcall_model::{
-    AccountRef, Answer, Digest, Event, Message, Person, PersonKey, Run, RunId, SourceState, SubjectRead, digest,
-};
-use rollcall_policy::decide::{self, PlaybookMatch, Wish};
+use rollcall_model::{AccountRef, Answer, Digest, Event, EventKind, Goal, Message, Person, Run, RunId, digest};
+use rollcall_policy::configuration::Trigger;
+use rollcall_policy::decide::{self, ListReads, PlaybookMatch, Wish};
 use rollcall_runtime::clock::plus;
 use serde_json::json;
 
+use crate::whose::{Known, Subject};
 use crate::{Engine, EngineError};
-
-/// A source's answer that is fresh enough to open a run on.
-pub(crate) enum Subject {
-    /// The person as read.
-    Known(Box<Person>),
-    /// The read proves nothing, or failed; why, and how long the vendor asked us to wait.
-    Unreadable(String, Option<Duration>),
-}
 
 impl Engine {
     /// A lease that starts now.
@@ -128,8 +120,8 @@ impl Engine {
             // Only the last playbook takes the row out of the inbox, so a crash in between repeats the earlier ones, which
             // then find their runs open.
             let upto = if index == last { row.seq } else { inbox.drained };
-            let person = match self.subject(&inbox.account, &row.event).await? {
-                Subject::Known(person) => person,
+            let known = match self.subject(&inbox.account, Some(&row.event)).await? {
+                Subject::Known(known) => known,
                 Subject::Unreadable(why, asked) => {
                     let why = format!("the source could not be read: {why}");
                     return self
@@ -137,7 +129,16 @@ impl Engine {
                         .await;
                 }
             };
-            let run = self.new_run(found, &person, &row.event)?;
+            if let Some(why) = self.covered_by_leave(found, &known.person) {
+                inbox = match self.parts.ledger.drain(lock, &inbox, upto, why).await? {
+                    Answer::Won(next) | Answer::AlreadyMine(next) => next,
+                    Answer::Stale => self.parts.ledger.inbox(&inbox.account).await?,
+                    Answer::Lost(_) => return Err(EngineError::Fenced(lock.key.to_string())),
+                };
+                continue;
+            }
+            let reads = self.lists(configuration, &lock.holder).await;
+            let run = self.new_run(found, &known, &reads, &row.event)?;
             inbox = match self.parts.ledger.open(&run, &lock.holder, lock, &inbox, upto).await? {
                 Answer::Won((claim, next)) | Answer::AlreadyMine((claim, next)) => {
                     tracing::info!(run = %claim.run.id, playbook = %claim.run.plan.playbook, "Run opened.");
@@ -203,67 +204,39 @@ impl Engine {
         Ok(Taken::Later(due_at, inbox))
     }
 
-    /// What the source says of an account now. A deleted one is known by what an earlier run kept of it.
-    pub(crate) async fn subject(&self, account: &AccountRef, event: &Event) -> Result<Subject, EngineError> {
-        let Some(connector) = self.connector(&account.connection) else {
-            return Ok(Subject::Unreadable(
-                format!("connection {} is not configured", account.connection),
-                None,
-            ));
+    /// A directory that deactivates somebody also takes their applications away, one event each: what the leave does anyway is
+    /// not done once more for each of them.
+    fn covered_by_leave(&self, found: &PlaybookMatch, person: &Person) -> Option<&'static str> {
+        found.about.as_ref()?;
+        let left = person.state.has_left();
+        let answered = self.configuration().playbooks.values().any(|playbook| {
+            playbook.goal == Goal::Leave
+                && playbook.on.iter().any(|trigger| match trigger {
+                    Trigger::Event { from, kinds } => {
+                        from.contains(&person.account.connection)
+                            && kinds.iter().any(|kind| kind == EventKind::UserDeactivated.as_str())
+                    }
+                    Trigger::Planned(_) => false,
+                })
+        });
+        (left && answered).then_some("the person has left: the leave takes this away too")
+    }
+
+    fn new_run(
+        &self,
+        found: &PlaybookMatch,
+        known: &Known,
+        reads: &ListReads,
+        event: &Event,
+    ) -> Result<Run, EngineError> {
+        let (configuration, person) = (self.configuration(), &known.person);
+        let subject = event.account.as_ref().unwrap_or(&person.account);
+        let wish = Wish {
+            quiet: decide::is_quiet(&decide::memberships(configuration, person, reads)),
+            ..Wish::default()
         };
-        let call = self.call(&self.holder(), rollcall_model::Lane::Urgent);
-        Ok(match connector.read_subject(&call, account).await {
-            Ok(SubjectRead::Present(person)) => Subject::Known(person),
-            Ok(SubjectRead::Gone) => Subject::Known(Box::new(self.gone(account, event).await?)),
-            Ok(SubjectRead::Unproven(why)) => Subject::Unreadable(why, None),
-            Err(failure) => {
-                let asked = failure.retry_after();
-                Subject::Unreadable(failure.reason, asked)
-            }
-        })
-    }
-
-    /// The person behind an account that is no more.
-    async fn gone(&self, account: &AccountRef, event: &Event) -> Result<Person, EngineError> {
-        if let Some(link) = self
-            .parts
-            .ledger
-            .document(documents::LINK, &account.to_string())
-            .await?
-            && let Some(mut person) = link
-                .body
-                .get("person")
-                .and_then(|person| serde_json::from_value::<Person>(person.clone()).ok())
-        {
-            person.state = SourceState::Deleted;
-            return Ok(person);
-        }
-        Ok(Person {
-            key: PersonKey::new(format!("{}:{}", account.connection, account.id)),
-            account: account.clone(),
-            state: SourceState::Deleted,
-            display: event
-                .account
-                .as_ref()
-                .map_or_else(String::new, |account| account.id.clone()),
-            login: String::new(),
-            email: None,
-            manager: None,
-            groups: Vec::new(),
-            roles: Vec::new(),
-            attributes: std::collections::BTreeMap::default(),
-        })
-    }
-
-    fn new_run(&self, found: &PlaybookMatch, person: &Person, event: &Event) -> Result<Run, EngineError> {
-        let plan = decide::run_plan(
-            &self.parts.configuration,
-            found,
-            person,
-            &person.account,
-            &Wish::default(),
-        )
-        .ok_or_else(|| EngineError::Refused(format!("there is no playbook {}", found.playbook)))?;
+        let plan = decide::run_plan(configuration, found, person, subject, &wish)
+            .ok_or_else(|| EngineError::Refused(format!("there is no playbook {}", found.playbook)))?;
         let due = plan.stages.first().map_or(0, |stage| stage.after_ms);
         // The same event opens the same run however often it is taken from the inbox.
         let mut run = self.asked_run(plan, person.clone(), event.key.as_str())?;
@@ -272,6 +245,7 @@ impl Engine {
             source: event.source.to_string(),
             vendor_type: event.vendor_type.clone(),
         };
+        run.said = Some(known.said);
         run.triggers = vec![event.key.clone()];
         run.event_at = event.occurred_at;
         run.received_at = event.received_at;
@@ -286,9 +260,12 @@ impl Engine {
             return Ok(());
         }
         let ledger = &self.parts.ledger;
-        ledger
-            .put_document(documents::LINK, &person.account.to_string(), &json!({"person": person}))
-            .await?;
+        let subjects: BTreeSet<String> = [&person.account, &run.plan.subject].map(ToString::to_string).into();
+        for subject in subjects {
+            ledger
+                .put_document(documents::LINK, &subject, &json!({"person": person}))
+                .await?;
+        }
         // Most people sign in with their address: one name then, written once.
         let names: BTreeSet<String> = [Some(person.login.as_str()), person.email.as_deref()]
             .into_iter()

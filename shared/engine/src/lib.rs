@@ -8,18 +8,21 @@
 mod accounts;
 mod apply;
 mod ask;
+mod ask_person;
 mod drain;
 mod drive;
 mod error;
 mod guard;
 mod intake;
 mod journal;
+mod lists;
 mod seal;
 mod settings;
 mod stage;
 mod stumble;
 mod sweep;
 mod tell;
+mod whose;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

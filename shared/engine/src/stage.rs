@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Lock, RunClaim, Settle};
-use rollcall_model::plan::{Goal, StagePlan, TellMoment, Verdict};
+use rollcall_model::plan::{StagePlan, TellMoment, Verdict};
 use rollcall_model::{Outcome, Run, RunState, SourceState};
-use rollcall_policy::decide::{EventFacts, Facts, Memberships};
-use rollcall_policy::{Configuration, decide};
+use rollcall_policy::decide::{EventFacts, Facts, ListReads, Memberships};
+use rollcall_policy::{Configuration, StageInputs, decide};
 use rollcall_runtime::clock::{between, plus};
 use serde_json::json;
 
+use crate::accounts::Planned;
 use crate::apply::Came;
 use crate::guard::Verdict as Guarded;
 use crate::journal::Journalled;
@@ -56,14 +57,15 @@ impl Engine {
         if !fresh && let Some(end) = self.read_again(claim).await? {
             return Ok(end);
         }
+        if let Some(end) = self.given_back(claim).await? {
+            return Ok(end);
+        }
         if let Some(why) = superseded(claim) {
             self.decided(claim, "superseded", json!({"why": why})).await?;
             return Ok(StageEnd::Ended(RunState::Superseded { why }));
         }
-        if claim.run.stage == 0 && claim.run.attempts == 0 {
-            self.remember(&claim.run).await?;
-        }
-        let known = Known::of(&configuration, &claim.run);
+        let reads = self.lists(&configuration, &claim.holder).await;
+        let known = Known::of(&configuration, &claim.run, reads);
         match decide::stage_stop(&configuration, &known.facts(&claim.run), claim.run.stage) {
             decide::Stop::Go => {}
             decide::Stop::Stopped(why) => {
@@ -96,7 +98,9 @@ impl Engine {
                 why: "another worker holds an account of this person".to_owned(),
             });
         }
-        let (plan, patient) = self.plan(&configuration, &known, claim, found).await?;
+        let Planned { plan, found, patient } = self
+            .plan(&configuration, &known, claim, found, &journalled.seen)
+            .await?;
         count_replan(claim, &plan);
         if let Some(end) = self.moved(claim, &plan).await? {
             return Ok(end);
@@ -105,8 +109,14 @@ impl Engine {
             // Nothing holds it any more, so a review that is still open has nothing left to decide.
             Guarded::Go if matches!(claim.run.state, RunState::Held { .. }) => claim.run.state = RunState::Open,
             Guarded::Go => {}
-            Guarded::ObserveOnly => return self.observe_only(claim, &plan).await,
-            Guarded::Hold(until) => return Ok(StageEnd::Held(until)),
+            Guarded::ObserveOnly => {
+                self.keep(claim, &found).await?;
+                return self.observe_only(claim, &plan).await;
+            }
+            Guarded::Hold(until) => {
+                self.keep(claim, &found).await?;
+                return Ok(StageEnd::Held(until));
+            }
         }
 
         // What an earlier try could not even name (a connection that it could not read) is not a change any more.
@@ -127,8 +137,20 @@ impl Engine {
         self.settle(claim, Settle::Keep).await?;
 
         let mut applied = self.apply(claim, subject, locks, &plan, &journalled).await?;
+        // Nothing of this stands before a cut: it costs writes, and a later try makes up for it.
+        self.keep(claim, &found).await?;
+        self.name_service_accounts(claim, &plan).await?;
+        applied.waits_for_people = self.ask_people(&configuration, claim, &plan, &found).await?;
         applied.asked = applied.asked.max(asked).max(patient);
         self.judge(claim, subject, locks, &plan, applied).await
+    }
+
+    /// Keeps who the person is and which accounts are theirs, for later runs and for the operator's look-ups.
+    async fn keep(&self, claim: &RunClaim, found: &StageInputs) -> Result<(), EngineError> {
+        if claim.run.stage == 0 && claim.run.attempts == 0 {
+            self.remember(&claim.run).await?;
+        }
+        self.link(claim, found).await
     }
 
     /// What the try came to: on to the next stage, again later, or the end.
@@ -155,6 +177,14 @@ impl Engine {
         if let Some(why) = applied.paused {
             // Nobody's fault and nobody's news: it goes on when somebody resumes.
             return Ok(StageEnd::Again { after: PAUSED, why });
+        }
+        if let (Some(until), Some(why)) = (waits_only(claim, plan, &applied), open.first()) {
+            // Everything that needs nobody is done; the rest goes on when somebody has decided, or when their time is over.
+            self.tell(claim, subject, locks).await?;
+            return Ok(StageEnd::Again {
+                after: between(self.now(), until).max(Duration::from_secs(1)),
+                why: why.clone(),
+            });
         }
         if let Some(first) = open.first() {
             claim.run.attempts += 1;
@@ -232,16 +262,30 @@ impl Engine {
             let why = format!("connection {} is no longer configured", account.connection);
             return Ok(Some(StageEnd::Ended(RunState::Incomplete { why })));
         };
-        let (why, asked) = match connector.read_subject(&call, &account).await {
-            Ok(rollcall_model::SubjectRead::Present(person)) => {
-                claim.run.person = *person;
+        let person = claim.run.person.account.clone();
+        let described = async {
+            match self.connector(&person.connection).filter(|_| person != account) {
+                Some(source) => Some(source.read_subject(&call, &person).await),
+                None => None,
+            }
+        };
+        // The directory that reported says whether the run has its reason; the source says who the person is.
+        let (said, described) = futures::join!(connector.read_subject(&call, &account), described);
+        let (why, asked) = match said.and_then(|said| Ok((said, described.transpose()?))) {
+            Ok(
+                (rollcall_model::SubjectRead::Unproven(why), _) | (_, Some(rollcall_model::SubjectRead::Unproven(why))),
+            ) => (why, None),
+            Ok((said, described)) => {
+                claim.run.said = Some(match &said {
+                    rollcall_model::SubjectRead::Present(read) => read.state,
+                    _ => SourceState::Deleted,
+                });
+                match described.unwrap_or(said) {
+                    rollcall_model::SubjectRead::Present(read) => claim.run.person = *read,
+                    _ => claim.run.person.state = SourceState::Deleted,
+                }
                 return Ok(None);
             }
-            Ok(rollcall_model::SubjectRead::Gone) => {
-                claim.run.person.state = SourceState::Deleted;
-                return Ok(None);
-            }
-            Ok(rollcall_model::SubjectRead::Unproven(why)) => (why, None),
             Err(failure) => {
                 let asked = failure.retry_after();
                 (failure.reason, asked)
@@ -251,6 +295,28 @@ impl Engine {
         self.not_yet(claim, codes::SOURCE_UNREADABLE, why, asked)
             .await
             .map(Some)
+    }
+
+    /// A run about one application has its reason while the directory does not give it to the subject again.
+    async fn given_back(&self, claim: &mut RunClaim) -> Result<Option<StageEnd>, EngineError> {
+        let plan = &claim.run.plan;
+        let Some((app, scope)) = plan.unassigned.clone().zip(plan.scope.clone()) else {
+            return Ok(None);
+        };
+        let call = self.call(&claim.holder, rollcall_model::Lane::Urgent);
+        match self.given_again(&call, &plan.subject, &app, &scope).await {
+            Ok(None) => Ok(None),
+            Ok(Some(why)) => {
+                self.decided(claim, "superseded", json!({"why": why})).await?;
+                Ok(Some(StageEnd::Ended(RunState::Superseded { why })))
+            }
+            Err((why, asked)) => {
+                let why = format!("whether the application was given back cannot be told: {why}");
+                self.not_yet(claim, codes::SOURCE_UNREADABLE, why, asked)
+                    .await
+                    .map(Some)
+            }
+        }
     }
 
     /// Something that must be known cannot be: try again later, and say so once.
@@ -355,10 +421,11 @@ fn count_replan(claim: &mut RunClaim, plan: &StagePlan) {
 pub(crate) struct Known {
     event: EventFacts,
     memberships: Memberships,
+    pub(crate) reads: ListReads,
 }
 
 impl Known {
-    pub(crate) fn of(configuration: &Configuration, run: &Run) -> Self {
+    pub(crate) fn of(configuration: &Configuration, run: &Run, reads: ListReads) -> Self {
         let cause = &run.cause;
         let event = EventFacts {
             kind: cause.kind.clone(),
@@ -367,7 +434,8 @@ impl Known {
         };
         Self {
             event,
-            memberships: decide::memberships(configuration, &run.person, &decide::ListReads::new()),
+            memberships: decide::memberships(configuration, &run.person, &reads),
+            reads,
         }
     }
 
@@ -418,12 +486,29 @@ pub(crate) fn stage_name(claim: &RunClaim) -> String {
         .map_or_else(String::new, |stage| stage.name.clone())
 }
 
-/// Why the source's present word no longer asks for the run's goal.
+/// Why the subject's directory no longer says what the run needs.
 fn superseded(claim: &RunClaim) -> Option<String> {
-    let state = claim.run.person.state;
-    let agrees = match claim.run.plan.goal {
-        Goal::Leave => state.has_left(),
-        Goal::Join | Goal::Move => state == SourceState::Active,
+    let run = &claim.run;
+    if run.plan.unassigned.is_some() {
+        return None;
+    }
+    let said = run.said.unwrap_or(run.person.state);
+    (!run.plan.agrees_with(said)).then(|| format!("{} now says {}", run.plan.subject.connection, said.as_str()))
+}
+
+/// Until when to wait when nothing but people's decisions is missing.
+fn waits_only(claim: &RunClaim, plan: &StagePlan, applied: &Came) -> Option<Timestamp> {
+    let until = applied.waits_for_people?;
+    let asks = |key: &rollcall_model::ChangeKey| {
+        plan.items
+            .iter()
+            .any(|item| matches!(item.verdict, Verdict::Ask(_)) && item.change.key() == *key)
     };
-    (!agrees).then(|| format!("{} now says {}", claim.run.plan.subject.connection, state.as_str()))
+    claim
+        .run
+        .changes
+        .iter()
+        .filter(|record| record.change.stage == plan.stage && !record.outcome.is_final())
+        .all(|record| asks(&record.change.key()))
+        .then_some(until)
 }

@@ -23,7 +23,8 @@ impl Engine {
         occasion: &str,
     ) -> Result<(), EngineError> {
         let configuration = self.pinned(&claim.run.plan.config).await?;
-        let known = Known::of(&configuration, &claim.run);
+        let reads = self.lists(&configuration, &claim.holder).await;
+        let known = Known::of(&configuration, &claim.run, reads);
         let texts = texts(claim);
         let items = decide::tell_changes(
             &configuration,

@@ -105,6 +105,11 @@ impl From<&Event> for EventFacts {
     }
 }
 
+/// Whether everything about a person is kept quiet: they are in the list `quiet`, or whether they are cannot be told.
+pub fn is_quiet(memberships: &Memberships) -> bool {
+    !matches!(memberships.get("quiet"), None | Some(Membership::Out))
+}
+
 /// What is known of a run when one of its stages is decided.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
