@@ -9,7 +9,7 @@ use rollcall_model::run::Cause;
 use rollcall_model::{AccountRef, Answer, Digest, Event, EventKind, Goal, Message, Person, Run, RunId, digest};
 use rollcall_policy::configuration::Trigger;
 use rollcall_policy::decide::{self, ListReads, PlaybookMatch, Wish};
-use rollcall_runtime::clock::plus;
+use rollcall_runtime::clock::{between, plus};
 use serde_json::json;
 
 use crate::whose::{Known, Subject};
@@ -129,16 +129,20 @@ impl Engine {
                         .await;
                 }
             };
-            if let Some(why) = self.covered_by_leave(found, &known.person) {
-                inbox = match self.parts.ledger.drain(lock, &inbox, upto, why).await? {
+            let reads = self.lists(configuration, &lock.holder).await;
+            let run = self.new_run(found, &known, &reads, &row.event)?;
+            let needless = match self.covered_by_leave(found, &known.person) {
+                Some(why) => Some(why.to_owned()),
+                None => self.echo(&run).await?,
+            };
+            if let Some(why) = needless {
+                inbox = match self.parts.ledger.drain(lock, &inbox, upto, &why).await? {
                     Answer::Won(next) | Answer::AlreadyMine(next) => next,
                     Answer::Stale => self.parts.ledger.inbox(&inbox.account).await?,
                     Answer::Lost(_) => return Err(EngineError::Fenced(lock.key.to_string())),
                 };
                 continue;
             }
-            let reads = self.lists(configuration, &lock.holder).await;
-            let run = self.new_run(found, &known, &reads, &row.event)?;
             inbox = match self.parts.ledger.open(&run, &lock.holder, lock, &inbox, upto).await? {
                 Answer::Won((claim, next)) | Answer::AlreadyMine((claim, next)) => {
                     tracing::info!(run = %claim.run.id, playbook = %claim.run.plan.playbook, "Run opened.");
@@ -220,6 +224,32 @@ impl Engine {
                 })
         });
         (left && answered).then_some("the person has left: the leave takes this away too")
+    }
+
+    /// Why a run would only repeat what another directory's word has just led to: two directories report one leaver, and the
+    /// later one's word comes when everything is done. Nothing is lost by that: a cut is read again later, and whoever was back
+    /// in between was reported by the directory that has the say. A stale list costs a run that finds everything so.
+    async fn echo(&self, run: &Run) -> Result<Option<String>, EngineError> {
+        if run.plan.goal != Goal::Leave || run.plan.scope.is_some() || !run.person.state.has_left() {
+            return Ok(None);
+        }
+        let earlier = self.parts.ledger.runs(Some(&run.plan.person), 5).await?;
+        let Some(last) = earlier.iter().find(|earlier| earlier.plan.goal == Goal::Leave) else {
+            return Ok(None);
+        };
+        let same = last.state == RunState::Done
+            && last.plan.stages == run.plan.stages
+            && last.plan.holds_while == run.plan.holds_while
+            && last.plan.subject.connection != run.plan.subject.connection
+            && last
+                .ended_at
+                .is_some_and(|ended| between(ended, self.now()) < Duration::from_hours(24));
+        Ok(same.then(|| {
+            format!(
+                "run {}, opened by {}, has done this",
+                last.id, last.plan.subject.connection
+            )
+        }))
     }
 
     fn new_run(
