@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rollcall_model::ledger::{Holder, Inbox, InboxRow, Lock, LockKey, RunClaim, documents};
 use rollcall_model::run::Cause;
-use rollcall_model::{AccountRef, Answer, Digest, Event, EventKind, Goal, Message, Person, Run, RunId, digest};
+use rollcall_model::{
+    AccountRef, Answer, Digest, Event, EventKind, Goal, Message, Person, Run, RunId, RunState, digest,
+};
 use rollcall_policy::configuration::Trigger;
 use rollcall_policy::decide::{self, ListReads, PlaybookMatch, Wish};
 use rollcall_runtime::clock::{between, plus};
