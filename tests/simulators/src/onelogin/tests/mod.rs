@@ -1,0 +1,1 @@
+//! What the account promises, asked over the same interface that clients use.
