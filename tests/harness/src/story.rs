@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rollcall_model::{Lane, Timestamp};
 use rollcall_policy::Configuration;
-use rollcall_simulators::world::{LeaverWorld, OKTA_ORG, SECOND_HOOK, SLACK_TEAM};
+use rollcall_simulators::world::{EMEA_ORG, LeaverWorld, OKTA_ORG, ONELOGIN_ACCOUNT, SECOND_HOOK, SLACK_TEAM};
 
 use crate::world::{Edit, Texts, Worker, World};
 
@@ -185,7 +185,9 @@ async fn at_rest(world: &World) -> bool {
         rollcall_model::ledger::Due::Run(id) => runs
             .iter()
             .any(|run| run.id == *id && matches!(run.state, rollcall_model::RunState::Held { .. })),
-        rollcall_model::ledger::Due::Account(_) | rollcall_model::ledger::Due::Timer(_) => false,
+        // What is to be looked at some other day is no work of today.
+        rollcall_model::ledger::Due::Timer(_) => true,
+        rollcall_model::ledger::Due::Account(_) => false,
     })
 }
 
@@ -198,7 +200,7 @@ pub fn configuration(vendors: &LeaverWorld, folder: &Path, edit: Option<&Edit>) 
         std::fs::write(&path, value).expect("a temporary file");
         format!("file:{}", path.display())
     };
-    let environment = format!(
+    let mut environment = format!(
         "tenants:
   okta-main:
     url: https://corp.okta.example
@@ -217,7 +219,6 @@ pub fn configuration(vendors: &LeaverWorld, folder: &Path, edit: Option<&Edit>) 
     url: https://slack.example/api
     id: {SLACK_TEAM}
     secret: {slack}
-mode: {{default: enforce}}
 ",
         okta = secret("okta", &credentials.okta_token),
         hook = secret("hook", &credentials.hook_secret),
@@ -226,8 +227,42 @@ mode: {{default: enforce}}
         salesforce = secret("salesforce", &credentials.consumer_secret),
         slack = secret("slack", &credentials.slack_token),
     );
+    if let Some(company) = &vendors.company {
+        let [onelogin_app, us_app, emea_app] = &company.apps;
+        environment = environment.replace(
+            "    flow: client-credentials\n",
+            &format!("    app: {us_app}\n    flow: client-credentials\n"),
+        );
+        environment.push_str(&format!(
+            "  onelogin-main:
+    url: https://corp.onelogin.example
+    id: {ONELOGIN_ACCOUNT}
+    app: {onelogin_app}
+    client_id: {client}
+    secret: {onelogin}
+    hook: {{header: authorization, secrets: [\"{webhook}\"]}}
+  sf-emea:
+    url: https://emea.my.salesforce.example
+    id: {EMEA_ORG}
+    app: {emea_app}
+    flow: client-credentials
+    consumer_key: {key}
+    secret: {salesforce}
+    hosts: [emea.my.salesforce.example]
+",
+            client = company.client_id,
+            onelogin = secret("onelogin", &company.client_secret),
+            webhook = secret("webhook", &company.webhook_secret),
+            key = company.emea_consumer_key,
+            salesforce = secret("emea", &credentials.consumer_secret),
+        ));
+    }
+    environment.push_str("mode: {default: enforce}\n");
     let mut files: Texts = Texts::new();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/config/leaver");
+    let name = if vendors.company.is_some() { "company" } else { "leaver" };
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fixtures/config")
+        .join(name);
     read_folder(&fixture, &fixture, &mut files);
     files.insert("env/test.yaml".to_owned(), environment);
     if let Some(edit) = edit {

@@ -49,6 +49,8 @@ pub struct WorldSpec {
     pub edit: Option<Edit>,
     /// Puts something else in the place of a worker's connectors.
     pub wrap: Option<Wrap>,
+    /// Two directories, two orgs and people with several accounts, instead of one directory and one org.
+    pub company: bool,
 }
 
 /// Changes configuration files, by their path in the folder.
@@ -70,6 +72,7 @@ impl Default for WorldSpec {
             settings: Settings::default(),
             edit: None,
             wrap: None,
+            company: false,
         }
     }
 }
@@ -116,6 +119,7 @@ struct Common {
 }
 
 static COMMON: OnceLock<Common> = OnceLock::new();
+static COMPANY: OnceLock<Common> = OnceLock::new();
 
 impl Common {
     fn new(vendors: &LeaverWorld) -> Self {
@@ -178,8 +182,10 @@ impl std::ops::Deref for Worker {
 /// When every world begins.
 pub const BEGINNING: &str = "2026-03-02T08:15:00Z";
 
-/// The only door's path.
+/// The path of Okta's door.
 pub const DOOR: &str = "/hooks/okta-main";
+/// The path of OneLogin's door.
+pub const ONELOGIN_DOOR: &str = "/hooks/onelogin-main";
 
 /// How long a delivered message is hidden.
 pub const VISIBILITY: Duration = Duration::from_secs(90);
@@ -188,10 +194,19 @@ impl World {
     /// A world at its beginning: nobody has left yet.
     pub async fn new(spec: WorldSpec) -> Self {
         let beginning: Timestamp = BEGINNING.parse().expect("a constant");
-        let vendors = Arc::new(LeaverWorld::new(beginning).expect("the seeds fit the simulators"));
+        let vendors = if spec.company {
+            LeaverWorld::company(beginning)
+        } else {
+            LeaverWorld::new(beginning)
+        };
+        let vendors = Arc::new(vendors.expect("the seeds fit the simulators"));
         vendors.okta.set_base_url("https://corp.okta.example");
         vendors.salesforce.set_base_url("https://us.my.salesforce.example");
         vendors.slack.set_base_url("https://slack.example/");
+        if let Some(company) = &vendors.company {
+            company.onelogin.set_base_url("https://corp.onelogin.example");
+            company.emea.set_base_url("https://emea.my.salesforce.example");
+        }
         let clock = Arc::new(JumpClock::new(beginning));
         let injector = Arc::new(Injector::new(spec.strikes, spec.yields, spec.seed));
         let sqlite = Sqlite::memory().expect("SQLite in memory opens");
@@ -210,7 +225,8 @@ impl World {
                 },
             ))
         });
-        let common = COMMON.get_or_init(|| Common::new(&vendors));
+        let common = if spec.company { &COMPANY } else { &COMMON };
+        let common = common.get_or_init(|| Common::new(&vendors));
         let signer = Arc::clone(&common.signer);
         let folder = spec
             .edit
@@ -312,8 +328,13 @@ impl World {
         })
     }
 
-    /// Posts a hook delivery to the real door; answers the status.
+    /// Posts a hook delivery of Okta's to the real door; answers the status.
     pub async fn post(&self, delivery: &Delivery) -> u16 {
+        self.post_to(DOOR, &delivery.headers, &delivery.body).await
+    }
+
+    /// Posts a body to the real door at this path; answers the status.
+    pub async fn post_to(&self, path: &str, sent: &[(String, String)], body: &[u8]) -> u16 {
         let doors = rollcall_wiring::doors(
             &self.configuration,
             &self.secrets,
@@ -323,9 +344,9 @@ impl World {
         )
         .await
         .expect("the fixture's doors open");
-        let door: &Door = &doors.first().expect("one door").1;
+        let (_, door): &(String, Door) = doors.iter().find(|(door, _)| door == path).expect("the door is there");
         let mut headers = http::HeaderMap::new();
-        for (name, value) in &delivery.headers {
+        for (name, value) in sent {
             headers.append(
                 http::HeaderName::try_from(name.as_str()).expect("a header name"),
                 http::HeaderValue::from_str(value).expect("a header value"),
@@ -333,9 +354,9 @@ impl World {
         }
         let request = DoorRequest {
             method: http::Method::POST,
-            path: DOOR.to_owned(),
+            path: path.to_owned(),
             headers,
-            body: delivery.body.clone().into(),
+            body: body.to_vec().into(),
         };
         door.handle(request).await.status.as_u16()
     }
@@ -383,11 +404,14 @@ impl Transport for Vendors {
             request.headers_mut().insert(http::header::HOST, value);
         }
         let now = self.clock.now();
-        let reply = match host.as_str() {
-            "corp.okta.example" => self.vendors.okta.answer(&request, now),
-            "us.my.salesforce.example" => self.vendors.salesforce.answer(&request, now),
-            "slack.example" => self.vendors.slack.answer(&request, now),
-            other => return Err(TransportError::Connect(format!("no such host: {other}"))),
+        let company = self.vendors.company.as_ref();
+        let reply = match (host.as_str(), company) {
+            ("corp.okta.example", _) => self.vendors.okta.answer(&request, now),
+            ("us.my.salesforce.example", _) => self.vendors.salesforce.answer(&request, now),
+            ("slack.example", _) => self.vendors.slack.answer(&request, now),
+            ("corp.onelogin.example", Some(company)) => company.onelogin.answer(&request, now),
+            ("emea.my.salesforce.example", Some(company)) => company.emea.answer(&request, now),
+            (other, _) => return Err(TransportError::Connect(format!("no such host: {other}"))),
         };
         match reply {
             Reply::Answer(response) => Ok(response),

@@ -5,6 +5,8 @@
 //! nobody may touch), an administrator and Rollcall's own integration users. All names are invented and all addresses are on
 //! reserved domains.
 
+mod company;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +15,10 @@ use jiff::Timestamp;
 use crate::okta::{Hook, Okta, UserSeed};
 use crate::salesforce::{ConnectedApp, Org, SessionKind, UserSeed as SalesforceUser};
 use crate::slack::Slack;
+
+pub use company::{
+    APPROVER, Company, EMEA_INTEGRATION, EMEA_ORG, ONELOGIN_ACCOUNT, PROTECTED, SERVICE_ACCOUNT, WEBHOOK,
+};
 
 /// The credentials that Rollcall's configuration refers to.
 #[derive(Clone, Debug)]
@@ -47,6 +53,8 @@ pub struct LeaverWorld {
     pub colleague_user: String,
     /// Okta id of the administrator who presses the button.
     pub administrator: String,
+    /// The second directory, the second org and who else is there; only in [`LeaverWorld::company`].
+    pub company: Option<Company>,
 }
 
 /// Sign-in name of the leaver in Okta and in Salesforce. She is not in Slack.
@@ -120,6 +128,8 @@ impl LeaverWorld {
                     "user.lifecycle.reactivate",
                     "user.lifecycle.activate",
                     "user.lifecycle.suspend",
+                    "user.lifecycle.delete.initiated",
+                    "application.user_membership.remove",
                 ]
                 .map(str::to_owned)
                 .to_vec(),
@@ -179,6 +189,7 @@ impl LeaverWorld {
             leaver_user,
             colleague_user,
             administrator,
+            company: None,
         })
     }
 
