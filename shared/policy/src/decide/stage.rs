@@ -204,6 +204,14 @@ impl Planner<'_> {
     /// Whether a linked account is accounted for without a line of its own: it was returned after all, or its directory says
     /// that it is deleted.
     fn is_elsewhere(&self, connection: &ConnectionId, id: &str, search: &AccountSearch) -> bool {
+        // Directories delete accounts, and their searches read what is linked by its id: not there is deleted.
+        if self
+            .configuration
+            .connection(connection)
+            .is_some_and(|known| known.kind.is_directory())
+        {
+            return true;
+        }
         let is_it = |account: &AccountRef| account.connection == *connection && account.id == id;
         let (person, event) = (self.facts.person, self.facts.event);
         let is_read_deleted = is_it(&person.account) && person.state == SourceState::Deleted;
