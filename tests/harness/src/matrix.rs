@@ -100,6 +100,7 @@ pub async fn exhaustive(
             strikes,
             table,
             idle,
+            company: story.company,
             ..usual
         }
     };
@@ -130,13 +131,13 @@ pub async fn exhaustive(
 
 /// Stories by seed: how events arrive, how many workers there are, how they are mixed and what strikes all follow from it.
 /// Consecutive seeds walk the pairs of the dimensions, so that each pair of choices occurs often.
-pub async fn seeded(name: &str, seeds: std::ops::Range<u64>) -> Report {
+pub async fn seeded(name: &str, seeds: std::ops::Range<u64>, company: bool) -> Report {
     let mut report = Report {
         name: name.to_owned(),
         ..Report::default()
     };
     for seed in seeds {
-        let (spec, story) = from_seed(seed);
+        let (spec, story) = from_seed(seed, company);
         let points = once(&mut report, spec, story).await;
         report.points = report.points.max(points);
     }
@@ -144,22 +145,25 @@ pub async fn seeded(name: &str, seeds: std::ops::Range<u64>) -> Report {
 }
 
 /// The story of a seed: the same for the same seed.
-pub fn from_seed(seed: u64) -> (WorldSpec, Story) {
+pub fn from_seed(seed: u64, company: bool) -> (WorldSpec, Story) {
     let dice = Dice::new(seed);
     let arrives = [Arrives::Once, Arrives::Twice, Arrives::TwoHooks, Arrives::Scrambled];
     let story = Story {
-        happens: if dice.roll(4) == 0 {
-            Happens::LeavesAndReturns
-        } else {
-            Happens::Leaves
+        happens: match dice.roll(4) {
+            0 => Happens::LeavesAndReturns,
+            1 if company => Happens::LeavesEverywhere,
+            _ => Happens::Leaves,
         },
         arrives: arrives[usize::try_from(seed % 4).expect("below four")],
         workers: usize::try_from(1 + (seed / 4) % 2).expect("one or two"),
+        company,
     };
+    // The whole company's story has several times as many points.
+    let points = if company { 500 } else { 180 };
     let count = (seed / 8) % 4;
     let strikes = (0..count)
         .map(|_| Strike {
-            point: 1 + dice.roll(180),
+            point: 1 + dice.roll(points),
             fault: Fault::ALL[usize::try_from(dice.roll(4)).expect("below four")],
         })
         .collect();
@@ -167,6 +171,7 @@ pub fn from_seed(seed: u64) -> (WorldSpec, Story) {
         seed,
         strikes,
         yields: if story.workers > 1 { 1 + dice.roll(4) } else { 0 },
+        company,
         ..WorldSpec::default()
     };
     (spec, story)

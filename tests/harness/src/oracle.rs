@@ -1,5 +1,7 @@
 //! What must be true at the end, whatever happened on the way.
 
+mod company;
+
 use rollcall_evidence::verify;
 use rollcall_model::RunState;
 use rollcall_simulators::world::CHANNEL;
@@ -20,7 +22,7 @@ pub async fn violations(world: &World, story: Story, took: Option<std::time::Dur
     // Access equals what the source last says.
     let vendors = &world.vendors;
     let salesforce = &vendors.salesforce;
-    let leaves = story.happens == Happens::Leaves;
+    let leaves = story.happens != Happens::LeavesAndReturns;
     let (user, colleague) = (&vendors.leaver_user, &vendors.colleague_user);
     must(
         salesforce.is_frozen(user) == leaves,
@@ -50,23 +52,15 @@ pub async fn violations(world: &World, story: Story, took: Option<std::time::Dur
     );
 
     // Effects by class: a set is made once; a findable message is posted once.
-    let once = u64::from(leaves);
-    let counts = salesforce.counters();
-    must(
-        counts.get("freeze") == once,
-        format!("{} freezes", counts.get("freeze")),
-    );
-    must(counts.get("unfreeze") == 0, "an unfreeze".to_owned());
-    must(
-        counts.get("revoke-token") == once * before.tokens,
-        format!("{} revocations", counts.get("revoke-token")),
-    );
-    // Each token carries a session of its own, which ends with the token unless its revocation had to be tried again.
-    let ended = counts.get("end-session");
-    must(
-        (once * (before.sessions - before.tokens)..=once * before.sessions).contains(&ended),
-        format!("{} sessions ended", counts.get("end-session")),
-    );
+    match &vendors.company {
+        Some(_) => wrong.extend(company::violations(world, story.happens)),
+        None => wrong.extend(effects(world, leaves)),
+    }
+    let mut must = |holds: bool, what: String| {
+        if !holds {
+            wrong.push(what);
+        }
+    };
     let messages = vendors.slack.messages(CHANNEL);
     let told = messages
         .iter()
@@ -135,5 +129,33 @@ pub async fn violations(world: &World, story: Story, took: Option<std::time::Dur
         let dead = world.queue.dead(lane, 10).await.unwrap_or_default();
         must(dead.is_empty(), format!("{} dead messages on {lane}", dead.len()));
     }
+    wrong
+}
+
+/// What was done in the only org, beside what is left.
+fn effects(world: &World, leaves: bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let (once, before) = (u64::from(leaves), &world.before);
+    let counts = world.vendors.salesforce.counters();
+    let mut must = |holds: bool, what: String| {
+        if !holds {
+            wrong.push(what);
+        }
+    };
+    must(
+        counts.get("freeze") == once,
+        format!("{} freezes", counts.get("freeze")),
+    );
+    must(counts.get("unfreeze") == 0, "an unfreeze".to_owned());
+    must(
+        counts.get("revoke-token") == once * before.tokens,
+        format!("{} revocations", counts.get("revoke-token")),
+    );
+    // Each token carries a session of its own, which ends with the token unless its revocation had to be tried again.
+    let ended = counts.get("end-session");
+    must(
+        (once * (before.sessions - before.tokens)..=once * before.sessions).contains(&ended),
+        format!("{} sessions ended", counts.get("end-session")),
+    );
     wrong
 }

@@ -17,6 +17,8 @@ pub enum Happens {
     Leaves,
     /// They are deactivated, and activated again before any worker looks.
     LeavesAndReturns,
+    /// They are deactivated in both directories. Needs the whole company.
+    LeavesEverywhere,
 }
 
 /// How the events reach the door.
@@ -41,6 +43,8 @@ pub struct Story {
     pub arrives: Arrives,
     /// Workers side by side.
     pub workers: usize,
+    /// Two directories and two orgs instead of one each.
+    pub company: bool,
 }
 
 impl Default for Story {
@@ -49,6 +53,7 @@ impl Default for Story {
             happens: Happens::Leaves,
             arrives: Arrives::Once,
             workers: 1,
+            company: false,
         }
     }
 }
@@ -95,6 +100,24 @@ async fn happen(world: &World, story: Story) {
     assert!(!deliveries.is_empty(), "the hook delivers something");
     for delivery in deliveries {
         assert_eq!(world.post(&delivery).await, 200, "the door takes it");
+    }
+    if story.happens == Happens::LeavesEverywhere {
+        let company = world.vendors.company.as_ref().expect("the whole company is there");
+        let onelogin = &company.onelogin;
+        onelogin
+            .admin_deactivate(
+                company.leaver_onelogin,
+                company.administrator_onelogin,
+                world.clock.now(),
+            )
+            .expect("OneLogin deactivates");
+        world.clock.advance(rollcall_simulators::world::Company::FLUSH * 2);
+        for delivery in onelogin.take_deliveries(world.clock.now()) {
+            let status = world
+                .post_to(crate::world::ONELOGIN_DOOR, &delivery.headers, &delivery.body)
+                .await;
+            assert_eq!(status, 200, "the door takes it");
+        }
     }
 }
 

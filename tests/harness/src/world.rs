@@ -18,6 +18,7 @@ use rollcall_model::{
 use rollcall_policy::Configuration;
 use rollcall_runtime::{Clock, Ids, Secrets};
 use rollcall_simulators::okta::Delivery;
+use rollcall_simulators::salesforce::Org;
 use rollcall_simulators::world::LeaverWorld;
 use rollcall_simulators::{Reply, Simulator};
 
@@ -142,6 +143,71 @@ pub struct Before {
     pub colleague_tokens: Vec<String>,
     /// The colleague's sessions.
     pub colleague_sessions: Vec<String>,
+    /// Every org of the whole company.
+    pub orgs: Vec<OrgBefore>,
+}
+
+/// One org before anything happens.
+pub struct OrgBefore {
+    /// The connection's name.
+    pub name: &'static str,
+    /// The org.
+    pub org: Arc<Org>,
+    /// Users who lose everything when the leaver leaves.
+    pub cut: Vec<UserBefore>,
+    /// Users whom nobody may touch.
+    pub untouched: Vec<UserBefore>,
+}
+
+/// What a user of an org has.
+pub struct UserBefore {
+    /// Who.
+    pub id: String,
+    /// OAuth tokens.
+    pub tokens: Vec<String>,
+    /// Sessions.
+    pub sessions: Vec<String>,
+}
+
+impl OrgBefore {
+    fn of(name: &'static str, org: &Arc<Org>, cut: &[&String], untouched: &[&String]) -> Self {
+        let users = |ids: &[&String]| {
+            ids.iter()
+                .map(|id| UserBefore {
+                    id: (*id).clone(),
+                    tokens: org.tokens_of(id),
+                    sessions: org.sessions_of(id),
+                })
+                .collect()
+        };
+        Self {
+            name,
+            cut: users(cut),
+            untouched: users(untouched),
+            org: Arc::clone(org),
+        }
+    }
+
+    fn all(vendors: &LeaverWorld) -> Vec<Self> {
+        let Some(company) = &vendors.company else {
+            return Vec::new();
+        };
+        let (_, protected_us, protected_emea) = &company.protected_accounts;
+        vec![
+            Self::of(
+                "sf-us",
+                &vendors.salesforce,
+                &[&vendors.leaver_user, &company.leaver_admin],
+                &[&vendors.colleague_user, protected_us],
+            ),
+            Self::of(
+                "sf-emea",
+                &company.emea,
+                &[&company.leaver_emea],
+                &[&company.colleague_emea, &company.service_emea, protected_emea],
+            ),
+        ]
+    }
 }
 
 impl Before {
@@ -160,6 +226,7 @@ impl Before {
             sessions: sessions.len() as u64,
             colleague_tokens: org.tokens_of(&vendors.colleague_user),
             colleague_sessions: org.sessions_of(&vendors.colleague_user),
+            orgs: OrgBefore::all(vendors),
         }
     }
 }

@@ -41,7 +41,7 @@ async fn the_leaver_who_returns_survives_every_fault_at_every_point() {
 
 #[tokio::test]
 async fn duplicates_orders_and_two_workers_make_no_difference() {
-    let report = seeded("by seed: arrival, workers, strikes", 0..seeds()).await;
+    let report = seeded("by seed: arrival, workers, strikes", 0..seeds(), false).await;
     println!("{report}");
     assert!(report.struck.values().sum::<u64>() > 50, "faults were struck");
     assert_eq!(report.violations, Vec::<String>::new());
@@ -86,5 +86,46 @@ async fn a_search_that_fails_after_a_crash_never_sends_a_message_twice() {
         }
     }
     println!("{report}");
+    assert_eq!(report.violations, Vec::<String>::new());
+}
+
+/// The whole company's story.
+fn company(happens: Happens) -> Story {
+    Story {
+        happens,
+        company: true,
+        ..Story::default()
+    }
+}
+
+#[tokio::test]
+async fn every_cut_step_in_two_directories_and_two_orgs_survives_every_fault_at_every_point() {
+    let story = company(Happens::Leaves);
+    let report = exhaustive("company, every point", story, &Fault::ALL, || None, |_| true).await;
+    println!("{report}");
+    assert!(report.points > 100, "the story has points to strike");
+    assert_eq!(
+        report.runs,
+        1 + report.points * 4,
+        "every point was struck with every fault"
+    );
+    assert_eq!(report.violations, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_leaver_whom_both_directories_report_survives_a_crash_at_every_point() {
+    let story = company(Happens::LeavesEverywhere);
+    let faults = [Fault::CrashBefore, Fault::CrashAfter];
+    let report = exhaustive("company, both directories", story, &faults, || None, |_| true).await;
+    println!("{report}");
+    assert!(report.points > 100, "the story has points to strike");
+    assert_eq!(report.violations, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn in_the_whole_company_duplicates_orders_and_two_workers_make_no_difference() {
+    let report = seeded("company, by seed", 0..seeds() / 2, true).await;
+    println!("{report}");
+    assert!(report.struck.values().sum::<u64>() > 20, "faults were struck");
     assert_eq!(report.violations, Vec::<String>::new());
 }

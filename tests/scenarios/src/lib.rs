@@ -3,10 +3,12 @@
 
 mod ask;
 mod company;
+mod everywhere;
 mod stage;
 
 pub use ask::{outcomes, outcomes_of, record, told};
 pub use company::{CHIDI, MANAGER_IN_SLACK, edited, replaced};
+pub use everywhere::{Lost, company};
 pub use stage::Stage;
 
 /// A whole minute, which scenarios wait often.

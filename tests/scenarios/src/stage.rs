@@ -99,6 +99,16 @@ impl Stage {
         assert!(self.deliver().await > 0, "the hook delivers something");
     }
 
+    /// An administrator takes an application from the leaver, and Okta's hook says so.
+    pub async fn app_removed(&self, app: &str) {
+        let vendors = &self.world.vendors;
+        vendors
+            .okta
+            .admin_remove_app(&vendors.leaver, app, &vendors.administrator, self.now())
+            .expect("the directory takes the application away");
+        assert!(self.deliver().await > 0, "the hook delivers something");
+    }
+
     /// An administrator activates the leaver again; the hook's delivery is thrown away, because the engine must read the
     /// truth and not wait to be told.
     pub fn returns_unheard(&self) {

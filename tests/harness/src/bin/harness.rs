@@ -1,6 +1,7 @@
 //! Prints the failure matrix: `cargo run -p rollcall-harness --bin harness [-- SEED | --seeds FROM TO]`.
 //!
-//! Without arguments: every point of the leaver struck once with every fault, then stories by seed. With a seed: that story
+//! Without arguments: every point of the leaver, alone and in the whole company, struck once with every fault, then stories by
+//! seed. With a seed: that story
 //! alone, with every point, so that a violation can be looked at.
 
 use std::process::ExitCode;
@@ -44,7 +45,18 @@ async fn main() -> ExitCode {
         )
         .await,
     );
-    book(seeded("by seed: arrival, workers, strikes", seeds).await);
+    let company = Story {
+        company: true,
+        ..leaves
+    };
+    let both = Story {
+        happens: Happens::LeavesEverywhere,
+        ..company
+    };
+    book(exhaustive("company, every point", company, &Fault::ALL, || None, |_| true).await);
+    book(exhaustive("company, both directories", both, &Fault::ALL, || None, |_| true).await);
+    book(seeded("by seed: arrival, workers, strikes", seeds.clone(), false).await);
+    book(seeded("company, by seed", seeds, true).await);
     println!("{violations} violations in {:.1} s", started.elapsed().as_secs_f32());
     if violations == 0 {
         ExitCode::SUCCESS
@@ -54,7 +66,7 @@ async fn main() -> ExitCode {
 }
 
 async fn one(seed: u64) -> ExitCode {
-    let (spec, story) = from_seed(seed);
+    let (spec, story) = from_seed(seed, false);
     println!("{story:?} {:?}", spec.strikes);
     let world = World::new(spec).await;
     let took = tell(&world, story).await;

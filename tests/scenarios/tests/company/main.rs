@@ -1,0 +1,4 @@
+//! Two directories, two orgs, every account of a person: each promise a test named after it.
+
+mod accounts;
+mod directions;
