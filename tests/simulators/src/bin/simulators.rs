@@ -190,7 +190,7 @@ async fn start_onelogin(port: u16) -> Result<(Served, Value), Failure> {
         MappingAction::AddRole(mapped),
     );
     let group = account.add_group("Default");
-    let privilege = account.add_privilege("Super user", &["*"]);
+    let privilege = account.add_privilege("Super user", &["users:List", "users:Get", "users:Update"]);
     account.grant_privilege(&privilege, leaver);
     account.add_device(leaver, "OneLogin Protect", "Phone");
     account.open_session(leaver);
