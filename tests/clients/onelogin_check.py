@@ -299,7 +299,8 @@ def roles_take_and_lose_members(world):
     older = onelogin.UsersV1Api(client(world))
     done(older.add_roles_to_user_with_http_info, user.id, onelogin.AddRolesToUserRequest(role_id_array=[role]))
     assert older.get_user_roles(user.id).data == [role]
-    done(older.remove_user_role_with_http_info, user.id, onelogin.RemoveUserRoleRequest(role_id_array=[role]))
+    # The SDK wants objects in the list here, unlike in `add_roles`; the documented body has plain ids.
+    assert raw(world, "PUT", f"/api/1/users/{user.id}/remove_roles", {"role_id_array": [role]})[0] == 200
     assert older.get_user_roles(user.id).data == []
     api.delete_role(str(role))
     refused(404, api.get_role, str(role))
@@ -357,7 +358,8 @@ def events_tell_who_did_it(world):
         assert event.client_id == world["credentials"]["manage_all"]["client_id"]
         assert (event.actor_user_id, event.actor_user_name, event.actor_system) == (None, "API", "API")
         assert event.id > 2**32 and event.account_id == world["account_id"]
-    types = {kind.id: kind.name for kind in onelogin.EventsApi(client(world)).get_event_types().data}
+    # The SDK sends no token with this call, which needs one.
+    types = {kind["id"]: kind["name"] for kind in raw(world, "GET", "/api/1/events/types")[1]["data"]}
     assert (types[551], types[532]) == ("SUSPENDED_USER_VIA_API", "API_UPDATE_USER_FAILED")
 
 
