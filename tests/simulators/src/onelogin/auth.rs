@@ -14,7 +14,7 @@ impl Tenant {
     /// Everything below `/auth`.
     pub(super) fn auth(&mut self, request: &Request, below: &[&str], now: Timestamp) -> Outcome {
         match (request.method().as_str(), below) {
-            ("POST", ["oauth2", "v2", "token"]) => self.issue(request, now).map(|token| Answer::ok(token)),
+            ("POST", ["oauth2", "v2", "token"]) => self.issue(request, now).map(Answer::ok),
             ("POST", ["oauth2", "token"]) => {
                 // The older call makes a new set and thereby ends the one before.
                 let client = self.client(request)?;

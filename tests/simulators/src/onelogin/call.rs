@@ -158,7 +158,10 @@ impl Answer {
 
     /// The v1 envelope with data.
     pub(super) fn data(data: Value) -> Self {
-        Self::ok(json!({"status": success(), "data": data}))
+        let mut body = Map::new();
+        body.insert("status".to_owned(), success());
+        body.insert("data".to_owned(), data);
+        Self::ok(Value::Object(body))
     }
 }
 

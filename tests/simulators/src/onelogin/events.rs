@@ -159,7 +159,7 @@ pub(super) struct Event {
     pub(super) rest: Map<String, Value>,
 }
 
-/// Members that a v1 answer always has (reference answer of "Get Events").
+/// Members that a v1 answer always has ("Get Events"; the last four are in the SDK's model of an event).
 const API_FIELDS: [&str; 33] = [
     "user_name",
     "actor_user_id",

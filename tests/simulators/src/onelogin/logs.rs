@@ -27,7 +27,7 @@ static TYPES: LazyLock<Vec<(i64, &'static str)>> = LazyLock::new(|| {
 const DEFAULT_PAGE: usize = 50;
 const LARGEST_PAGE: usize = 1_000;
 
-/// `GET /api/1/events/types`.
+/// `GET /api/1/events/types`. Names are the vendor's; descriptions are made from them.
 pub(super) fn types() -> Answer {
     let types = TYPES.iter().map(|(id, name)| {
         let words = name.replace('_', " ").to_lowercase();

@@ -10,6 +10,10 @@ use super::problem::{self, Dialect, Problem};
 use super::query::WRITABLE;
 use super::state::{MappingMode, State, Status, Tenant, User};
 
+/// The group that a body sets, or none for null.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NewGroup(Option<i64>);
+
 /// A checked body of create or update.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
@@ -17,7 +21,7 @@ pub(super) struct Changes {
     pub(super) custom: BTreeMap<String, Value>,
     pub(super) status: Option<Status>,
     pub(super) state: Option<State>,
-    pub(super) group: Option<Option<i64>>,
+    pub(super) group: Option<NewGroup>,
     pub(super) roles: Option<BTreeSet<i64>>,
     pub(super) password: bool,
 }
@@ -90,7 +94,7 @@ impl Tenant {
             status,
             before_lock: Status::Active,
             state: changes.state.unwrap_or(State::Approved),
-            group_id: changes.group.flatten(),
+            group_id: changes.group.and_then(|group| group.0),
             directory_id: None,
             directory_status: status,
             roles: changes.roles.unwrap_or_default(),
@@ -163,7 +167,7 @@ impl Tenant {
                 self.set_role(id, *role, true, &cause, now);
             }
         }
-        if let Some(group) = changes.group {
+        if let Some(NewGroup(group)) = changes.group {
             self.set_group(id, group, &cause, now);
         }
         if let Some(state) = changes.state {
@@ -189,7 +193,7 @@ impl Tenant {
                     changes.state =
                         Some(state.ok_or_else(|| problem::invalid(dialect, "State is not included in the list"))?);
                 }
-                "group_id" => changes.group = Some(self.read_group(value, dialect)?),
+                "group_id" => changes.group = Some(NewGroup(self.read_group(value, dialect)?)),
                 "role_ids" => changes.roles = Some(self.read_roles(value, dialect)?),
                 "custom_attributes" => changes.custom = self.read_custom(value)?,
                 "password" => {

@@ -107,7 +107,7 @@ fn show(privilege: &Privilege) -> Value {
     })
 }
 
-/// The vendor's SDK reads an object with a total; other clients of its have met a bare array.
+/// The vendor's SDK reads an object with a total; its Terraform provider speaks of bare arrays.
 fn assigned(name: &str, ids: &BTreeSet<i64>, bare: bool) -> Value {
     if bare {
         return json!(ids);

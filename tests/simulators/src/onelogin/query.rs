@@ -98,7 +98,7 @@ impl Tenant {
     /// `GET /api/2/users`.
     pub(super) fn list_users(&self, call: &Call<'_>) -> Outcome {
         let filter = self.filter(call)?;
-        let wanted = self.fields(call)?;
+        let wanted = fields(call)?;
         let mut users: Vec<User> = self.listed(call.now);
         users.retain(|user| !self.hides(call, user.id) && filter.iter().all(|test| test(self, user)));
         sort(call, &mut users)?;
@@ -117,21 +117,6 @@ impl Tenant {
             self.settings.default_page,
             self.settings.largest_page,
         )
-    }
-
-    /// The fields asked for, exactly; otherwise the reduced object.
-    fn fields(&self, call: &Call<'_>) -> Result<Vec<String>, Problem> {
-        let Some(text) = call.param("fields") else {
-            return Ok(LISTED.iter().map(ToString::to_string).collect());
-        };
-        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
-        let known = |name: &str| {
-            WRITABLE.contains(&name) || LISTED.contains(&name) || matches!(name, "role_ids" | "custom_attributes")
-        };
-        match names.iter().find(|name| !known(name)) {
-            Some(name) => Err(problem::unknown_attribute(name)),
-            None => Ok(names),
-        }
     }
 
     fn filter(&self, call: &Call<'_>) -> Result<Vec<Test>, Problem> {
@@ -171,7 +156,7 @@ impl Tenant {
         if let Some(ids) = call.integers("role_ids")? {
             tests.push(Box::new(move |_, user| ids.iter().any(|id| user.roles.contains(id))));
         }
-        let moments: [(&str, fn(&User) -> Option<Timestamp>); 3] = [
+        let moments: [(&str, Reading); 3] = [
             ("created", |user| Some(user.created)),
             ("updated", |user| Some(user.updated)),
             ("last_login", |user| user.last_login),
@@ -188,7 +173,23 @@ impl Tenant {
     }
 }
 
+/// The fields asked for, exactly; otherwise the reduced object.
+fn fields(call: &Call<'_>) -> Result<Vec<String>, Problem> {
+    let Some(text) = call.param("fields") else {
+        return Ok(LISTED.iter().map(ToString::to_string).collect());
+    };
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    let known = |name: &str| {
+        WRITABLE.contains(&name) || LISTED.contains(&name) || matches!(name, "role_ids" | "custom_attributes")
+    };
+    match names.iter().find(|name| !known(name)) {
+        Some(name) => Err(problem::unknown_attribute(name)),
+        None => Ok(names),
+    }
+}
+
 type Test = Box<dyn Fn(&Tenant, &User) -> bool>;
+type Reading = fn(&User) -> Option<Timestamp>;
 
 fn sort(call: &Call<'_>, users: &mut [User]) -> Result<(), Problem> {
     let Some(text) = call.param("sort") else {

@@ -1,7 +1,7 @@
 //! Which handler answers which path, and the scope each needs.
 //!
-//! The pages of the calls name the scopes: users and events are open to "Read Users", everything else to "Read All"; changes
-//! of users need "Manage Users", while locking, roles and the rest need "Manage All".
+//! Documented are: events are open to "Read Users" and wider, update and log-out to "Manage Users", locking and role
+//! membership to "Manage All" only. For the rest the narrowest reading is taken.
 
 use jiff::Timestamp;
 
@@ -154,11 +154,10 @@ fn need(method: &str, below: &[&str]) -> Need {
     let reads = method == "GET";
     match below {
         ["events", ..] => Need::ReadUsers,
-        ["users", _, "lock_user" | "add_roles" | "remove_roles"] => Need::ManageAll,
+        // Privileges are delegated administration; that reading them needs less is not documented.
+        ["users", _, "lock_user" | "add_roles" | "remove_roles"] | ["privileges", ..] => Need::ManageAll,
         ["users", ..] if reads => Need::ReadUsers,
         ["users", ..] => Need::ManageUsers,
-        // The page of privileges names "Manage All" for reading too.
-        ["privileges", ..] => Need::ManageAll,
         _ if reads => Need::ReadAll,
         _ => Need::ManageAll,
     }

@@ -175,7 +175,8 @@ impl OneLogin {
         id
     }
 
-    /// Adds a privilege that allows these actions everywhere (`["*"]` for `Super user`), and gives its id.
+    /// Adds a privilege that allows these actions (`users:List`, …) everywhere, and gives its id. The name `Super user` is
+    /// the vendor's for the one that allows everything.
     pub fn add_privilege(&self, name: &str, actions: &[&str]) -> String {
         let mut tenant = self.tenant();
         let (id, number) = (tenant.uuid(), tenant.number(2_000));

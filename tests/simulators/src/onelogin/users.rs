@@ -207,5 +207,9 @@ impl Tenant {
 
 /// The v1 envelope of a page.
 pub(super) fn envelope(pagination: Value, data: Vec<Value>) -> Answer {
-    Answer::ok(json!({"status": success(), "pagination": pagination, "data": data}))
+    let mut body = Map::new();
+    body.insert("status".to_owned(), success());
+    body.insert("pagination".to_owned(), pagination);
+    body.insert("data".to_owned(), Value::Array(data));
+    Answer::ok(Value::Object(body))
 }

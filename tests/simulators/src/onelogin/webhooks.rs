@@ -81,6 +81,7 @@ struct Row {
 
 /// All webhooks and how deliveries are made.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(super) struct WebhookState {
     rows: Vec<Row>,
     twice: bool,
@@ -159,11 +160,8 @@ fn post(webhook: &Webhook, events: &[Value], now: Timestamp) -> Delivery {
     let (body, kind) = match webhook.format {
         Format::JsonArray => (Value::Array(events.to_vec()).to_string(), "application/json"),
         Format::Ndjson => {
-            let lines: String = events
-                .iter()
-                .map(|event| format!("{}\n", json!({"event": event})))
-                .collect();
-            (lines, "application/x-ndjson")
+            let lines: Vec<String> = events.iter().map(|event| json!({"event": event}).to_string()).collect();
+            (format!("{}\n", lines.join("\n")), "application/x-ndjson")
         }
     };
     let mut headers = vec![("content-type".to_owned(), kind.to_owned())];
