@@ -16,8 +16,11 @@
 
 mod accounts;
 pub(crate) mod actions;
+mod admins;
 mod apply;
 mod client;
+mod examine;
+mod list;
 mod retry;
 mod soql;
 mod states;
@@ -32,7 +35,7 @@ use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, EventKind, Failure,
-    Observation, Signal, SubjectRead, Transport,
+    ListedAccount, Observation, Page, Probe, Signal, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
 
@@ -154,5 +157,18 @@ impl Connector for Salesforce {
             "{} is read back by id, not searched for",
             change.action
         )))
+    }
+
+    async fn list_accounts(
+        &self,
+        call: &Call,
+        fields: &[String],
+        cursor: Option<&str>,
+    ) -> Result<Page<ListedAccount>, Failure> {
+        Box::pin(list::list(&self.client, call, fields, cursor)).await
+    }
+
+    async fn examine(&self, call: &Call) -> Vec<Probe> {
+        Box::pin(examine::examine(&self.client, call)).await
     }
 }

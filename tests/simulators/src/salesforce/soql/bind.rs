@@ -191,7 +191,9 @@ impl Binder<'_> {
         Ok(match cond {
             Cond::All(parts) => Bound::All(all(parts)?),
             Cond::Any(parts) if parts.iter().any(|part| part.joins() > 0) => {
-                return Err(malformed("Semi join sub-selects are not allowed with the 'OR' operator"));
+                return Err(malformed(
+                    "Semi join sub-selects are not allowed with the 'OR' operator",
+                ));
             }
             Cond::Any(parts) => Bound::Any(all(parts)?),
             Cond::Not(part) => Bound::Not(Box::new(self.condition(*part)?)),
@@ -237,7 +239,9 @@ impl Binder<'_> {
             ));
         }
         if !query.order.is_empty() || query.limit.is_some() || query.offset.is_some() {
-            return Err(malformed("ORDER BY, LIMIT and OFFSET are not allowed in semi join sub-selects"));
+            return Err(malformed(
+                "ORDER BY, LIMIT and OFFSET are not allowed in semi join sub-selects",
+            ));
         }
         if query.filter.as_ref().is_some_and(|filter| filter.joins() > 0) {
             return Err(malformed("Nesting of semi join sub-selects is not supported"));

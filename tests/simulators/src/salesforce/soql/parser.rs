@@ -232,7 +232,12 @@ impl Parser {
                     let query = Box::new(self.query()?);
                     self.need_symbol(")")?;
                     let negated = op == Op::NotIn;
-                    return Ok(Cond::Within { path, at, negated, query });
+                    return Ok(Cond::Within {
+                        path,
+                        at,
+                        negated,
+                        query,
+                    });
                 }
                 let mut values = vec![self.literal(op)?];
                 while self.eat_symbol(",") {

@@ -51,14 +51,38 @@ fn well_formed_statements_are_taken() {
 fn malformed_statements_are_refused_by_code() {
     for (source, expected) in [
         ("SELECT Id FORM User", "MALFORMED_QUERY"),
-        ("SELECT Id FROM User WHERE Id IN (SELECT Id FROM User)", "MALFORMED_QUERY"),
-        ("SELECT Id FROM User WHERE Id IN (SELECT Id, UserId FROM UserLogin)", "MALFORMED_QUERY"),
-        ("SELECT Id FROM User WHERE Id IN (SELECT AppName FROM OauthToken)", "MALFORMED_QUERY"),
-        ("SELECT Id FROM User WHERE Email IN (SELECT UserId FROM UserLogin)", "MALFORMED_QUERY"),
-        ("SELECT Id FROM User WHERE Manager.Id IN (SELECT UserId FROM UserLogin)", "MALFORMED_QUERY"),
-        ("SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin LIMIT 1)", "MALFORMED_QUERY"),
-        ("SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin", "MALFORMED_QUERY"),
-        ("SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin) OR IsActive = true", "MALFORMED_QUERY"),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT Id FROM User)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT Id, UserId FROM UserLogin)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT AppName FROM OauthToken)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Email IN (SELECT UserId FROM UserLogin)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Manager.Id IN (SELECT UserId FROM UserLogin)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin LIMIT 1)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin) OR IsActive = true",
+            "MALFORMED_QUERY",
+        ),
         (
             "SELECT Id FROM UserLogin WHERE UserId IN (SELECT Id FROM User WHERE Id IN (SELECT UsersId FROM AuthSession))",
             "MALFORMED_QUERY",
@@ -67,7 +91,10 @@ fn malformed_statements_are_refused_by_code() {
             "SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin) AND Id IN (SELECT UsersId FROM AuthSession) AND Id IN (SELECT UserId FROM OauthToken)",
             "MALFORMED_QUERY",
         ),
-        ("SELECT Id FROM User WHERE Id IN (SELECT Nope FROM UserLogin)", "INVALID_FIELD"),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT Nope FROM UserLogin)",
+            "INVALID_FIELD",
+        ),
         ("SELECT FROM User", "MALFORMED_QUERY"),
         ("SELECT Id FROM User WHERE", "MALFORMED_QUERY"),
         ("SELECT Id FROM User WHERE Email = 'open", "MALFORMED_QUERY"),

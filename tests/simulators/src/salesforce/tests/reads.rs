@@ -74,7 +74,9 @@ fn joins_by_id_see_what_the_caller_sees() {
     let admins = "SELECT Id FROM User WHERE IsActive = true AND Profile.PermissionsModifyAllData = true";
     let within = |id: &str| world.login_id(id);
     assert_eq!(
-        world.ids(&format!("SELECT Id FROM UserLogin WHERE IsFrozen = false AND UserId IN ({admins})")),
+        world.ids(&format!(
+            "SELECT Id FROM UserLogin WHERE IsFrozen = false AND UserId IN ({admins})"
+        )),
         [within(&world.admin)]
     );
     assert_eq!(
@@ -84,11 +86,13 @@ fn joins_by_id_see_what_the_caller_sees() {
         [world.admin.as_str()]
     );
     assert_eq!(
-        world.ids(&format!("SELECT Id FROM UserLogin WHERE IsFrozen = true AND UserId IN ({admins})")),
+        world.ids(&format!(
+            "SELECT Id FROM UserLogin WHERE IsFrozen = true AND UserId IN ({admins})"
+        )),
         [within(&cold)]
     );
     assert!(!world.ids(admins).contains(&gone));
-    // Frozen log-ins of others are hidden, so nobody seems frozen; profiles are hidden, so nobody seems an administrator.
+    // Profiles that the caller cannot see make nobody an administrator.
     world.org.deny(Permission::ViewSetup);
     assert_eq!(
         world.ids(&format!("SELECT Id FROM UserLogin WHERE UserId IN ({admins})")),
