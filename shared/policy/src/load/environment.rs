@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use rollcall_model::ids::ConnectionId;
 
-use super::Scene;
-use crate::configuration::{Hook, Kind, Mode, ModeRule, Modes, OktaAuth, SalesforceFlow, Tenant, TenantSettings};
+use super::{Scene, operators};
+use crate::configuration::{
+    Hook, Kind, Mode, ModeRule, Modes, OktaAuth, Operator, SalesforceFlow, Tenant, TenantSettings,
+};
 use crate::expression::Names;
 use crate::files;
 use crate::reader::{Fields, Reader};
@@ -15,12 +17,15 @@ use crate::yaml::{Data, Node};
 /// An environment as read.
 pub(super) struct Environment {
     pub tenants: BTreeMap<ConnectionId, Tenant>,
+    /// The source's application that stands for a connection.
+    pub apps: BTreeMap<ConnectionId, String>,
     pub modes: Modes,
+    pub operators: BTreeMap<String, Operator>,
 }
 
 pub(super) fn read(reader: &mut Reader, tree: &Node, scene: &Scene<'_>, playbooks: &[String]) -> Environment {
     let fields = reader.fields(tree, "environment", files::ENVIRONMENT);
-    let mut tenants = BTreeMap::new();
+    let (mut tenants, mut apps) = (BTreeMap::new(), BTreeMap::new());
     if let Some(node) = reader.required(&fields, "tenants", "environment", "{okta-main: {url: …, id: …}}") {
         for (key, value) in reader.members(node, "tenants") {
             let id = ConnectionId::new(key.name.clone());
@@ -33,6 +38,9 @@ pub(super) fn read(reader: &mut Reader, tree: &Node, scene: &Scene<'_>, playbook
                 reader.problem(&key.at, format!("there is no connection `{}`", key.name), next);
                 continue;
             };
+            if let Some(app) = app(reader, value, &id, scene, &apps) {
+                apps.insert(id.clone(), app);
+            }
             if let Some(tenant) = tenant(reader, value, &key.name, *kind) {
                 tenants.insert(id, tenant);
             }
@@ -49,7 +57,48 @@ pub(super) fn read(reader: &mut Reader, tree: &Node, scene: &Scene<'_>, playbook
         }
     }
     let modes = modes(reader, fields.get("mode"), scene, playbooks);
-    Environment { tenants, modes }
+    let operators = fields
+        .get("operators")
+        .map(|node| operators::read(reader, node))
+        .unwrap_or_default();
+    Environment {
+        tenants,
+        apps,
+        modes,
+        operators,
+    }
+}
+
+/// The application of the source that stands for a connection: one application for one connection, and none for the source.
+fn app(
+    reader: &mut Reader,
+    tenant: &Node,
+    id: &ConnectionId,
+    scene: &Scene<'_>,
+    others: &BTreeMap<ConnectionId, String>,
+) -> Option<String> {
+    let Data::Map(members) = &tenant.data else { return None };
+    let (key, node) = members.iter().find(|(key, _)| key.name == "app")?;
+    if scene.connections.get(id) == Some(&Kind::Slack) {
+        // The tenant's own reading says that Slack has no such member.
+        return None;
+    }
+    let app = reader.text(node, "app")?;
+    if id == scene.source {
+        reader.problem(
+            &key.at,
+            format!("`{id}` is the source, whose applications stand for the other connections"),
+            "remove `app`",
+        );
+    }
+    if let Some((other, _)) = others.iter().find(|(_, other)| **other == app) {
+        reader.problem(
+            &node.at,
+            format!("the application `{app}` stands for `{other}` already"),
+            "name the one application that opens this tenant",
+        );
+    }
+    Some(app)
 }
 
 fn tenant(reader: &mut Reader, node: &Node, name: &str, kind: Kind) -> Option<Tenant> {
@@ -78,6 +127,7 @@ fn tenant(reader: &mut Reader, node: &Node, name: &str, kind: Kind) -> Option<Te
             secret: fields.get("secret").and_then(|node| reader.secret(node, "secret")),
             client_id: text(reader, &fields, "client_id"),
             own_ids: texts(reader, &fields, "own_ids"),
+            canary: text(reader, &fields, "canary"),
         }),
         Kind::Salesforce => salesforce(reader, &fields, name),
         Kind::Slack => needed_secret(reader, &fields, name, "secret").map(|secret| TenantSettings::Slack { secret }),
