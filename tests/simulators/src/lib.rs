@@ -9,6 +9,7 @@
 
 pub mod faults;
 pub mod okta;
+pub mod onelogin;
 pub mod salesforce;
 pub mod slack;
 pub mod world;

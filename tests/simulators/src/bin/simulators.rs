@@ -1,7 +1,8 @@
 //! Starts the simulators with a small world in them, for the demo and for the vendors' official clients.
 //!
-//! `simulators [--okta PORT] [--salesforce PORT] [--slack PORT]` serves on loopback (port 0, the default, picks a free one), prints one line of JSON with the
-//! URLs and the credentials that a client needs, and stops when its standard input closes.
+//! `simulators [--okta PORT] [--onelogin PORT] [--salesforce PORT] [--slack PORT]` serves on loopback (port 0, the default,
+//! picks a free one), prints one line of JSON with the URLs and the credentials that a client needs, and stops when its
+//! standard input closes.
 
 use std::error::Error;
 use std::io::{Read as _, Write as _};
@@ -13,6 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use rollcall_simulators::okta::{GroupKind, Okta, ServiceApp, Status, UserSeed};
+use rollcall_simulators::onelogin::{self, ClientCredential, MappingAction, OneLogin, Scope};
 use rollcall_simulators::salesforce::{self, AppKey, ConnectedApp, Org, SessionKind};
 use rollcall_simulators::slack::Slack;
 use rollcall_simulators::{Served, Simulator, serve};
@@ -29,6 +31,9 @@ async fn main() -> Result<(), Failure> {
     let (served, okta) = start_okta(ports.okta).await?;
     running.push(served);
     world.insert("okta".to_owned(), okta);
+    let (served, onelogin) = start_onelogin(ports.onelogin).await?;
+    running.push(served);
+    world.insert("onelogin".to_owned(), onelogin);
     let (served, salesforce) = start_salesforce(ports.salesforce).await?;
     running.push(served);
     world.insert("salesforce".to_owned(), salesforce);
@@ -48,6 +53,7 @@ async fn main() -> Result<(), Failure> {
 #[derive(Default)]
 struct Ports {
     okta: u16,
+    onelogin: u16,
     salesforce: u16,
     slack: u16,
 }
@@ -60,6 +66,7 @@ impl Ports {
             let port: u16 = port.parse().map_err(|_| format!("{name}: {port} is not a port"))?;
             match name.as_str() {
                 "--okta" => ports.okta = port,
+                "--onelogin" => ports.onelogin = port,
                 "--salesforce" => ports.salesforce = port,
                 "--slack" => ports.slack = port,
                 _ => return Err(format!("unknown option {name}").into()),
@@ -141,6 +148,92 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
         "scopes": scopes,
         "private_key_pem": key.private_pem,
         "key_id": key.id,
+    });
+    Ok((served, description))
+}
+
+/// An account with a service account that owns the credentials, a leaver with everything that a leaver can hold, and enough
+/// people for several short pages.
+async fn start_onelogin(port: u16) -> Result<(Served, Value), Failure> {
+    let account = Arc::new(OneLogin::new(424_242, Timestamp::now()));
+    let owner = account.add_user(onelogin::UserSeed::active(
+        "rollcall@corp.example",
+        "Rollcall",
+        "Service",
+    ));
+    let short_lived = account.add_user(onelogin::UserSeed::active("old.admin@corp.example", "Old", "Admin"));
+    let leaver = account.add_user(
+        onelogin::UserSeed::active("jordan.rivera@corp.example", "Jordan", "Rivera")
+            .with("department", "Sales")
+            .with("external_id", "HR-10021")
+            .with_custom("cost_center", "C-42"),
+    );
+    account.add_custom_attribute("badge");
+    let number_of_people = 25;
+    for number in 0..number_of_people {
+        let username = format!("person{number:02}@corp.example");
+        account.add_user(onelogin::UserSeed::active(
+            &username,
+            "Person",
+            &format!("Number{number:02}"),
+        ));
+    }
+    let role = account.add_role("Sales");
+    account.add_role_member(role, leaver);
+    account.add_role_admin(role, leaver);
+    let app = account.add_app("Invisible ledger", false);
+    account.add_role_app(role, app);
+    let mapped = account.add_role("Mapped");
+    account.add_mapping(
+        "Everyone in Mapping",
+        &[("department", "Mapping")],
+        MappingAction::AddRole(mapped),
+    );
+    let group = account.add_group("Default");
+    let privilege = account.add_privilege("Super user", &["users:List", "users:Get", "users:Update"]);
+    account.grant_privilege(&privilege, leaver);
+    account.add_device(leaver, "OneLogin Protect", "Phone");
+    account.open_session(leaver);
+    account.open_app_session(leaver, app);
+    let mut credentials = Map::new();
+    for (name, scope, owner) in [
+        ("manage_all", Scope::ManageAll, owner),
+        ("manage_users", Scope::ManageUsers, owner),
+        ("read_all", Scope::ReadAll, owner),
+        ("read_users", Scope::ReadUsers, owner),
+        ("orphan", Scope::ManageAll, short_lived),
+    ] {
+        let (client_id, client_secret) = (format!("simulated-{name}"), format!("secret-{name}"));
+        credentials.insert(
+            name.to_owned(),
+            json!({"client_id": client_id, "client_secret": client_secret}),
+        );
+        account.add_credential(ClientCredential {
+            client_id,
+            client_secret,
+            scope,
+            owner,
+        });
+    }
+    account.set_page_sizes(10, 20);
+
+    let simulator: Arc<dyn Simulator> = Arc::<OneLogin>::clone(&account);
+    let served = serve(simulator, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    account.set_base_url(&served.url);
+    let description = json!({
+        "url": served.url,
+        "account_id": account.account_id(),
+        "credentials": credentials,
+        "owner_id": owner,
+        "orphan_owner_id": short_lived,
+        "leaver_id": leaver,
+        "leaver_username": "jordan.rivera@corp.example",
+        "role_id": role,
+        "mapped_role_id": mapped,
+        "app_id": app,
+        "group_id": group,
+        "privilege_id": privilege,
+        "users": number_of_people + 3,
     });
     Ok((served, description))
 }
