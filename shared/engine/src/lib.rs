@@ -11,9 +11,15 @@ mod ask;
 mod drain;
 mod drive;
 mod error;
+mod expect;
 mod guard;
+mod hold;
 mod intake;
 mod journal;
+mod lists;
+mod people;
+mod reviews;
+mod rows;
 mod seal;
 mod settings;
 mod stage;
@@ -33,6 +39,9 @@ use rollcall_runtime::{Clock, Ids};
 
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
+pub use expect::{Approval, Expectation, Window};
+pub use people::{BadRow, read_people};
+pub use reviews::Approver;
 pub use settings::Settings;
 pub use sweep::{Swept, sweep};
 
@@ -65,6 +74,10 @@ pub struct Engine {
     settings: Settings,
     /// Configurations that older runs pinned, by digest.
     pinned: Arc<Mutex<BTreeMap<Digest, Arc<Configuration>>>>,
+    /// Lists as last read.
+    lists: Arc<lists::Cache>,
+    /// People of announcements that count now.
+    announced: Arc<expect::Cache>,
     /// The end of the invocation that this engine serves; none on one machine.
     ends_at: Option<Timestamp>,
 }
@@ -78,6 +91,8 @@ impl Engine {
             parts: Arc::new(parts),
             settings,
             pinned,
+            lists: Arc::default(),
+            announced: Arc::default(),
             ends_at: None,
         }
     }
