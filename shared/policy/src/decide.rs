@@ -8,6 +8,7 @@ mod accounts;
 mod guard;
 mod run;
 mod stage;
+mod standing;
 mod tell;
 
 use std::collections::BTreeMap;
@@ -207,7 +208,7 @@ pub struct Hold {
 /// A place to reserve in the ledger before the stage is applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// The reservation's key: the stage's name.
+    /// The reservation's key: the stage's name and the connection, `cut/sf-us`.
     pub key: String,
     /// How many runs may pass in an hour.
     pub per_hour: u32,
@@ -223,7 +224,7 @@ pub struct Guarded {
     pub holds: Vec<Hold>,
     /// Reservations to make; empty when the stage would change nothing.
     pub limits: Vec<Limit>,
-    /// Administrators' accounts that would be barred, by connection.
+    /// Administrators' accounts that would be barred, one entry a connection.
     pub admins: Vec<LastAdmin>,
 }
 

@@ -141,7 +141,14 @@ pub(crate) fn render(text: &str, facts: &Facts<'_>, texts: &TextFacts) -> Result
         .into_iter()
         .flatten()
         .filter(|(name, _)| shown.contains(name.as_str()))
-        .map(|(name, value)| (name.clone(), value.clone()))
+        .map(|(name, value)| {
+            let value = if facts.plan.quiet {
+                veiled(value, &texts.id)
+            } else {
+                value.clone()
+            };
+            (name.clone(), value)
+        })
         .collect();
     let context = json!({
         "person": person,
@@ -159,6 +166,17 @@ pub(crate) fn render(text: &str, facts: &Facts<'_>, texts: &TextFacts) -> Result
         .template_from_str(text)
         .and_then(|template| template.render(Serde(context)))
         .map_err(|error| error.to_string())
+}
+
+/// The same fields, each of which names the run and nothing else.
+fn veiled(value: &Value, run: &str) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.clone(), veiled(value, run)))
+            .collect(),
+        _ => Value::String(format!("run {run}")),
+    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use rollcall_model::action::{Action, ActionCatalogue, Planned};
 use rollcall_model::connector::{ActionUse, Completeness, Observation, State};
-use rollcall_model::ids::ConnectionId;
-use rollcall_model::person::{Account, AccountClass};
+use rollcall_model::event::EventKind;
+use rollcall_model::ids::{AccountRef, ConnectionId};
+use rollcall_model::person::{Account, SourceState};
 use rollcall_model::plan::{Change, PlanItem, StagePlan, StageSpec, StepSpec, Verdict};
 use rollcall_model::{AccountSearch, EffectClass};
 use serde_json::{Value, json};
 
 use super::accounts::account_query;
-use super::{Facts, Observations, StageInputs, Stop, ToObserve, Wanted};
+use super::standing::{Standing, classed, not_concerned, standing};
+use super::{Facts, ListReads, StageInputs, Stop, ToObserve, Wanted};
 use crate::configuration::Configuration;
 use crate::expression::{Condition, EvaluationError, Names, Scope, evaluate_parameters};
 use crate::facts;
@@ -32,8 +34,9 @@ pub fn stage_stop(configuration: &Configuration, facts: &Facts<'_>, stage: usize
     }
 }
 
-/// Which states a stage needs, by account: accounts that would be planned, and on each the actions of steps whose `if`
-/// does not rule them out.
+/// Which states a stage needs, by account: accounts of the classes that its steps concern, and on each the actions of steps
+/// whose `if` does not rule them out. Accounts that are not surely the person's are read too, since somebody may have said
+/// that they are; actions that cannot be read back are left out.
 pub fn to_observe(
     configuration: &Configuration,
     catalogue: &ActionCatalogue,
@@ -46,26 +49,27 @@ pub fn to_observe(
     };
     let mut all = Vec::new();
     for (connection, search) in accounts {
-        for account in search
-            .accounts
-            .iter()
-            .filter(|account| standing(account) == Standing::Plan)
-        {
+        for account in &search.accounts {
+            let account = classed(configuration, &ListReads::new(), account);
+            let scope = account_scope(facts, &spec.name, &account);
             let mut wanted = Vec::new();
-            for step in spec.steps.iter().filter(|step| step.connections.contains(connection)) {
-                let scope = account_scope(facts, &spec.name, account);
+            for step in spec
+                .steps
+                .iter()
+                .filter(|step| step.connections.contains(connection) && not_concerned(step, account.class).is_none())
+            {
                 if !matches!(step_holds(configuration, step, true, &scope), Ok(None)) {
                     continue;
                 }
-                for name in &step.actions {
-                    if let Some(Ok(with)) = catalogue
-                        .get(name)
-                        .map(|action| parameters(configuration, action.as_ref(), step, &scope))
-                    {
+                for action in step.actions.iter().filter_map(|name| catalogue.get(name)) {
+                    if !action.observable() {
+                        continue;
+                    }
+                    if let Ok(with) = parameters(configuration, action.as_ref(), step, &scope) {
                         wanted.push(Wanted {
                             step: step.id.clone(),
                             action: ActionUse {
-                                action: name.clone(),
+                                action: action.name().to_owned(),
                                 with,
                             },
                         });
@@ -110,31 +114,14 @@ pub fn stage_plan(
         catalogue,
         facts,
         spec,
-        states: &inputs.observations,
+        inputs,
     };
     for step in &spec.steps {
         for connection in &step.connections {
-            planner.connection(step, connection, inputs, &mut plan.items);
+            planner.connection(step, connection, &mut plan.items);
         }
     }
     plan
-}
-
-/// What an account's class and match allow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Standing {
-    Plan,
-    Skip(&'static str),
-    Ambiguous,
-}
-
-fn standing(account: &Account) -> Standing {
-    match account.class {
-        AccountClass::Service => Standing::Skip("service account: rotate and give it a new owner"),
-        AccountClass::Portal => Standing::Skip("portal account: customers and partners are not part of this playbook"),
-        AccountClass::Human | AccountClass::Admin if account.sure => Standing::Plan,
-        AccountClass::Human | AccountClass::Admin => Standing::Ambiguous,
-    }
 }
 
 struct Planner<'a> {
@@ -142,20 +129,29 @@ struct Planner<'a> {
     catalogue: &'a ActionCatalogue,
     facts: &'a Facts<'a>,
     spec: &'a StageSpec,
-    states: &'a Observations,
+    inputs: &'a StageInputs,
 }
 
 impl Planner<'_> {
-    fn connection(&self, step: &StepSpec, connection: &ConnectionId, inputs: &StageInputs, items: &mut Vec<PlanItem>) {
+    fn connection(&self, step: &StepSpec, connection: &ConnectionId, items: &mut Vec<PlanItem>) {
+        let inputs = self.inputs;
         let verdict = match (inputs.unreadable.get(connection), inputs.accounts.get(connection)) {
             (Some(why), _) => Verdict::Unknown(why.clone()),
             (None, None) => Verdict::Unknown(format!("{connection} was not searched")),
-            (None, Some(search)) if search.accounts.is_empty() => self.no_account(step, connection, search, inputs),
             (None, Some(search)) => {
+                let mut is_anothers = Vec::new();
                 for account in &search.accounts {
-                    self.account(step, connection, account, items);
+                    is_anothers.push(self.account(step, connection, account, items));
                 }
-                return;
+                if is_anothers.contains(&false) {
+                    return;
+                }
+                let verdict = self.no_account(step, connection, search);
+                // Other people's accounts have their lines; what is left to say is only that the person's own may be hidden.
+                if !is_anothers.is_empty() && !matches!(verdict, Verdict::Unknown(_)) {
+                    return;
+                }
+                verdict
             }
         };
         let (state, evidence) = match &verdict {
@@ -179,17 +175,12 @@ impl Planner<'_> {
     }
 
     /// "No account" is believed only when the search could have seen one and nothing says that there is one.
-    fn no_account(
-        &self,
-        step: &StepSpec,
-        connection: &ConnectionId,
-        search: &AccountSearch,
-        inputs: &StageInputs,
-    ) -> Verdict {
+    fn no_account(&self, step: &StepSpec, connection: &ConnectionId, search: &AccountSearch) -> Verdict {
         if let Completeness::Unproven(why) = &search.completeness {
             return Verdict::Unknown(why.clone());
         }
-        if let Some(id) = inputs.linked.get(connection).and_then(|linked| linked.first()) {
+        let mut linked = self.inputs.linked.get(connection).into_iter().flatten();
+        if let Some(id) = linked.find(|id| !self.is_elsewhere(connection, id, search)) {
             return Verdict::Unknown(format!(
                 "the ledger links {connection}/{id} to this person and the search did not return it: read it by id, or \
                  unlink it"
@@ -210,7 +201,22 @@ impl Planner<'_> {
         }
     }
 
-    fn account(&self, step: &StepSpec, connection: &ConnectionId, account: &Account, items: &mut Vec<PlanItem>) {
+    /// Whether a linked account is accounted for without a line of its own: it was returned after all, or its directory says
+    /// that it is deleted.
+    fn is_elsewhere(&self, connection: &ConnectionId, id: &str, search: &AccountSearch) -> bool {
+        let is_it = |account: &AccountRef| account.connection == *connection && account.id == id;
+        let (person, event) = (self.facts.person, self.facts.event);
+        let is_read_deleted = is_it(&person.account) && person.state == SourceState::Deleted;
+        // The subject may be described by another directory; its own has reported the deletion then.
+        let is_reported_deleted = is_it(&self.facts.plan.subject)
+            && event.kind == EventKind::UserDeleted.as_str()
+            && event.source == connection.as_str();
+        is_read_deleted || is_reported_deleted || search.accounts.iter().any(|account| is_it(&account.account))
+    }
+
+    /// Plans one account; true when it is somebody else's.
+    fn account(&self, step: &StepSpec, connection: &ConnectionId, found: &Account, items: &mut Vec<PlanItem>) -> bool {
+        let account = &classed(self.configuration, &self.inputs.lists, found);
         let evidence = json!({
             "username": account.username,
             "class": account.class,
@@ -218,14 +224,11 @@ impl Planner<'_> {
             "matched_by": account.matched_by,
         });
         let scope = account_scope(self.facts, &self.spec.name, account);
-        let early = match standing(account) {
-            Standing::Skip(why) => Some(Verdict::Skip(why.to_owned())),
-            Standing::Ambiguous => Some(Verdict::Unknown(format!(
-                "ambiguous: {} matched only by {}, which is not declared sure; link the account to the person, or give \
-                 them a sure value in common",
-                account.username,
-                account.matched_by.join(", "),
-            ))),
+        let standing = standing(self.facts, step, self.inputs, account);
+        let is_anothers = matches!(standing, Standing::NotTheirs(_));
+        let early = match standing {
+            Standing::Skip(why) | Standing::NotTheirs(why) => Some(Verdict::Skip(why)),
+            Standing::Ask(why) => Some(Verdict::Ask(why)),
             Standing::Plan => match step_holds(self.configuration, step, true, &scope) {
                 Ok(None) => None,
                 Ok(Some(reason)) => Some(Verdict::Skip(reason)),
@@ -247,6 +250,7 @@ impl Planner<'_> {
             }
             items.push(item);
         }
+        is_anothers
     }
 
     fn decide(&self, step: &StepSpec, account: &Account, name: &str, scope: &Scope<'_>, item: &mut PlanItem) {
@@ -261,8 +265,18 @@ impl Planner<'_> {
                 return;
             }
         }
+        if !action.observable() {
+            // Nothing can be read back, so the vendor's acceptance is the state, and it is asked for once a run.
+            let is_accepted = self.inputs.accepted.contains(&item.change.key());
+            item.change.before = json!({"accepted": is_accepted});
+            item.change.after = json!({"accepted": true});
+            if is_accepted {
+                item.verdict = Verdict::AlreadySo;
+            }
+            return;
+        }
         let key = (account.account.clone(), step.id.clone(), name.to_owned());
-        let state: &State = match self.states.get(&key) {
+        let state: &State = match self.inputs.observations.get(&key) {
             Some(Observation::Known(state)) => state,
             Some(Observation::Unknown(why)) => {
                 item.verdict = Verdict::Unknown(why.clone());
@@ -276,7 +290,18 @@ impl Planner<'_> {
         item.change.before = state.value.clone();
         item.change.after = state.value.clone();
         item.change.evidence = merged(&item.change.evidence, &state.evidence);
-        item.verdict = match action.plan(state, &item.change.with) {
+        let mut planned = action.plan(state, &item.change.with);
+        if let Planned::Ask(_) = planned {
+            match self.inputs.decided.get(&item.change.key()) {
+                Some(true) => {
+                    item.change.with = merged(&item.change.with, &json!({"decided": true}));
+                    planned = action.plan(state, &item.change.with);
+                }
+                Some(false) => planned = Planned::Skip("refused by a review".to_owned()),
+                None => {}
+            }
+        }
+        item.verdict = match planned {
             Planned::AlreadySo => Verdict::AlreadySo,
             Planned::Change { after } => {
                 item.change.after = after;
@@ -310,7 +335,7 @@ pub(super) fn settle_ms(action: &dyn Action) -> i64 {
     i64::try_from(action.settle().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// What the connector counted goes beside what the search found; the connector's word wins.
+/// Two sets of members as one; the second one's word wins.
 fn merged(found: &Value, counted: &Value) -> Value {
     match (found, counted) {
         (Value::Object(found), Value::Object(counted)) => {

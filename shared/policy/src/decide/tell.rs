@@ -14,7 +14,8 @@ use crate::{facts, text};
 const STAGE: &str = "tell";
 
 /// The messages of one moment, in order. A message that has nobody to go to (the person has no manager) is `Skip` with its
-/// reason, one whose text or recipient cannot be made is `Unknown`; neither stands in a run's way.
+/// reason, one whose text or recipient cannot be made is `Unknown`; neither stands in a run's way. Messages of a quiet run go to
+/// fixed addressees only and name the run instead of the person.
 pub fn tell_changes(
     configuration: &Configuration,
     catalogue: &ActionCatalogue,
@@ -31,6 +32,10 @@ pub fn tell_changes(
         .enumerate()
         .map(|(place, tell)| {
             let mut item = bare(catalogue, tell, place);
+            if facts.plan.quiet && tell.to.contains("${") {
+                item.verdict = Verdict::Skip("quiet: only fixed addressees are told".to_owned());
+                return item;
+            }
             let address = address(configuration, tell, &scope);
             let text = text::render(&tell.text, facts, texts);
             match (address, text) {
