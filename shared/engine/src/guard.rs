@@ -31,6 +31,9 @@ const HOUR: Duration = Duration::from_hours(1);
 /// Two administrators whose access goes within this time of one another are not both counted as the one who stays.
 const NEIGHBOURS: Duration = Duration::from_mins(10);
 
+/// The end of the name of a review that asks about a last administrator.
+const LAST_ADMIN: &str = "-last-admin";
+
 /// A place that is not to be had.
 struct Taken {
     reason: String,
@@ -57,10 +60,7 @@ impl Engine {
         }
         // Whoever approved a plan was not asked about an administrator who has become the last one since.
         let asked = review_id(claim, plan, !last_admins.is_empty())?;
-        let approved = match self.parts.ledger.review(&asked).await? {
-            Some(review) => is_approved(&review, &configuration.guard.held, self.now()),
-            None => false,
-        };
+        let approved = self.is_agreed(configuration, claim, plan, &asked).await?;
         let mut reasons: Vec<String> = guarded.holds.iter().map(|hold| hold.reason.clone()).collect();
         let mut taken = last_admins;
         // A stage that waits for somebody anyway takes no place from those that do not.
@@ -84,6 +84,42 @@ impl Engine {
         reasons.extend(taken.into_iter().map(|taken| taken.reason));
         self.hold_for_review(configuration, claim, plan, asked, reasons, over_at)
             .await
+    }
+
+    /// Whether somebody has agreed to this plan, or to one that does all of it: the plan of a later try is what is left of the
+    /// plan that was approved, and is no new question.
+    async fn is_agreed(
+        &self,
+        configuration: &Configuration,
+        claim: &RunClaim,
+        plan: &StagePlan,
+        asked: &ReviewId,
+    ) -> Result<bool, EngineError> {
+        let held = &configuration.guard.held;
+        // An agreement that the last administrator goes is one that the plan is carried out.
+        for id in [asked.clone(), review_id(claim, plan, true)?] {
+            if let Some(review) = self.parts.ledger.review(&id).await?
+                && is_approved(&review, held, self.now())
+            {
+                return Ok(true);
+            }
+        }
+        let Some(before) = claim.run.stage_plan.as_ref().filter(|before| is_within(plan, before)) else {
+            return Ok(false);
+        };
+        let id = review_id(claim, before, asked.as_str().ends_with(LAST_ADMIN))?;
+        match self.parts.ledger.review(&id).await? {
+            Some(review) if is_approved(&review, held, self.now()) => {
+                let left = Review {
+                    id: asked.clone(),
+                    plan_hash: plan.hash()?,
+                    ..review
+                };
+                self.parts.ledger.open_review(&left).await?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     /// What the guard must know beside the plan.
@@ -280,9 +316,28 @@ pub(crate) fn is_approved(review: &Review, held: &Held, now: Timestamp) -> bool 
     matches!(&review.state, ReviewState::Approved { at, .. } if plus(*at, held.expires) > now)
 }
 
+/// Whether everything that a plan would do is what an earlier plan of the same stage would have done.
+fn is_within(plan: &StagePlan, before: &StagePlan) -> bool {
+    let does = |plan: &StagePlan| -> Vec<Change> {
+        let run = plan
+            .items
+            .iter()
+            .filter(|item| item.verdict == rollcall_model::plan::Verdict::Run);
+        run.map(|item| Change {
+            evidence: Value::Null,
+            ..item.change.clone()
+        })
+        .collect()
+    };
+    let known = does(before);
+    plan.run_plan == before.run_plan
+        && plan.stage == before.stage
+        && does(plan).iter().all(|change| known.contains(change))
+}
+
 fn review_id(claim: &RunClaim, plan: &StagePlan, last_admin: bool) -> Result<ReviewId, EngineError> {
     let hash = plan.hash()?;
-    let question = if last_admin { "-last-admin" } else { "" };
+    let question = if last_admin { LAST_ADMIN } else { "" };
     Ok(ReviewId::new(format!(
         "{}-{}-{}{question}",
         claim.run.id,
