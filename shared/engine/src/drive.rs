@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_model::ledger::{Holder, Lock, RunClaim, Settle};
 use rollcall_model::plan::TellMoment;
-use rollcall_model::{Answer, Call, Lane, Message, ReviewState, RunState};
+use rollcall_model::{Answer, Call, Lane, Message, RunState};
 use rollcall_runtime::clock::{between, plus};
 
 use crate::stage::StageEnd;
@@ -65,26 +65,8 @@ impl Engine {
             if due > self.now() {
                 return self.park(claim, due, "its hour").await;
             }
-            if let RunState::Held { review } = &claim.run.state {
-                let review = self.parts.ledger.review(review).await?;
-                match review.as_ref().map(|review| (&review.state, review.expires_at)) {
-                    Some((ReviewState::Approved { by, .. }, _)) => {
-                        claim.run.note(self.now(), format!("approved by {by}"));
-                    }
-                    Some((ReviewState::Refused { by, .. }, _)) => {
-                        let why = format!("the review was refused by {by}");
-                        self.decide_ending(claim, RunState::Refused { why }).await?;
-                        continue;
-                    }
-                    // What it was held for may be over (a limit's hour, the leave itself): everything is read and asked again,
-                    // and held again when it still is.
-                    Some((ReviewState::Open, expires_at)) if expires_at > self.now() => {}
-                    Some((ReviewState::Open, _)) | None => {
-                        let why = "nobody decided the review in time".to_owned();
-                        self.decide_ending(claim, RunState::Refused { why }).await?;
-                        continue;
-                    }
-                }
+            if !self.look_at_review(claim).await? {
+                continue;
             }
             if matches!(claim.run.state, RunState::Waiting { .. }) {
                 claim.run.state = RunState::Open;
@@ -134,19 +116,6 @@ impl Engine {
             self.wake(&Message::WakeRun(claim.run.id.clone()), delay).await?;
         }
         Ok(())
-    }
-
-    /// Says that somebody must decide, and lets the run go until they do or the review ends.
-    async fn hold(
-        &self,
-        claim: &mut RunClaim,
-        subject: &Lock,
-        locks: &[Lock],
-        expires_at: Timestamp,
-    ) -> Result<(), EngineError> {
-        let again = self.tell(claim, subject, locks).await?;
-        let until = again.map_or(expires_at, |after| plus(self.now(), after).min(expires_at));
-        self.settle(claim, Settle::Park(until)).await
     }
 
     /// Writes the run back; the claim having passed on is an error that ends the work.

@@ -12,10 +12,15 @@ mod ask_person;
 mod drain;
 mod drive;
 mod error;
+mod expect;
 mod guard;
+mod hold;
 mod intake;
 mod journal;
 mod lists;
+mod people;
+mod reviews;
+mod rows;
 mod seal;
 mod settings;
 mod stage;
@@ -36,6 +41,9 @@ use rollcall_runtime::{Clock, Ids};
 
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
+pub use expect::{Approval, Expectation, Window};
+pub use people::{BadRow, read_people};
+pub use reviews::Approver;
 pub use settings::Settings;
 pub use sweep::{Swept, sweep};
 
@@ -68,6 +76,10 @@ pub struct Engine {
     settings: Settings,
     /// Configurations that older runs pinned, by digest.
     pinned: Arc<Mutex<BTreeMap<Digest, Arc<Configuration>>>>,
+    /// Lists as last read.
+    lists: Arc<lists::Cache>,
+    /// People of announcements that count now.
+    announced: Arc<expect::Cache>,
     /// The end of the invocation that this engine serves; none on one machine.
     ends_at: Option<Timestamp>,
 }
@@ -81,6 +93,8 @@ impl Engine {
             parts: Arc::new(parts),
             settings,
             pinned,
+            lists: Arc::default(),
+            announced: Arc::default(),
             ends_at: None,
         }
     }

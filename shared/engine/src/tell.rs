@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollcall_model::ledger::{Lock, RunClaim};
-use rollcall_model::plan::{PlanItem, TellMoment, Verdict};
+use rollcall_model::plan::{PlanItem, TellMoment, TellSpec, Verdict};
 use rollcall_model::{ChangeRecord, ConnectionId, Lane, Outcome, RunState};
 use rollcall_policy::decide::{self, TextFacts};
 
@@ -22,17 +22,31 @@ impl Engine {
         moment: TellMoment,
         occasion: &str,
     ) -> Result<(), EngineError> {
+        let own = claim.run.plan.tell.clone();
+        self.plan_messages(claim, own, moment, occasion).await
+    }
+
+    /// The same for messages that are not the playbook's own.
+    pub(crate) async fn plan_messages(
+        &self,
+        claim: &mut RunClaim,
+        messages: Vec<TellSpec>,
+        moment: TellMoment,
+        occasion: &str,
+    ) -> Result<(), EngineError> {
         let configuration = self.pinned(&claim.run.plan.config).await?;
         let reads = self.lists(&configuration, &claim.holder).await;
         let known = Known::of(&configuration, &claim.run, reads);
         let texts = texts(claim);
-        let items = decide::tell_changes(
-            &configuration,
-            &self.parts.actions,
-            &known.facts(&claim.run),
-            moment,
-            &texts,
-        );
+        let plan = rollcall_model::RunPlan {
+            tell: messages,
+            ..claim.run.plan.clone()
+        };
+        let facts = decide::Facts {
+            plan: &plan,
+            ..known.facts(&claim.run)
+        };
+        let items = decide::tell_changes(&configuration, &self.parts.actions, &facts, moment, &texts);
         let now = self.now();
         let quiet = if matches!(moment, TellMoment::Cut | TellMoment::Done) {
             self.nothing_to_tell(claim).await?

@@ -76,7 +76,10 @@ impl Stage {
         self.world.clock.advance(Company::FLUSH + Duration::from_secs(1));
         let deliveries = self.rest().onelogin.take_deliveries(self.now());
         for delivery in &deliveries {
-            let status = self.world.post_to(ONELOGIN_DOOR, &delivery.headers, &delivery.body).await;
+            let status = self
+                .world
+                .post_to(ONELOGIN_DOOR, &delivery.headers, &delivery.body)
+                .await;
             assert_eq!(status, 200, "the door takes it");
         }
         deliveries.len()

@@ -35,7 +35,13 @@ async fn a_service_account_is_never_cut_and_named_with_what_to_do() {
     let of_service: Vec<&Outcome> = run
         .changes
         .iter()
-        .filter(|record| record.change.account.as_ref().is_some_and(|account| account.id == service))
+        .filter(|record| {
+            record
+                .change
+                .account
+                .as_ref()
+                .is_some_and(|account| account.id == service)
+        })
         .map(|record| &record.outcome)
         .collect();
     assert!(!of_service.is_empty(), "it is not passed over in silence");
@@ -47,7 +53,9 @@ async fn a_service_account_is_never_cut_and_named_with_what_to_do() {
     );
     let findings = stage.findings().await;
     assert!(
-        findings.iter().any(|finding| finding.contains("RC0420") && finding.contains(&service)),
+        findings
+            .iter()
+            .any(|finding| finding.contains("RC0420") && finding.contains(&service)),
         "{findings:?}"
     );
 }
@@ -85,7 +93,12 @@ async fn a_doubtful_account_that_is_somebody_elses_is_left_alone_for_good() {
     let doubtful = same_address(&stage, "other.amara@corp.example");
     stage.leaves().await;
     stage.settle().await;
-    let review = stage.ledger().reviews(true, 10).await.expect("memory answers").remove(0);
+    let review = stage
+        .ledger()
+        .reviews(true, 10)
+        .await
+        .expect("memory answers")
+        .remove(0);
     stage.decide(&review.id, &review.plan_hash, false).await;
     stage.settle().await;
     let run = stage.run().await;
@@ -96,7 +109,14 @@ async fn a_doubtful_account_that_is_somebody_elses_is_left_alone_for_good() {
     stage.leaves().await;
     stage.settle().await;
     assert!(is_whole(&stage, &doubtful));
-    assert!(stage.ledger().reviews(true, 10).await.expect("memory answers").is_empty());
+    assert!(
+        stage
+            .ledger()
+            .reviews(true, 10)
+            .await
+            .expect("memory answers")
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -159,5 +179,9 @@ async fn an_account_that_is_linked_to_somebody_else_and_matches_surely_is_asked_
     assert!(lost.okta && lost.onelogin && lost.us && lost.us_admin, "{lost:?}");
     assert!(!lost.emea, "swapped numbers cut nobody until somebody has looked");
     let reviews = stage.ledger().reviews(true, 10).await.expect("memory answers");
-    assert!(reviews.iter().any(|review| matches!(&review.about, ReviewAbout::Account(found) if found.to_string() == account)));
+    assert!(
+        reviews
+            .iter()
+            .any(|review| matches!(&review.about, ReviewAbout::Account(found) if found.to_string() == account))
+    );
 }

@@ -32,7 +32,11 @@ async fn a_suspension_in_onelogin_cuts_okta_and_both_orgs_and_goes_no_further() 
     assert_eq!(stage.lost(), Lost::ALL);
     assert!(run.plan.stages.iter().all(|stage| stage.name == "cut"), "cut only");
     assert_eq!(run.plan.subject.connection.as_str(), "onelogin-main");
-    assert_eq!(run.person.account.connection.as_str(), "okta-main", "the source says who it is");
+    assert_eq!(
+        run.person.account.connection.as_str(),
+        "okta-main",
+        "the source says who it is"
+    );
     stage.bystanders_are_untouched();
 }
 
@@ -73,7 +77,11 @@ async fn a_deletion_in_onelogin_is_still_about_the_person_that_the_account_was_l
     assert_eq!(last.state, RunState::Done, "{:?} {:?}", outcomes(last), last.notes);
     assert_eq!(last.plan.person, runs[0].plan.person, "the same person");
     assert_eq!(last.plan.subject.id, user.to_string());
-    assert_eq!(stage.lost(), Lost::ALL, "okta was active again and is cut, because OneLogin's word counts");
+    assert_eq!(
+        stage.lost(),
+        Lost::ALL,
+        "okta was active again and is cut, because OneLogin's word counts"
+    );
 }
 
 #[tokio::test]
@@ -133,7 +141,11 @@ async fn two_applications_taken_away_together_are_two_runs_and_each_cuts_its_own
     stage.settle().await;
     let runs = stage.runs().await;
     assert_eq!(runs.len(), 2);
-    assert!(runs.iter().all(|run| run.state == RunState::Done), "{:?}", runs.iter().map(outcomes).collect::<Vec<_>>());
+    assert!(
+        runs.iter().all(|run| run.state == RunState::Done),
+        "{:?}",
+        runs.iter().map(outcomes).collect::<Vec<_>>()
+    );
     assert_eq!(
         stage.lost(),
         Lost {
@@ -151,7 +163,10 @@ async fn an_application_that_is_given_back_before_anybody_looks_cuts_nobody() {
     let app = stage.rest().apps[1].clone();
     stage.app_removed(&app).await;
     let vendors = &stage.world.vendors;
-    vendors.okta.assign_app(&app, &vendors.leaver, None).expect("Okta assigns");
+    vendors
+        .okta
+        .assign_app(&app, &vendors.leaver, None)
+        .expect("Okta assigns");
     stage.settle().await;
     assert!(matches!(stage.run().await.state, RunState::Superseded { .. }));
     assert_eq!(stage.lost(), Lost::NOTHING);
@@ -176,7 +191,11 @@ async fn a_protected_person_is_held_whichever_directory_says_that_they_left() {
         .await;
     stage.settle().await;
     let run = stage.run().await;
-    assert!(matches!(run.state, RunState::Held { .. }), "{PROTECTED}: {:?}", run.state);
+    assert!(
+        matches!(run.state, RunState::Held { .. }),
+        "{PROTECTED}: {:?}",
+        run.state
+    );
     let lost = stage.lost_by_protected();
     assert!(!lost.okta && !lost.us && !lost.emea, "{lost:?}");
 }
