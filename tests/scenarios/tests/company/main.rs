@@ -1,4 +1,5 @@
 //! Two directories, two orgs, every account of a person: each promise a test named after it.
 
 mod accounts;
+mod bad_reads;
 mod directions;
