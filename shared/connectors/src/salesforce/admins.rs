@@ -87,10 +87,7 @@ impl Admins {
             Err(refusal) => (None, Some(refusal.failure("counting the other administrators").reason)),
             Ok(_) if !sees_others => (
                 None,
-                Some(
-                    "log-ins of others do not show, so a frozen administrator would count: grant Manage Users"
-                        .to_owned(),
-                ),
+                Some("log-ins of others do not show, so nobody can be counted: grant Manage Users".to_owned()),
             ),
             Ok(rows) => (Some(distinct(rows)), None),
         };
