@@ -13,6 +13,10 @@ use crate::configuration::{Configuration, Mode};
 use crate::load_files;
 use crate::tests::{amara, catalogue};
 
+mod company;
+mod guarding;
+mod standing;
+
 const ROOT: &str = "version: 1
 connections: {okta-main: okta, sf-us: salesforce, sf-emea: salesforce, slack: slack}
 source: okta-main
