@@ -71,6 +71,16 @@ pub(crate) enum Command {
     /// Send dead letters back to their queue, after the cause is mended.
     #[command(after_help = "Examples:\n  rollcall redrive --list\n  rollcall redrive\n  rollcall redrive ID")]
     Redrive(RedriveOptions),
+    /// Show what waits for a decision, and decide it.
+    #[command(
+        after_help = "Examples:\n  rollcall reviews\n  rollcall reviews show run_0d3b…-cut-5f1c…\n  rollcall reviews approve run_0d3b…-cut-5f1c… 5f1c0a9b7d3e"
+    )]
+    Reviews(ReviewsOptions),
+    /// Announce leavers, so that the limits do not hold them; two approvers must agree.
+    #[command(
+        after_help = "Examples:\n  rollcall expect leavers --file hr.csv --window '2026-11-27T10:00/11:00[Europe/London]'\n  rollcall expect list\n  rollcall expect approve 3fb1c2d4e5f6"
+    )]
+    Expect(ExpectOptions),
     /// Stop writes: everything, one connection or one playbook.
     #[command(after_help = "Examples:\n  rollcall pause\n  rollcall pause connection/sf-us --include-cuts")]
     Pause(PauseOptions),
@@ -242,4 +252,107 @@ pub(crate) struct ResumeOptions {
     pub(crate) what: String,
     #[command(flatten)]
     pub(crate) data: DataOptions,
+}
+
+/// Configuration and state for commands of several words: they may stand behind any of them.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Places {
+    /// The configuration folder.
+    #[arg(long, global = true, default_value = "config", env = "ROLLCALL_CONFIG")]
+    config: PathBuf,
+    /// The environment: `env/NAME.yaml` in the folder.
+    #[arg(long, global = true, default_value = "prod", env = "ROLLCALL_ENV")]
+    env: String,
+    /// Folder with the ledger, files and keys.
+    #[arg(long, global = true, default_value = ".rollcall", env = "ROLLCALL_DATA")]
+    data: PathBuf,
+}
+
+impl Places {
+    /// Which configuration is in force.
+    pub(crate) fn config(&self) -> ConfigOptions {
+        ConfigOptions {
+            config: self.config.clone(),
+            env: self.env.clone(),
+        }
+    }
+
+    /// Where the state lives.
+    pub(crate) fn data(&self) -> DataOptions {
+        DataOptions {
+            data: self.data.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReviewsOptions {
+    #[command(subcommand)]
+    pub(crate) command: Option<ReviewCommand>,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewCommand {
+    /// What waits for a decision; what `rollcall reviews` does by itself.
+    List,
+    /// Why it waits, and what would be done.
+    Show(ReviewOptions),
+    /// Let exactly this plan be carried out.
+    Approve(DecideOptions),
+    /// Let it not be carried out.
+    Refuse(DecideOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReviewOptions {
+    /// The review's id.
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecideOptions {
+    /// The review's id.
+    pub(crate) id: String,
+    /// The hash of the plan that was read, or its first 12 characters at least.
+    pub(crate) hash: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExpectOptions {
+    #[command(subcommand)]
+    pub(crate) command: ExpectCommand,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExpectCommand {
+    /// Announce the people of a file for a window.
+    Leavers(LeaversOptions),
+    /// Every announcement.
+    List,
+    /// Who is announced, and who has agreed.
+    Show(ExpectationOptions),
+    /// Agree to an announcement of somebody else's.
+    Approve(ExpectationOptions),
+    /// Take an announcement back: the limits count its people again.
+    Cancel(ExpectationOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LeaversOptions {
+    /// CSV: the column `login`, `email` or `employeeNumber`, else the first.
+    #[arg(long)]
+    pub(crate) file: PathBuf,
+    /// When they leave: `2026-11-27T10:00/11:00[Europe/London]`, or two moments with offset: `…T10:00Z/…T11:00Z`.
+    #[arg(long)]
+    pub(crate) window: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExpectationOptions {
+    /// The announcement's id.
+    pub(crate) id: String,
 }

@@ -5,12 +5,12 @@ mod commands;
 #[cfg(feature = "demo")]
 mod demo;
 mod local;
-#[expect(dead_code, reason = "the commands that decide come next")]
 mod operator;
 mod out;
 mod report;
 mod server;
 mod watch;
+mod window;
 
 use std::process::ExitCode;
 
@@ -61,6 +61,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Explain(options) => commands::explain::run(&options, &out).await,
         Command::Receipt(ReceiptCommand::Verify(options)) => commands::receipt::verify(&options, &out),
         Command::Redrive(options) => commands::redrive::run(&options, &out).await,
+        Command::Reviews(options) => commands::reviews::run(&options, &out).await,
+        Command::Expect(options) => commands::expect::run(&options, &out).await,
         Command::Pause(options) => commands::pause::pause(&options, &out).await,
         Command::Resume(options) => commands::pause::resume(&options, &out).await,
     }

@@ -3,9 +3,11 @@
 mod again;
 pub(crate) mod apply;
 pub(crate) mod check;
+pub(crate) mod expect;
 pub(crate) mod explain;
 pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod receipt;
 pub(crate) mod redrive;
 pub(crate) mod replay;
+pub(crate) mod reviews;

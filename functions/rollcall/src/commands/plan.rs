@@ -154,8 +154,15 @@ fn disagrees(goal: Goal, state: SourceState) -> Option<&'static str> {
     }
 }
 
-/// A line for each change, by connection and account.
 fn items(items: &[PlanItem], out: &Out) {
+    for line in lines(items) {
+        out.line(line);
+    }
+}
+
+/// A line for each change, by connection and account.
+pub(super) fn lines(items: &[PlanItem]) -> Vec<String> {
+    let mut lines = Vec::new();
     let wide = items
         .iter()
         .map(|item| verb(&item.change.action).chars().count())
@@ -169,7 +176,7 @@ fn items(items: &[PlanItem], out: &Out) {
             change.account.as_ref().map(|account| account.id.as_str()),
         );
         if last != Some(place) {
-            out.line(format!(
+            lines.push(format!(
                 "  {}  {}",
                 change.connection,
                 place.1.map_or_else(|| "no account".to_owned(), plain)
@@ -191,8 +198,9 @@ fn items(items: &[PlanItem], out: &Out) {
             Verdict::Unknown(why) => ("?", format!("unknown: {}", plain(why))),
             Verdict::Ask(why) => ("?", format!("a person must decide: {}", plain(why))),
         };
-        out.line(format!("    {sign} {:<wide$}  {said}", verb(&change.action)));
+        lines.push(format!("    {sign} {:<wide$}  {said}", verb(&change.action)));
     }
+    lines
 }
 
 fn verb(action: &str) -> &str {
