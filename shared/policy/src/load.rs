@@ -4,6 +4,7 @@ mod cases;
 mod environment;
 mod folder;
 mod guard;
+mod modes;
 mod operators;
 mod people;
 mod playbook;

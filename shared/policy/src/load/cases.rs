@@ -219,7 +219,7 @@ fn expect(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Expect {
     expect.mode = fields
         .get("mode")
         .and_then(|node| reader.word(node, "mode", &["observe", "review", "enforce"]))
-        .map(super::environment::mode);
+        .map(super::modes::mode);
     expect.tell = fields.get("tell").map(|node| tell(reader, node)).unwrap_or_default();
     expect
 }

@@ -7,7 +7,7 @@ use rollcall_model::ids::ConnectionId;
 use rollcall_model::plan::Goal;
 use serde_json::Value;
 
-use super::{Scene, cases, environment, source_file, stages, tell};
+use super::{Scene, cases, modes, source_file, stages, tell};
 use crate::configuration::{Playbook, Trigger};
 use crate::files;
 use crate::reader::{Fields, Reader};
@@ -174,7 +174,7 @@ fn own(reader: &mut Reader, tree: &Node, name: &str, scene: &Scene<'_>) -> Optio
     let mode = fields
         .get("mode")
         .and_then(|node| reader.word(node, "mode", &["observe", "review", "enforce"]))
-        .map(environment::mode);
+        .map(modes::mode);
     let tests = fields
         .get("tests")
         .map(|node| cases::read(reader, node, scene))

@@ -367,19 +367,19 @@ fn lists(reader: &mut Reader, node: &Node, connections: &BTreeMap<ConnectionId, 
 /// The name of an object that holds a list. Only `lists/` can be read so: receipts and configurations lie beside it.
 fn object(reader: &mut Reader, node: &Node) -> Option<String> {
     let name = reader.text(node, "object")?;
-    let rest = name.strip_prefix("lists/").unwrap_or_default();
-    let fits = (name.ends_with(".csv") || name.ends_with(".txt"))
-        && !rest.starts_with('.')
-        && !rest.contains("..")
-        && !rest.is_empty()
-        && rest
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let parts = name.strip_prefix("lists/").and_then(|rest| rest.rsplit_once('.'));
+    let fits = parts.is_some_and(|(stem, ending)| {
+        matches!(ending, "csv" | "txt")
+            && !stem.is_empty()
+            && stem
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    });
     if !fits {
         reader.problem(
             &node.at,
             format!("`{name}` is not the name of an object that holds a list"),
-            "write lists/name.csv or lists/name.txt: letters, digits, `-`, `_` and `.`",
+            "write lists/name.csv or lists/name.txt; the name has letters, digits, `-` and `_`",
         );
         return None;
     }
