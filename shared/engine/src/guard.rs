@@ -39,7 +39,10 @@ impl Engine {
             configuration,
             &known.facts(&claim.run),
             plan,
-            &decide::GuardInputs::default(),
+            &decide::GuardInputs {
+                returned: claim.run.returned,
+                ..decide::GuardInputs::default()
+            },
         );
         if guarded.mode == Mode::Observe {
             return Ok(Verdict::ObserveOnly);

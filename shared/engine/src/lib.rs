@@ -14,12 +14,15 @@ mod error;
 mod guard;
 mod intake;
 mod journal;
+mod leave;
 mod seal;
 mod settings;
 mod stage;
 mod stumble;
 mod sweep;
 mod tell;
+mod timer;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +36,7 @@ use rollcall_runtime::{Clock, Ids};
 
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
+pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 pub use settings::Settings;
 pub use sweep::{Swept, sweep};
 

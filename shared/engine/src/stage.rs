@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Lock, RunClaim, Settle};
-use rollcall_model::plan::{Goal, StagePlan, TellMoment, Verdict};
+use rollcall_model::plan::{StagePlan, TellMoment, Verdict};
 use rollcall_model::{Outcome, Run, RunState, SourceState};
 use rollcall_policy::decide::{EventFacts, Facts, Memberships};
 use rollcall_policy::{Configuration, decide};
@@ -421,9 +421,6 @@ pub(crate) fn stage_name(claim: &RunClaim) -> String {
 /// Why the source's present word no longer asks for the run's goal.
 fn superseded(claim: &RunClaim) -> Option<String> {
     let state = claim.run.person.state;
-    let agrees = match claim.run.plan.goal {
-        Goal::Leave => state.has_left(),
-        Goal::Join | Goal::Move => state == SourceState::Active,
-    };
-    (!agrees).then(|| format!("{} now says {}", claim.run.plan.subject.connection, state.as_str()))
+    (!claim.run.plan.agrees_with(state))
+        .then(|| format!("{} now says {}", claim.run.plan.subject.connection, state.as_str()))
 }
