@@ -56,27 +56,7 @@ impl Engine {
                 "no playbook takes planned runs with the goal {goal}: add `{{planned: {goal}}}` to the `on` of one"
             ))
         })?;
-        let account = self.account_of(who);
-        let connector = self
-            .connector(&account.connection)
-            .ok_or_else(|| EngineError::Refused(format!("connection {} is not configured", account.connection)))?;
-        let call = Call {
-            deadline: plus(self.now(), self.settings.call),
-            lane: Lane::Work,
-        };
-        let person = match connector.read_subject(&call, &account).await {
-            Ok(SubjectRead::Present(person)) => *person,
-            Ok(SubjectRead::Gone) => return Err(EngineError::Refused(format!("{account} does not exist"))),
-            Ok(SubjectRead::Unproven(why)) => {
-                return Err(EngineError::Refused(format!("{account} cannot be read: {why}")));
-            }
-            Err(failure) => {
-                return Err(EngineError::Refused(format!(
-                    "{account} cannot be read: {}",
-                    failure.reason
-                )));
-            }
-        };
+        let person = self.read_person(who).await?;
         let run_plan = decide::run_plan(
             configuration,
             &found,
@@ -118,6 +98,31 @@ impl Engine {
             .put_document(documents::PLAN, hash.as_str(), &json!(proposal))
             .await?;
         Ok(proposal)
+    }
+
+    /// Reads somebody in the source: by `connection/id`, or by an id in the source.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` when there is nobody, or the read proves nothing; says why.
+    pub async fn read_person(&self, who: &str) -> Result<Person, EngineError> {
+        let account = self.account_of(who);
+        let connector = self
+            .connector(&account.connection)
+            .ok_or_else(|| EngineError::Refused(format!("connection {} is not configured", account.connection)))?;
+        let call = Call {
+            deadline: plus(self.now(), self.settings.call),
+            lane: Lane::Work,
+        };
+        match connector.read_subject(&call, &account).await {
+            Ok(SubjectRead::Present(person)) => Ok(*person),
+            Ok(SubjectRead::Gone) => Err(EngineError::Refused(format!("{account} does not exist"))),
+            Ok(SubjectRead::Unproven(why)) => Err(EngineError::Refused(format!("{account} cannot be read: {why}"))),
+            Err(failure) => Err(EngineError::Refused(format!(
+                "{account} cannot be read: {}",
+                failure.reason
+            ))),
+        }
     }
 
     /// Opens a run bound to a plan that was proposed: it is carried out as it was read, or refused with what moved.

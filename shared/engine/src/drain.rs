@@ -54,7 +54,7 @@ impl Engine {
         result
     }
 
-    async fn work_claimed(
+    pub(crate) async fn work_claimed(
         &self,
         account: &AccountRef,
         run: Option<&RunId>,

@@ -63,6 +63,7 @@ impl Engine {
             }
             let due = claim.run.stage_due_at;
             if due > self.now() {
+                self.watch(claim).await?;
                 return self.park(claim, due, "its hour").await;
             }
             if !self.look_at_review(claim).await? {
@@ -214,6 +215,9 @@ impl Engine {
             let until = plus(self.now(), after);
             self.park(claim, until, "telling").await?;
             return Ok(true);
+        }
+        if ending == RunState::Done {
+            self.watch(claim).await?;
         }
         let superseded = matches!(ending, RunState::Superseded { .. });
         if self.seal(claim, ending).await? {

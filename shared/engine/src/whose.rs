@@ -44,7 +44,7 @@ impl Engine {
     /// What the directories say of an account and its person now.
     pub(crate) async fn subject(&self, account: &AccountRef, event: Option<&Event>) -> Result<Subject, EngineError> {
         let call = self.call(&self.holder(), Lane::Urgent);
-        let described = match self.reading(&call, account, event).await? {
+        let described = match self.as_read(&call, account, event).await? {
             Reading::Known(person) => person,
             Reading::Unreadable(why, asked) => return Ok(Subject::Unreadable(why, asked)),
         };
@@ -67,14 +67,14 @@ impl Engine {
             }
             Err(subject) => return Ok(subject),
         };
-        Ok(match self.reading(&call, &in_source, None).await? {
+        Ok(match self.as_read(&call, &in_source, None).await? {
             Reading::Known(person) => Subject::Known(Box::new(Known { said, person: *person })),
             Reading::Unreadable(why, asked) => Subject::Unreadable(why, asked),
         })
     }
 
     /// Reads one account; a deleted one is known by what an earlier reading kept of it.
-    async fn reading(&self, call: &Call, account: &AccountRef, event: Option<&Event>) -> Result<Reading, EngineError> {
+    async fn as_read(&self, call: &Call, account: &AccountRef, event: Option<&Event>) -> Result<Reading, EngineError> {
         let Some(connector) = self.connector(&account.connection) else {
             let why = format!("connection {} is not configured", account.connection);
             return Ok(Reading::Unreadable(why, None));

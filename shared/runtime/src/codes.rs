@@ -87,7 +87,10 @@ codes! {
     SOURCE_UNREADABLE = "RC0408", "What the source says of a person cannot be read; nothing is done until it can.";
     STAGE_INCOMPLETE = "RC0409", "A stage of a run is not complete and is tried again.";
     STAGE_FAILED = "RC0410", "A stage of a run ended with something that no repetition mends.";
-    SERVICE_ACCOUNT = "RC0420", "Somebody who left answered for a service account; it needs a new secret and a new owner.";
+    ACCESS_RETURNED = "RC0411", "Access that was cut has come back.";
+    CUT_UNREAD = "RC0412", "A cut could not be read again, so nobody knows whether it still holds.";
+    LEAVE_LATE = "RC0413", "The hour of an agreed leave has come and it cannot begin.";
+    SERVICE_ACCOUNT = "RC0414", "Somebody who left answered for a service account; it needs a new secret and a new owner.";
 
     GUARD_HELD = "RC0501", "A guard held a stage until a person decides.";
     GUARD_REFUSED = "RC0502", "A plan was refused: what it was made for has moved.";

@@ -55,7 +55,7 @@ async fn a_service_account_is_never_cut_and_named_with_what_to_do() {
     assert!(
         findings
             .iter()
-            .any(|finding| finding.contains("RC0420") && finding.contains(&service)),
+            .any(|finding| finding.contains("RC0414") && finding.contains(&service)),
         "{findings:?}"
     );
 }

@@ -96,7 +96,10 @@ async fn a_bad_read_of_the_source_cuts_nobody_until_it_is_over() {
         stage.leaves().await;
         stage.work_for(MINUTE * 5).await;
         let lost = stage.lost();
-        assert!(!lost.onelogin && !lost.us && !lost.us_admin && !lost.emea, "{fault:?}: {lost:?}");
+        assert!(
+            !lost.onelogin && !lost.us && !lost.us_admin && !lost.emea,
+            "{fault:?}: {lost:?}"
+        );
         assert!(!stage.findings().await.is_empty(), "{fault:?}: somebody is told");
         faults(&stage, "okta-main").clear();
         stage.settle().await;
