@@ -397,7 +397,7 @@ fn a_cut_is_planned_account_by_account() {
     );
     assert_eq!(
         reason(&plan, 10),
-        "5@sf-us.example matched only by Email, which is not declared sure: say whether it is the person's, or give them a \
+        "ambiguous: 5@sf-us.example matched only by Email, which is not declared sure: say whether it is the person's, or give them a \
          sure value in common"
     );
     assert_eq!(reason(&plan, 12), "`if: account.class == 'admin'` is false");

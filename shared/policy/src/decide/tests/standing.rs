@@ -134,11 +134,11 @@ fn an_unsure_account_is_asked_about_until_somebody_says_whose_it_is() {
     let mut inputs = inputs(vec![human("1", false)]);
     let id = AccountRef::new("sf-us", "1");
     assert!(
-        matches!(freeze(&run, &inputs, "1"), Verdict::Ask(why) if why.starts_with("1@sf-us.example matched only by Email"))
+        matches!(freeze(&run, &inputs, "1"), Verdict::Ask(why) if why.starts_with("ambiguous: 1@sf-us.example matched only by Email"))
     );
     run.plan.quiet = true;
     assert!(
-        matches!(freeze(&run, &inputs, "1"), Verdict::Ask(why) if why.starts_with("sf-us/1 matched only by Email"))
+        matches!(freeze(&run, &inputs, "1"), Verdict::Ask(why) if why.starts_with("ambiguous: sf-us/1 matched only by Email"))
     );
     run.plan.quiet = false;
 
