@@ -1,7 +1,7 @@
 //! Playbook tests: `given` a person and their accounts, `when` an event, `expect` what the plan must be. Run offline.
 //!
 //! Everything that a test does not say is as in ordinary life: one sure account of the person's own in every connection,
-//! every search complete, every action with something to do. `expect` is partial: what it does not name is not compared.
+//! every search complete, every action with something to do, everybody linked, nobody in a list that is read at run time. `expect` is partial: what it does not name is not compared.
 
 mod compare;
 mod rehearse;
@@ -64,6 +64,8 @@ pub struct Given {
     pub accounts: BTreeMap<ConnectionId, Presence>,
     /// The state that an action finds, by its name; absent = something to do.
     pub states: BTreeMap<String, Value>,
+    /// Lists that the person is in, beside those that the person's own groups and names put them in.
+    pub lists: Vec<String>,
 }
 
 /// What happens in a test.
@@ -75,6 +77,8 @@ pub enum When {
         kind: String,
         /// The connection that reports it.
         from: ConnectionId,
+        /// The application that was taken away; absent = that of the first connection of the playbook that has one.
+        app: Option<String>,
         /// True when our own credential did it.
         ours: bool,
         /// True for an attempt that failed.
@@ -110,6 +114,8 @@ pub struct Expect {
     pub skip: Option<Vec<ConnectionId>>,
     /// Connections where something is unknown.
     pub unknown: Option<Vec<ConnectionId>>,
+    /// Connections where a person must decide about an account or a change.
+    pub ask: Option<Vec<ConnectionId>>,
     /// Stages that their `unless` stops.
     pub stopped: Vec<String>,
     /// Whether some stage is held.

@@ -165,6 +165,8 @@ pub enum TenantSettings {
         client_id: Option<String>,
         /// Vendor ids of our own credentials: events by them are ours.
         own_ids: Vec<String>,
+        /// Vendor id of the user whose presence proves that a read was complete; absent = "no account" is never believed.
+        canary: Option<String>,
     },
     /// Salesforce.
     Salesforce {
@@ -238,7 +240,7 @@ pub struct MatchRow {
 /// Where a list comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListSource {
-    /// A group of the source directory, by name.
+    /// A group of a directory, by name.
     Group {
         /// The directory.
         connection: ConnectionId,
@@ -280,9 +282,9 @@ pub struct Rate {
 /// Guard settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// How many runs may cut in an hour.
+    /// How many runs may cut in one connection in an hour.
     pub cut: Rate,
-    /// How many runs may dismantle in an hour; also the limit of playbooks with plain `steps`.
+    /// How many runs may dismantle in one connection in an hour; also the limit of playbooks with plain `steps`.
     pub dismantle: Rate,
     /// The group whose members may decide reviews: connection and name.
     pub approvers: Option<(ConnectionId, String)>,

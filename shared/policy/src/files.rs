@@ -62,7 +62,11 @@ mod tests {
         assert_eq!(names::<RootFile>(), sorted(ROOT));
         assert_eq!(names::<MatchRowFile>(), sorted(MATCH));
         assert_eq!(names::<ListFile>(), sorted(LIST));
+        assert_eq!(names::<ConnectionDetailsFile>(), sorted(CONNECTION));
         assert_eq!(names::<GuardFile>(), sorted(GUARD));
+        assert_eq!(names::<LimitsFile>(), sorted(LIMITS));
+        assert_eq!(names::<HeldStageFile>(), sorted(HELD_STAGE));
+        assert_eq!(names::<OperatorFile>(), sorted(OPERATOR));
         assert_eq!(names::<EnvironmentFile>(), sorted(ENVIRONMENT));
         assert_eq!(names::<OktaFile>(), sorted(OKTA));
         assert_eq!(names::<OneloginFile>(), sorted(ONELOGIN));

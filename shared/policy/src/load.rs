@@ -3,6 +3,9 @@
 mod cases;
 mod environment;
 mod folder;
+mod guard;
+mod modes;
+mod operators;
 mod people;
 mod playbook;
 mod root;
@@ -150,9 +153,13 @@ pub(crate) fn assemble(
     let names: Vec<String> = files.keys().filter_map(|path| playbook::name_of(path)).collect();
     let env = env_tree.map(|tree| environment::read(&mut reader, &tree, &scene, &names));
 
+    if let Some(env) = &env {
+        playbook::applications(&mut reader, &playbooks, &env.apps, &env_path);
+    }
     let Some(env) = env.filter(|_| reader.problems.is_empty()) else {
         return Err(reader.problems.settled());
     };
+    let (leaving, mut apps) = (root.leaving, env.apps);
     let connections: BTreeMap<ConnectionId, Connection> = env
         .tenants
         .into_iter()
@@ -161,10 +168,10 @@ pub(crate) fn assemble(
             Some((
                 id.clone(),
                 Connection {
+                    suspension_is_leaving: leaving.contains(&id),
+                    app: apps.remove(&id),
                     id,
                     kind,
-                    suspension_is_leaving: false,
-                    app: None,
                     tenant,
                 },
             ))
@@ -207,7 +214,7 @@ pub(crate) fn assemble(
         tables,
         guard: root.guard,
         modes: env.modes,
-        operators: BTreeMap::new(),
+        operators: env.operators,
         playbooks,
         people,
         bundle,

@@ -1,8 +1,8 @@
 //! Shipped playbooks, used by reference with parameters: `uses: rollcall/leaver@1`.
 //!
 //! A shipped playbook is a playbook file with `parameters`. `${with.NAME}` as a whole value stands for what the user's
-//! `with` gives, or the parameter's default; a member whose parameter is optional and absent disappears, and so does a
-//! message that has nobody left to go to.
+//! `with` gives, or the parameter's default; a member whose parameter is optional and absent disappears, and so do a step
+//! that has no connection left, a trigger without a directory and a message that has nobody left to go to.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,13 @@ use crate::reader::Reader;
 use crate::yaml::{self, Data, Key, Node};
 
 /// Every shipped playbook by reference.
-const SHIPPED: &[(&str, &str)] = &[("rollcall/leaver@1", include_str!("../../playbooks/leaver.yaml"))];
+const SHIPPED: &[(&str, &str)] = &[
+    (
+        "rollcall/app-removed@1",
+        include_str!("../../playbooks/app-removed.yaml"),
+    ),
+    ("rollcall/leaver@1", include_str!("../../playbooks/leaver.yaml")),
+];
 
 /// Where shipped playbooks are taken from: this binary, or a stored configuration.
 #[derive(Clone, Debug)]
@@ -153,13 +159,18 @@ fn fill(node: Node, values: &BTreeMap<String, Option<Node>>) -> Option<Node> {
             Data::List(filled)
         }
         Data::Map(members) => {
-            let had = members.len();
-            let filled: Vec<(Key, Node)> = members
-                .into_iter()
-                .filter_map(|(key, value)| fill(value, values).map(|value| (key, value)))
-                .collect();
-            let is_mute = filled.len() < had && filled.iter().all(|(key, _)| key.name == "text" || key.name == "by");
-            if is_mute {
+            let mut lost = Vec::new();
+            let mut filled: Vec<(Key, Node)> = Vec::new();
+            for (key, value) in members {
+                match fill(value, values) {
+                    Some(value) => filled.push((key, value)),
+                    None => lost.push(key.name),
+                }
+            }
+            let is_mute = !lost.is_empty() && filled.iter().all(|(key, _)| key.name == "text" || key.name == "by");
+            // A step without a place and a trigger without a sender are nothing.
+            let is_nowhere = lost.iter().any(|name| name == "in" || name == "from");
+            if is_mute || is_nowhere {
                 return None;
             }
             Data::Map(filled)

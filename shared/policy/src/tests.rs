@@ -15,6 +15,7 @@ struct Fake {
     after: Value,
     reversible: bool,
     on_account: bool,
+    observable: bool,
     parameters: &'static [(&'static str, bool, &'static str)],
 }
 
@@ -51,13 +52,19 @@ impl Action for Fake {
         self.reversible
     }
 
+    fn observable(&self) -> bool {
+        self.observable
+    }
+
     fn parameters(&self) -> &'static [(&'static str, bool, &'static str)] {
         self.parameters
     }
 
-    fn plan(&self, observed: &State, _: &Value) -> Planned {
+    fn plan(&self, observed: &State, with: &Value) -> Planned {
         if observed.value == self.after {
             Planned::AlreadySo
+        } else if observed.value == json!({"frozen": "last-admin"}) && with["decided"] != json!(true) {
+            Planned::Ask("the last administrator".to_owned())
         } else if observed.value == json!({"frozen": "no-login-row"}) {
             Planned::Skip("never signed in".to_owned())
         } else if observed.value == json!({"frozen": "forbidden"}) {
@@ -79,6 +86,7 @@ pub(crate) fn catalogue() -> ActionCatalogue {
             after,
             reversible,
             on_account,
+            observable: !matches!(name, "onelogin/log-out" | "okta/clear-sessions"),
             parameters,
         }));
     };
@@ -92,6 +100,12 @@ pub(crate) fn catalogue() -> ActionCatalogue {
         true,
         &[("to", true, "who gets the records"), ("scope", false, "which records")],
     );
+    add("onelogin/suspend", json!({"status": "suspended"}), true, true, &[]);
+    add("onelogin/log-out", Value::Null, true, true, &[]);
+    add("okta/suspend", json!({"status": "suspended"}), true, true, &[]);
+    add("okta/revoke-grants", json!({"grants": "none"}), true, true, &[]);
+    add("okta/revoke-api-tokens", json!({"api_tokens": "none"}), true, true, &[]);
+    add("okta/clear-sessions", Value::Null, true, true, &[]);
     add("slack/post", json!({"posted": true}), false, false, &[]);
     add("slack/dm", json!({"posted": true}), false, false, &[]);
     catalogue

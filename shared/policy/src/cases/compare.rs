@@ -105,6 +105,13 @@ pub(super) fn compare(
             &over_all(false, &|verdict, _| matches!(verdict, Verdict::Unknown(_))),
         );
     }
+    if let Some(expected) = &expect.ask {
+        same(
+            "ask",
+            expected,
+            &over_all(false, &|verdict, _| matches!(verdict, Verdict::Ask(_))),
+        );
+    }
     for stage in &expect.stopped {
         if !rehearsal.stopped.contains(stage) {
             differences.push(format!("stopped: {stage} is not stopped"));

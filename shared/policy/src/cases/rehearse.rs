@@ -1,6 +1,6 @@
 //! Rehearsing a run from what a test gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use rollcall_model::connector::{AccountSearch, Completeness, Observation, State}
 use rollcall_model::event::{Event, EventKind};
 use rollcall_model::ids::{AccountRef, ConnectionId, PersonKey, SignalKey};
 use rollcall_model::person::{Account, AccountClass, Manager, Person, SourceState};
-use rollcall_model::plan::StagePlan;
+use rollcall_model::plan::{Change, StagePlan};
 use serde_json::{Value, json};
 
 use super::compare::compare;
 use super::{Case, Presence, When};
 use crate::configuration::{Configuration, Playbook, Trigger};
 use crate::decide::{
-    EventFacts, Facts, GuardInputs, Guarded, ListReads, PlaybookMatch, StageInputs, Stop, Wish, goals, guard,
-    memberships, run_plan, stage_plan, stage_stop, to_observe,
+    EventFacts, Facts, GuardInputs, Guarded, ListRead, ListReads, Membership, PlaybookMatch, StageInputs, Stop, Wish,
+    goals, guard, lists_to_read, memberships, run_plan, stage_plan, stage_stop, to_observe,
 };
 
 /// What the stages of a rehearsed run came to.
@@ -36,7 +36,7 @@ pub(super) fn run(
     case: &Case,
 ) -> Vec<String> {
     let person = person(configuration, case);
-    let Some(event) = starts(configuration, playbook, case, &person) else {
+    let Some(start) = starts(configuration, playbook, case, &person) else {
         return match case.expect.nothing {
             Some(true) => Vec::new(),
             _ => vec![format!("the playbook does not answer {}", shown(&case.when))],
@@ -45,29 +45,29 @@ pub(super) fn run(
     if case.expect.nothing == Some(true) {
         return vec![format!("the playbook answers {}", shown(&case.when))];
     }
-    let matched = PlaybookMatch {
-        playbook: playbook.name.clone(),
-        goal: playbook.goal,
-        cut_only: false,
-        about: None,
-    };
-    let Some(plan) = run_plan(configuration, &matched, &person, &person.account, &Wish::default()) else {
+    let Some(plan) = run_plan(configuration, &start.matched, &person, &start.subject, &start.wish) else {
         return vec!["the playbook has no plan".to_owned()];
     };
     let hash = match plan.hash() {
         Ok(hash) => hash,
         Err(error) => return vec![format!("the plan has no hash: {error}")],
     };
-    let memberships = memberships(configuration, &person, &ListReads::new());
+    let nobody = ListRead::Entries(BTreeSet::new());
+    let reads: ListReads = lists_to_read(configuration)
+        .into_keys()
+        .map(|name| (name, nobody.clone()))
+        .collect();
+    let mut memberships = memberships(configuration, &person, &reads);
+    memberships.extend(case.given.lists.iter().map(|list| (list.clone(), Membership::In)));
     let facts = Facts {
         plan: &plan,
         plan_hash: &hash,
         person: &person,
-        event: &event,
+        event: &start.event,
         memberships: &memberships,
     };
     let assumed = assuming(catalogue, &case.given.states);
-    let rehearsal = rehearse(configuration, &assumed, &facts, case);
+    let rehearsal = rehearse(configuration, &assumed, &facts, &reads, case);
     compare(configuration, &assumed, &facts, &rehearsal, &case.expect)
 }
 
@@ -78,33 +78,71 @@ fn shown(when: &When) -> String {
     }
 }
 
-/// The facts of the event when it starts the playbook.
-fn starts(configuration: &Configuration, playbook: &Playbook, case: &Case, person: &Person) -> Option<EventFacts> {
+/// How a rehearsed run begins.
+struct Start {
+    matched: PlaybookMatch,
+    subject: AccountRef,
+    event: EventFacts,
+    wish: Wish,
+}
+
+/// How the run of this playbook begins; `None` when nothing starts it.
+fn starts(configuration: &Configuration, playbook: &Playbook, case: &Case, person: &Person) -> Option<Start> {
     match &case.when {
-        When::Planned(goal) => playbook.on.contains(&Trigger::Planned(*goal)).then(EventFacts::default),
+        When::Planned(goal) => playbook.on.contains(&Trigger::Planned(*goal)).then(|| Start {
+            matched: PlaybookMatch {
+                playbook: playbook.name.clone(),
+                goal: *goal,
+                cut_only: false,
+                about: None,
+            },
+            subject: person.account.clone(),
+            event: EventFacts::default(),
+            wish: Wish {
+                asked: true,
+                ..Wish::default()
+            },
+        }),
         When::Event {
             kind,
             from,
+            app,
             ours,
             failed,
         } => {
+            let kind = EventKind::from(kind.as_str());
+            let own_app = || {
+                playbook
+                    .stages
+                    .iter()
+                    .flat_map(|stage| stage.steps.iter().flat_map(|step| &step.connections))
+                    .find_map(|id| configuration.connection(id)?.app.clone())
+            };
+            let subject = AccountRef::new(from, person.account.id.clone());
             let event = Event {
                 key: SignalKey::new("test"),
                 source: from.clone(),
-                kind: EventKind::from(kind.as_str()),
-                vendor_type: kind.clone(),
-                account: Some(AccountRef::new(from, person.account.id.clone())),
-                app: None,
+                app: (kind == EventKind::AppRemoved)
+                    .then(|| app.clone().or_else(own_app))
+                    .flatten(),
+                vendor_type: kind.to_string(),
+                kind,
+                account: Some(subject.clone()),
                 actor: None,
                 ours: *ours,
                 succeeded: !failed,
                 occurred_at: Timestamp::UNIX_EPOCH,
                 received_at: Timestamp::UNIX_EPOCH,
             };
-            goals(configuration, &event)
-                .iter()
-                .any(|found| found.playbook == playbook.name)
-                .then(|| EventFacts::from(&event))
+            let matched = goals(configuration, &event)
+                .into_iter()
+                .find(|found| found.playbook == playbook.name)?;
+            Some(Start {
+                matched,
+                subject,
+                event: EventFacts::from(&event),
+                wish: Wish::default(),
+            })
         }
     }
 }
@@ -150,7 +188,13 @@ fn person(configuration: &Configuration, case: &Case) -> Person {
     person
 }
 
-fn rehearse(configuration: &Configuration, catalogue: &ActionCatalogue, facts: &Facts<'_>, case: &Case) -> Rehearsal {
+fn rehearse(
+    configuration: &Configuration,
+    catalogue: &ActionCatalogue,
+    facts: &Facts<'_>,
+    reads: &ListReads,
+    case: &Case,
+) -> Rehearsal {
     let mut rehearsal = Rehearsal::default();
     for (index, stage) in facts.plan.stages.iter().enumerate() {
         match stage_stop(configuration, facts, index) {
@@ -160,7 +204,10 @@ fn rehearse(configuration: &Configuration, catalogue: &ActionCatalogue, facts: &
                 continue;
             }
         }
-        let mut inputs = StageInputs::default();
+        let mut inputs = StageInputs {
+            lists: reads.clone(),
+            ..StageInputs::default()
+        };
         for connection in stage.steps.iter().flat_map(|step| &step.connections) {
             let presence = case
                 .given
@@ -197,10 +244,21 @@ fn rehearse(configuration: &Configuration, catalogue: &ActionCatalogue, facts: &
                 );
             }
         }
-        let plan = stage_plan(configuration, catalogue, facts, index, &inputs);
-        rehearsal
-            .guarded
-            .push(guard(configuration, facts, &plan, &GuardInputs::default()));
+        let mut plan = stage_plan(configuration, catalogue, facts, index, &inputs);
+        // What cannot be read back is given as accepted.
+        let accepted = plan.items.iter().map(|item| &item.change).filter(|change| {
+            case.given.states.get(&change.action) == Some(&change.after)
+                && catalogue.get(&change.action).is_some_and(|action| !action.observable())
+        });
+        inputs.accepted = accepted.map(Change::key).collect();
+        if !inputs.accepted.is_empty() {
+            plan = stage_plan(configuration, catalogue, facts, index, &inputs);
+        }
+        let everybody = GuardInputs {
+            coverage: configuration.connections.keys().map(|id| (id.clone(), 100)).collect(),
+            ..GuardInputs::default()
+        };
+        rehearsal.guarded.push(guard(configuration, facts, &plan, &everybody));
         rehearsal.plans.push(plan);
     }
     rehearsal
@@ -274,6 +332,10 @@ impl Action for SomethingToDo {
 
     fn reversible(&self) -> bool {
         self.0.reversible()
+    }
+
+    fn observable(&self) -> bool {
+        self.0.observable()
     }
 
     fn parameters(&self) -> &'static [(&'static str, bool, &'static str)] {

@@ -51,7 +51,7 @@ fn what_is_as_expected_passes() {
         "{given: {accounts: {sf-us: admin}}, when: user.deactivated, expect: {cut: sf-emea, dismantle: sf-us}}",
         "{given: {accounts: {sf-emea: service}}, when: user.deactivated, expect: {skip: sf-emea}}",
         "{given: {accounts: unreadable}, when: user.deactivated, expect: {unknown: [sf-us, sf-emea], held: false}}",
-        "{given: {accounts: {sf-us: unsure}}, when: user.deactivated, expect: {unknown: sf-us, cut: sf-emea}}",
+        "{given: {accounts: {sf-us: unsure}}, when: user.deactivated, expect: {ask: sf-us, unknown: [], cut: sf-emea}}",
         "{given: {state: active}, when: user.deactivated, expect: {stopped: dismantle}}",
         "{given: {person: {login: CEO@example.com}}, when: user.deactivated, expect: {held: protected, mode: enforce}}",
         "{given: {states: {salesforce/freeze: {frozen: true}}}, when: user.deactivated, expect: {cut: []}}",

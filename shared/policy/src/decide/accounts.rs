@@ -30,7 +30,9 @@ pub fn account_query(
             let (Some(from), Some(field)) = (row.fields.get(&source), row.fields.get(&target)) else {
                 continue;
             };
-            let Some(value) = person.attribute(from) else {
+            // Every directory's own name for the sign-in name is the login, whether or not its profile repeats it.
+            let own_login = || person.attribute("login").filter(|_| from == "username");
+            let Some(value) = person.attribute(from).or_else(own_login) else {
                 continue;
             };
             match keys.iter_mut().find(|key| key.field == *field && key.value == value) {

@@ -105,7 +105,7 @@ pub(super) fn standing(facts: &Facts<'_>, step: &StepSpec, inputs: &StageInputs,
         return Standing::Plan;
     }
     Standing::Ask(format!(
-        "{name} matched only by {by}, which is not declared sure: say whether it is the person's, or give them a sure value \
+        "ambiguous: {name} matched only by {by}, which is not declared sure: say whether it is the person's, or give them a sure value \
          in common"
     ))
 }

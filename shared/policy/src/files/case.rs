@@ -27,7 +27,7 @@ pub struct CaseFile {
     pub expect: ExpectFile,
 }
 
-pub(crate) const GIVEN: &[&str] = &["person", "state", "accounts", "states"];
+pub(crate) const GIVEN: &[&str] = &["person", "state", "accounts", "states", "lists"];
 
 /// What a test begins with.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -47,6 +47,9 @@ pub struct GivenFile {
     /// do.
     #[schemars(default)]
     pub states: Option<BTreeMap<String, Value>>,
+    /// Lists that the person is in, beside those that their own groups and names put them in.
+    #[schemars(default)]
+    pub lists: Option<OneOrMore<String>>,
 }
 
 /// A person by file or inline.
@@ -80,7 +83,7 @@ pub enum WhenFile {
     Details(WhenDetailsFile),
 }
 
-pub(crate) const WHEN: &[&str] = &["event", "from", "ours", "failed", "planned"];
+pub(crate) const WHEN: &[&str] = &["event", "from", "app", "ours", "failed", "planned"];
 
 /// What happens, with details.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -92,6 +95,10 @@ pub struct WhenDetailsFile {
     /// The connection that reports it; the source by default.
     #[schemars(default)]
     pub from: Option<String>,
+    /// With `app.removed`: the source's id of the application; that of the first connection of the playbook that has an `app`
+    /// by default.
+    #[schemars(default)]
+    pub app: Option<String>,
     /// True when our own credential did it.
     #[schemars(default)]
     pub ours: Option<bool>,
@@ -112,6 +119,7 @@ pub(crate) const EXPECT: &[&str] = &[
     "no_account",
     "skip",
     "unknown",
+    "ask",
     "stopped",
     "held",
     "mode",
@@ -146,6 +154,9 @@ pub struct ExpectFile {
     /// Where something could not be told.
     #[schemars(default)]
     pub unknown: Option<OneOrMore<String>>,
+    /// Where a person must decide about an account or a change.
+    #[schemars(default)]
+    pub ask: Option<OneOrMore<String>>,
     /// Stages that their `unless` stops.
     #[schemars(default)]
     pub stopped: Option<OneOrMore<String>>,

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::OneOrMore;
-use crate::configuration::Mode;
+use crate::configuration::{Mode, Role};
 
-pub(crate) const ENVIRONMENT: &[&str] = &["tenants", "mode"];
+pub(crate) const ENVIRONMENT: &[&str] = &["tenants", "mode", "operators"];
 
 /// `env/<name>.yaml`: where things are, and how far playbooks may go.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -20,6 +20,23 @@ pub struct EnvironmentFile {
     /// playbook's entry replaces the default; a connection's makes stricter only. Without `default`: observe.
     #[schemars(default)]
     pub mode: Option<BTreeMap<String, ModeFile>>,
+    /// Who works with Rollcall, by the name of their account on the machine.
+    #[schemars(default)]
+    pub operators: Option<BTreeMap<String, OperatorFile>>,
+}
+
+pub(crate) const OPERATOR: &[&str] = &["login", "roles"];
+
+/// Somebody who works with Rollcall.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorFile {
+    /// Their sign-in name in the source, by which they are in the group of approvers. Decisions are recorded under it.
+    #[schemars(default)]
+    pub login: Option<String>,
+    /// What they may do: `viewer` (look), `operator` (ask for runs, pause, redrive), `approver` (decide reviews; needs
+    /// `login`), `confidential` (see who a quiet run is about).
+    pub roles: OneOrMore<Role>,
 }
 
 /// A mode, or modes by cohort: `{enforce: "person.department == 'Sales'"}`.
@@ -56,6 +73,7 @@ pub(crate) const OKTA: &[&str] = &[
     "kid",
     "own_ids",
     "canary",
+    "app",
     "hook",
 ];
 
@@ -88,6 +106,9 @@ pub struct OktaFile {
     /// Id of the user whose presence proves that a read was complete; the token's own user by default.
     #[schemars(default)]
     pub canary: Option<String>,
+    /// The source's id of the application that stands for this tenant (Okta: `0oa…`): who loses it there loses access here.
+    #[schemars(default)]
+    pub app: Option<String>,
     /// The hook that this tenant calls.
     #[schemars(default)]
     pub hook: Option<HookFile>,
@@ -103,7 +124,7 @@ pub enum OktaAuthFile {
     ServiceApp,
 }
 
-pub(crate) const ONELOGIN: &[&str] = &["url", "id", "secret", "client_id", "own_ids", "hook"];
+pub(crate) const ONELOGIN: &[&str] = &["url", "id", "secret", "client_id", "own_ids", "canary", "app", "hook"];
 
 /// A OneLogin tenant.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -122,6 +143,12 @@ pub struct OneloginFile {
     /// Ids of further credentials of ours: events by them are our own.
     #[schemars(default)]
     pub own_ids: Option<OneOrMore<String>>,
+    /// Id of the user whose presence proves that a read was complete. Without it, "no account" is never believed here.
+    #[schemars(default)]
+    pub canary: Option<String>,
+    /// The source's id of the application that stands for this tenant (Okta: `0oa…`): who loses it there loses access here.
+    #[schemars(default)]
+    pub app: Option<String>,
     /// The hook that this tenant calls.
     #[schemars(default)]
     pub hook: Option<HookFile>,
@@ -138,6 +165,7 @@ pub(crate) const SALESFORCE: &[&str] = &[
     "sandbox",
     "login_url",
     "hosts",
+    "app",
 ];
 
 /// A Salesforce organisation.
@@ -170,6 +198,9 @@ pub struct SalesforceFile {
     /// Further hosts that a token answer may name.
     #[schemars(default)]
     pub hosts: Option<OneOrMore<String>>,
+    /// The source's id of the application that stands for this tenant (Okta: `0oa…`): who loses it there loses access here.
+    #[schemars(default)]
+    pub app: Option<String>,
 }
 
 /// How Salesforce gives tokens.

@@ -57,7 +57,8 @@ pub struct UsesFile {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OwnPlaybookFile {
-    /// What a run is for: `leave`, `join` or `move`. A playbook with `cut` or `dismantle` is for leaving.
+    /// What a run is for: `leave`, `join` or `move`. A playbook with `cut` or `dismantle` is for leaving, one that answers
+    /// `app.removed` for moving.
     #[schemars(default)]
     pub goal: Option<String>,
     /// What starts it.
@@ -94,7 +95,8 @@ pub struct TriggerFile {
     /// The directories that report it.
     #[schemars(default)]
     pub from: Option<OneOrMore<String>>,
-    /// Event kinds: `user.deactivated`.
+    /// Event kinds: `user.deactivated`. `user.suspended` and `user.locked` only cut; `app.removed` concerns only the
+    /// connection whose tenant names the application as its `app`.
     #[schemars(default)]
     pub event: Option<OneOrMore<String>>,
     /// A person or a date asks for this goal: `leave`, `join` or `move`.
@@ -118,7 +120,7 @@ pub struct DismantleFile {
     pub steps: OneOrMore<StepFile>,
 }
 
-pub(crate) const STEP: &[&str] = &["id", "use", "in", "with", "if", "after"];
+pub(crate) const STEP: &[&str] = &["id", "use", "in", "accounts", "with", "if", "after"];
 
 /// A step: some actions in some connections.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -133,6 +135,9 @@ pub struct StepFile {
     /// Connections or sets; all of the kind that the actions are for.
     #[serde(rename = "in")]
     pub connections: OneOrMore<String>,
+    /// Which of the person's accounts: `human`, `admin`, `portal`; human and admin by default. Service accounts never.
+    #[schemars(default)]
+    pub accounts: Option<OneOrMore<AccountClassFile>>,
     /// Parameters of the actions; strings may hold `${…}`.
     #[schemars(default)]
     pub with: Option<BTreeMap<String, Value>>,
@@ -143,6 +148,18 @@ pub struct StepFile {
     /// A step of the same stage that must be green in the same connection first.
     #[schemars(default)]
     pub after: Option<String>,
+}
+
+/// What an account is for.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountClassFile {
+    /// A person's everyday account.
+    Human,
+    /// A person's administrative account.
+    Admin,
+    /// A customer's or partner's account.
+    Portal,
 }
 
 pub(crate) const TELL: &[&str] = &["cut", "done", "held", "failed"];

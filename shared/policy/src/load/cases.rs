@@ -85,6 +85,23 @@ fn given(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Given {
                 .insert(key.name.clone(), reader.data(value, "states", &names));
         }
     }
+    if let Some(node) = fields.get("lists") {
+        let known: Vec<&str> = scene.lists.keys().map(String::as_str).collect();
+        for (name, place) in reader
+            .texts(node, "lists")
+            .into_iter()
+            .zip(reader.several(node, "lists"))
+        {
+            if !known.contains(&name.as_str()) {
+                let next = nearest(&name, &known).map_or_else(
+                    || format!("lists are {}", known.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                reader.problem(&place.at, format!("there is no list `{name}`"), next);
+            }
+            given.lists.push(name);
+        }
+    }
     given
 }
 
@@ -128,6 +145,7 @@ fn when(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Option<When> {
         return Some(When::Event {
             kind,
             from: scene.source.clone(),
+            app: None,
             ours: false,
             failed: false,
         });
@@ -156,6 +174,7 @@ fn when(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Option<When> {
     Some(When::Event {
         kind,
         from: from.unwrap_or_else(|| scene.source.clone()),
+        app: fields.get("app").and_then(|node| reader.text(node, "app")),
         ours: flag(reader, "ours"),
         failed: flag(reader, "failed"),
     })
@@ -188,6 +207,7 @@ fn expect(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Expect {
     expect.no_account = connections(reader, &fields, "no_account", scene);
     expect.skip = connections(reader, &fields, "skip", scene);
     expect.unknown = connections(reader, &fields, "unknown", scene);
+    expect.ask = connections(reader, &fields, "ask", scene);
     if let Some(node) = fields.get("stopped") {
         expect.stopped = reader.texts(node, "stopped");
     }
@@ -199,7 +219,7 @@ fn expect(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Expect {
     expect.mode = fields
         .get("mode")
         .and_then(|node| reader.word(node, "mode", &["observe", "review", "enforce"]))
-        .map(super::environment::mode);
+        .map(super::modes::mode);
     expect.tell = fields.get("tell").map(|node| tell(reader, node)).unwrap_or_default();
     expect
 }

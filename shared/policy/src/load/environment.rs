@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use rollcall_model::ids::ConnectionId;
 
-use super::Scene;
-use crate::configuration::{Hook, Kind, Mode, ModeRule, Modes, OktaAuth, SalesforceFlow, Tenant, TenantSettings};
-use crate::expression::Names;
+use super::{Scene, modes, operators};
+use crate::configuration::{Hook, Kind, Modes, OktaAuth, Operator, SalesforceFlow, Tenant, TenantSettings};
 use crate::files;
 use crate::reader::{Fields, Reader};
 use crate::suggest::nearest;
@@ -15,12 +14,15 @@ use crate::yaml::{Data, Node};
 /// An environment as read.
 pub(super) struct Environment {
     pub tenants: BTreeMap<ConnectionId, Tenant>,
+    /// The source's application that stands for a connection.
+    pub apps: BTreeMap<ConnectionId, String>,
     pub modes: Modes,
+    pub operators: BTreeMap<String, Operator>,
 }
 
 pub(super) fn read(reader: &mut Reader, tree: &Node, scene: &Scene<'_>, playbooks: &[String]) -> Environment {
     let fields = reader.fields(tree, "environment", files::ENVIRONMENT);
-    let mut tenants = BTreeMap::new();
+    let (mut tenants, mut apps) = (BTreeMap::new(), BTreeMap::new());
     if let Some(node) = reader.required(&fields, "tenants", "environment", "{okta-main: {url: …, id: …}}") {
         for (key, value) in reader.members(node, "tenants") {
             let id = ConnectionId::new(key.name.clone());
@@ -33,6 +35,9 @@ pub(super) fn read(reader: &mut Reader, tree: &Node, scene: &Scene<'_>, playbook
                 reader.problem(&key.at, format!("there is no connection `{}`", key.name), next);
                 continue;
             };
+            if let Some(app) = app(reader, value, &id, scene, &apps) {
+                apps.insert(id.clone(), app);
+            }
             if let Some(tenant) = tenant(reader, value, &key.name, *kind) {
                 tenants.insert(id, tenant);
             }
@@ -48,8 +53,49 @@ pub(super) fn read(reader: &mut Reader, tree: &Node, scene: &Scene<'_>, playbook
             }
         }
     }
-    let modes = modes(reader, fields.get("mode"), scene, playbooks);
-    Environment { tenants, modes }
+    let modes = modes::read(reader, fields.get("mode"), scene, playbooks);
+    let operators = fields
+        .get("operators")
+        .map(|node| operators::read(reader, node))
+        .unwrap_or_default();
+    Environment {
+        tenants,
+        apps,
+        modes,
+        operators,
+    }
+}
+
+/// The application of the source that stands for a connection: one application for one connection, and none for the source.
+fn app(
+    reader: &mut Reader,
+    tenant: &Node,
+    id: &ConnectionId,
+    scene: &Scene<'_>,
+    others: &BTreeMap<ConnectionId, String>,
+) -> Option<String> {
+    let Data::Map(members) = &tenant.data else { return None };
+    let (key, node) = members.iter().find(|(key, _)| key.name == "app")?;
+    if scene.connections.get(id) == Some(&Kind::Slack) {
+        // The tenant's own reading says that Slack has no such member.
+        return None;
+    }
+    let app = reader.text(node, "app")?;
+    if id == scene.source {
+        reader.problem(
+            &key.at,
+            format!("`{id}` is the source, whose applications stand for the other connections"),
+            "remove `app`",
+        );
+    }
+    if let Some((other, _)) = others.iter().find(|(_, other)| **other == app) {
+        reader.problem(
+            &node.at,
+            format!("the application `{app}` stands for `{other}` already"),
+            "name the one application that opens this tenant",
+        );
+    }
+    Some(app)
 }
 
 fn tenant(reader: &mut Reader, node: &Node, name: &str, kind: Kind) -> Option<Tenant> {
@@ -78,6 +124,7 @@ fn tenant(reader: &mut Reader, node: &Node, name: &str, kind: Kind) -> Option<Te
             secret: fields.get("secret").and_then(|node| reader.secret(node, "secret")),
             client_id: text(reader, &fields, "client_id"),
             own_ids: texts(reader, &fields, "own_ids"),
+            canary: text(reader, &fields, "canary"),
         }),
         Kind::Salesforce => salesforce(reader, &fields, name),
         Kind::Slack => needed_secret(reader, &fields, name, "secret").map(|secret| TenantSettings::Slack { secret }),
@@ -286,69 +333,4 @@ fn hook(reader: &mut Reader, node: &Node) -> Hook {
         }
     }
     Hook { header, secrets }
-}
-
-fn modes(reader: &mut Reader, node: Option<&Node>, scene: &Scene<'_>, playbooks: &[String]) -> Modes {
-    // New is `observe`: nothing is written until somebody says so.
-    let mut modes = Modes {
-        default: Mode::Observe,
-        playbooks: BTreeMap::new(),
-        connections: BTreeMap::new(),
-    };
-    let Some(node) = node else {
-        return modes;
-    };
-    for (key, value) in reader.members(node, "mode") {
-        let id = ConnectionId::new(key.name.clone());
-        if key.name == "default" {
-            modes.default = reader.word(value, "default", WORDS).map_or(Mode::Observe, mode);
-        } else if playbooks.contains(&key.name) {
-            if let Some(rule) = mode_rule(reader, value, &key.name, scene) {
-                modes.playbooks.insert(key.name.clone(), rule);
-            }
-        } else if scene.connections.contains_key(&id) {
-            if let Some(rule) = mode_rule(reader, value, &key.name, scene) {
-                modes.connections.insert(id, rule);
-            }
-        } else {
-            let mut known: Vec<&str> = playbooks.iter().map(String::as_str).collect();
-            known.extend(scene.connections.keys().map(ConnectionId::as_str));
-            let next = nearest(&key.name, &known).map_or_else(
-                || format!("name `default`, a playbook or a connection: {}", known.join(", ")),
-                |near| format!("did you mean `{near}`?"),
-            );
-            reader.problem(
-                &key.at,
-                format!("no playbook or connection is called `{}`", key.name),
-                next,
-            );
-        }
-    }
-    modes
-}
-
-const WORDS: &[&str] = &["observe", "review", "enforce"];
-
-pub(super) fn mode(word: &str) -> Mode {
-    match word {
-        "enforce" => Mode::Enforce,
-        "review" => Mode::Review,
-        _ => Mode::Observe,
-    }
-}
-
-fn mode_rule(reader: &mut Reader, node: &Node, what: &str, scene: &Scene<'_>) -> Option<ModeRule> {
-    if !matches!(node.data, Data::Map(_)) {
-        return reader.word(node, what, WORDS).map(|word| ModeRule::Always(mode(word)));
-    }
-    let fields = reader.fields(node, what, WORDS);
-    let names = Names::new(scene.lists, false);
-    let cohorts = WORDS
-        .iter()
-        .filter_map(|word| {
-            let condition = reader.condition(fields.get(word)?, word, &names)?;
-            Some((mode(word), condition))
-        })
-        .collect();
-    Some(ModeRule::Cohorts(cohorts))
 }

@@ -7,7 +7,7 @@ use rollcall_model::ids::ConnectionId;
 use rollcall_model::plan::Goal;
 use serde_json::Value;
 
-use super::{Scene, cases, environment, source_file, stages, tell};
+use super::{Scene, cases, modes, source_file, stages, tell};
 use crate::configuration::{Playbook, Trigger};
 use crate::files;
 use crate::reader::{Fields, Reader};
@@ -161,13 +161,20 @@ fn own(reader: &mut Reader, tree: &Node, name: &str, scene: &Scene<'_>) -> Optio
         .required(&fields, "on", name, "[{from: okta-main, event: [user.deactivated]}]")
         .map(|node| triggers(reader, node, scene))
         .unwrap_or_default();
-    let goal = goal(reader, &fields, name)?;
+    let goal = goal(reader, &fields, name, &on)?;
     let stages = stages::read(reader, &fields, name, scene);
+    if !fields.has("cut") && answers(&on, BARRED) {
+        reader.problem(
+            &fields.node.at,
+            format!("`{name}` answers {} and has no `cut`", BARRED.join(" or ")),
+            "somebody who is suspended or locked has not left, so only a `cut` runs for them; add one, or let it answer less",
+        );
+    }
     let tell = tell::read(reader, fields.get("tell"), &stages, scene);
     let mode = fields
         .get("mode")
         .and_then(|node| reader.word(node, "mode", &["observe", "review", "enforce"]))
-        .map(environment::mode);
+        .map(modes::mode);
     let tests = fields
         .get("tests")
         .map(|node| cases::read(reader, node, scene))
@@ -191,9 +198,38 @@ pub(super) fn goal_of(word: &str) -> Goal {
     }
 }
 
-fn goal(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<Goal> {
+/// Events of somebody who is barred: they have not left, so a run only cuts.
+const BARRED: &[&str] = &["user.suspended", "user.locked"];
+const APP_REMOVED: &[&str] = &["app.removed"];
+
+fn answers(on: &[Trigger], any: &[&str]) -> bool {
+    on.iter().any(|trigger| match trigger {
+        Trigger::Event { kinds, .. } => kinds.iter().any(|kind| any.contains(&kind.as_str())),
+        Trigger::Planned(_) => false,
+    })
+}
+
+/// Whether it answers nothing but applications that were taken away.
+fn is_about_applications(on: &[Trigger]) -> bool {
+    on.iter().all(|trigger| match trigger {
+        Trigger::Event { kinds, .. } => kinds.iter().all(|kind| APP_REMOVED.contains(&kind.as_str())),
+        Trigger::Planned(_) => false,
+    })
+}
+
+fn goal(reader: &mut Reader, fields: &Fields<'_>, name: &str, on: &[Trigger]) -> Option<Goal> {
     if let Some(node) = fields.get("goal") {
         return reader.word(node, "goal", GOALS).map(goal_of);
+    }
+    if answers(on, APP_REMOVED) {
+        if !is_about_applications(on) {
+            reader.problem(
+                &fields.node.at,
+                format!("`{name}` answers app.removed beside something else and does not say what a run of it is for"),
+                "give app.removed a playbook of its own, for example `uses: rollcall/app-removed@1`",
+            );
+        }
+        return Some(Goal::Move);
     }
     if fields.has("cut") || fields.has("dismantle") {
         return Some(Goal::Leave);
@@ -204,6 +240,36 @@ fn goal(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<Goal> {
         "add `goal: leave`, `goal: join` or `goal: move`",
     );
     None
+}
+
+/// A playbook about applications works in connections for which an application of the source stands.
+pub(super) fn applications(
+    reader: &mut Reader,
+    playbooks: &BTreeMap<String, Playbook>,
+    apps: &BTreeMap<ConnectionId, String>,
+    environment: &str,
+) {
+    for playbook in playbooks.values().filter(|playbook| answers(&playbook.on, APP_REMOVED)) {
+        let mut connections: Vec<&ConnectionId> = playbook
+            .stages
+            .iter()
+            .flat_map(|stage| stage.steps.iter().flat_map(|step| &step.connections))
+            .collect();
+        connections.sort();
+        connections.dedup();
+        if !connections.is_empty() && !connections.iter().any(|id| apps.contains_key(*id)) {
+            let names: Vec<&str> = connections.iter().map(|id| id.as_str()).collect();
+            reader.problem(
+                &At::file(environment),
+                format!(
+                    "`{}` answers app.removed, and no tenant of {} has an `app`",
+                    playbook.name,
+                    names.join(", ")
+                ),
+                "add `app:` with the source's id of the application to the tenant that it stands for",
+            );
+        }
+    }
 }
 
 fn triggers(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Vec<Trigger> {
@@ -233,6 +299,16 @@ fn triggers(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Vec<Trigger>
         let kinds = reader
             .required(&fields, "event", "on", "[user.deactivated]")
             .map(|node| kinds(reader, node));
+        if let (Some(kinds), Some(from), Some(node)) = (&kinds, &from, fields.get("from"))
+            && kinds.iter().any(|kind| APP_REMOVED.contains(&kind.as_str()))
+            && let Some(other) = from.iter().find(|id| *id != scene.source)
+        {
+            reader.problem(
+                &node.at,
+                format!("app.removed from `{other}` concerns nothing: `app` names applications of the source"),
+                format!("answer app.removed from {} only", scene.source),
+            );
+        }
         if let Some((from, kinds)) = from.zip(kinds) {
             triggers.push(Trigger::Event { from, kinds });
         }

@@ -1,22 +1,21 @@
 //! `rollcall.yaml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_model::ids::ConnectionId;
 
-use crate::configuration::{Guard, Kind, MatchRow, Rate};
+use super::guard;
+use crate::configuration::{Guard, Kind, MatchRow};
 use crate::files;
 use crate::reader::Reader;
 use crate::suggest::nearest;
 use crate::yaml::{At, Data, Node};
 
-/// Limits that apply when the configuration names none.
-const CUT: Rate = Rate { per_hour: 30 };
-const DISMANTLE: Rate = Rate { per_hour: 10 };
-
 /// `rollcall.yaml` as read.
 pub(super) struct Root {
     pub connections: BTreeMap<ConnectionId, Kind>,
+    /// Directories whose suspension of somebody means that they have left.
+    pub leaving: BTreeSet<ConnectionId>,
     pub source: ConnectionId,
     pub sets: BTreeMap<String, Vec<ConnectionId>>,
     pub matching: Vec<MatchRow>,
@@ -30,6 +29,7 @@ pub(super) struct Root {
 pub(super) enum RawList {
     Group(ConnectionId, String),
     Csv(String, At),
+    Object(String),
     People(Vec<String>),
 }
 
@@ -45,7 +45,7 @@ pub(super) fn read(reader: &mut Reader, tree: &Node) -> Option<Root> {
             "this version of Rollcall reads `version: 1`",
         );
     }
-    let connections = reader
+    let (connections, leaving) = reader
         .required(&fields, "connections", "rollcall.yaml", "{okta-main: okta}")
         .map(|node| connections(reader, node))
         .unwrap_or_default();
@@ -69,15 +69,16 @@ pub(super) fn read(reader: &mut Reader, tree: &Node) -> Option<Root> {
         .unwrap_or_default();
     let lists = fields
         .get("lists")
-        .map(|node| lists(reader, node, &connections, source.as_ref()))
+        .map(|node| lists(reader, node, &connections))
         .unwrap_or_default();
     let tables = fields
         .get("tables")
         .map(|node| tables(reader, node))
         .unwrap_or_default();
-    let guard = guard(reader, fields.get("guard"), &connections);
+    let guard = guard::read(reader, fields.get("guard"), &connections);
     Some(Root {
         connections,
+        leaving,
         source: source?,
         sets,
         matching,
@@ -87,26 +88,52 @@ pub(super) fn read(reader: &mut Reader, tree: &Node) -> Option<Root> {
     })
 }
 
-fn connections(reader: &mut Reader, node: &Node) -> BTreeMap<ConnectionId, Kind> {
-    let mut connections = BTreeMap::new();
-    let words = Kind::ALL.map(Kind::as_str);
+/// The kinds by name, and the directories that suspend leavers.
+fn connections(reader: &mut Reader, node: &Node) -> (BTreeMap<ConnectionId, Kind>, BTreeSet<ConnectionId>) {
+    let (mut connections, mut leaving) = (BTreeMap::new(), BTreeSet::new());
     for (key, value) in reader.members(node, "connections") {
         if !reader.name(&key.name, &key.at, "connection") {
             continue;
         }
-        let kind = match reader.word(value, "connections", &words) {
-            Some(word) => Kind::parse(word),
-            // The kind that was probably meant, so that the name itself is known to the rest.
-            None => match &value.data {
-                Data::Scalar(text, _) => nearest(text, &words).and_then(Kind::parse),
-                _ => None,
-            },
-        };
-        if let Some(kind) = kind {
-            connections.insert(ConnectionId::new(key.name.clone()), kind);
+        let id = ConnectionId::new(key.name.clone());
+        if !matches!(value.data, Data::Map(_)) {
+            connections.extend(kind(reader, value, "connections").map(|kind| (id, kind)));
+            continue;
         }
+        let fields = reader.fields(value, &key.name, files::CONNECTION);
+        let Some(kind) = reader
+            .required(&fields, "kind", &key.name, "onelogin")
+            .and_then(|node| kind(reader, node, "kind"))
+        else {
+            continue;
+        };
+        if let Some((suspended, node)) = fields.member("suspended")
+            && reader.word(node, "suspended", &["left"]).is_some()
+        {
+            if !kind.is_directory() {
+                reader.problem(
+                    &suspended.at,
+                    format!("`{id}` is {kind}, which is no directory: nobody leaves by its word"),
+                    "remove `suspended`",
+                );
+            }
+            leaving.insert(id.clone());
+        }
+        connections.insert(id, kind);
     }
-    connections
+    (connections, leaving)
+}
+
+fn kind(reader: &mut Reader, node: &Node, what: &str) -> Option<Kind> {
+    let words = Kind::ALL.map(Kind::as_str);
+    match reader.word(node, what, &words) {
+        Some(word) => Kind::parse(word),
+        // The kind that was probably meant, so that the name itself is known to the rest.
+        None => match &node.data {
+            Data::Scalar(text, _) => nearest(text, &words).and_then(Kind::parse),
+            _ => None,
+        },
+    }
 }
 
 fn source(
@@ -158,16 +185,27 @@ fn known(
     what: &str,
     connections: &BTreeMap<ConnectionId, Kind>,
 ) -> Option<ConnectionId> {
-    let id = ConnectionId::new(reader.text(node, what)?);
+    let name = reader.text(node, what)?;
+    named(reader, &name, &node.at, connections)
+}
+
+/// The connection of this name.
+pub(super) fn named(
+    reader: &mut Reader,
+    name: &str,
+    at: &At,
+    connections: &BTreeMap<ConnectionId, Kind>,
+) -> Option<ConnectionId> {
+    let id = ConnectionId::new(name);
     if connections.contains_key(&id) {
         return Some(id);
     }
     let names: Vec<&str> = connections.keys().map(ConnectionId::as_str).collect();
-    let next = nearest(id.as_str(), &names).map_or_else(
+    let next = nearest(name, &names).map_or_else(
         || format!("connections are {}", names.join(", ")),
         |near| format!("did you mean `{near}`?"),
     );
-    reader.problem(&node.at, format!("there is no connection `{id}`"), next);
+    reader.problem(at, format!("there is no connection `{id}`"), next);
     None
 }
 
@@ -239,7 +277,7 @@ fn matching(reader: &mut Reader, node: &Node) -> Vec<MatchRow> {
     rows
 }
 
-fn group(
+pub(super) fn group(
     reader: &mut Reader,
     node: &Node,
     what: &str,
@@ -267,39 +305,41 @@ fn group(
     Some((id, name.to_owned()))
 }
 
-fn lists(
-    reader: &mut Reader,
-    node: &Node,
-    connections: &BTreeMap<ConnectionId, Kind>,
-    source: Option<&ConnectionId>,
-) -> BTreeMap<String, RawList> {
+fn lists(reader: &mut Reader, node: &Node, connections: &BTreeMap<ConnectionId, Kind>) -> BTreeMap<String, RawList> {
     let mut lists = BTreeMap::new();
     for (key, value) in reader.members(node, "lists") {
         if !reader.name(&key.name, &key.at, "list") {
             continue;
         }
         let fields = reader.fields(value, &key.name, files::LIST);
-        let list = match (fields.get("group"), fields.get("csv"), fields.get("people")) {
-            (Some(node), None, None) => {
+        let list = match (
+            fields.get("group"),
+            fields.get("csv"),
+            fields.get("people"),
+            fields.get("object"),
+        ) {
+            (Some(node), None, None, None) => {
                 let Some((connection, name)) = group(reader, node, "group", connections) else {
                     continue;
                 };
-                if let Some(source) = source
-                    && connection != *source
-                {
+                if connections.get(&connection).is_some_and(|kind| !kind.is_directory()) {
                     reader.problem(
                         &node.at,
-                        format!("groups of `{connection}` are not yet supported as lists by this version"),
-                        format!("use a group of the source `{source}`, a table or `people`"),
+                        format!("`{connection}` is no directory, and its groups are no lists"),
+                        "use a group of a connection of kind okta or onelogin, a table, an object or `people`",
                     );
                 }
                 RawList::Group(connection, name)
             }
-            (None, Some(node), None) => match reader.text(node, "csv") {
+            (None, Some(node), None, None) => match reader.text(node, "csv") {
                 Some(path) => RawList::Csv(path, node.at.clone()),
                 None => continue,
             },
-            (None, None, Some(node)) => {
+            (None, None, None, Some(node)) => match object(reader, node) {
+                Some(name) => RawList::Object(name),
+                None => continue,
+            },
+            (None, None, Some(node), None) => {
                 let mut people = Vec::new();
                 if !matches!(&node.data, Data::List(items) if items.is_empty()) {
                     people = reader
@@ -314,7 +354,7 @@ fn lists(
                 reader.problem(
                     &value.at,
                     format!("the list `{}` needs exactly one source", key.name),
-                    "write {group: okta-main/Name}, {csv: tables/name.csv} or {people: [login, …]}",
+                    "write {group: okta-main/Name}, {csv: tables/name.csv}, {object: lists/name.csv} or {people: [login, …]}",
                 );
                 continue;
             }
@@ -322,6 +362,28 @@ fn lists(
         lists.insert(key.name.clone(), list);
     }
     lists
+}
+
+/// The name of an object that holds a list. Only `lists/` can be read so: receipts and configurations lie beside it.
+fn object(reader: &mut Reader, node: &Node) -> Option<String> {
+    let name = reader.text(node, "object")?;
+    let parts = name.strip_prefix("lists/").and_then(|rest| rest.rsplit_once('.'));
+    let fits = parts.is_some_and(|(stem, ending)| {
+        matches!(ending, "csv" | "txt")
+            && !stem.is_empty()
+            && stem
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    });
+    if !fits {
+        reader.problem(
+            &node.at,
+            format!("`{name}` is not the name of an object that holds a list"),
+            "write lists/name.csv or lists/name.txt; the name has letters, digits, `-` and `_`",
+        );
+        return None;
+    }
+    Some(name)
 }
 
 fn tables(reader: &mut Reader, node: &Node) -> BTreeMap<String, (String, At)> {
@@ -334,29 +396,4 @@ fn tables(reader: &mut Reader, node: &Node) -> BTreeMap<String, (String, At)> {
         }
     }
     tables
-}
-
-fn guard(reader: &mut Reader, node: Option<&Node>, connections: &BTreeMap<ConnectionId, Kind>) -> Guard {
-    let mut guard = Guard {
-        cut: CUT,
-        dismantle: DISMANTLE,
-        approvers: None,
-        connections: BTreeMap::new(),
-        linked: None,
-        held: crate::configuration::Held::default(),
-    };
-    let Some(node) = node else {
-        return guard;
-    };
-    let fields = reader.fields(node, "guard", files::GUARD);
-    if let Some(rate) = fields.get("cut").and_then(|node| reader.rate(node, "cut")) {
-        guard.cut = rate;
-    }
-    if let Some(rate) = fields.get("dismantle").and_then(|node| reader.rate(node, "dismantle")) {
-        guard.dismantle = rate;
-    }
-    guard.approvers = fields
-        .get("approvers")
-        .and_then(|node| group(reader, node, "approvers", connections));
-    guard
 }

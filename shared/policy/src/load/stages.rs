@@ -1,6 +1,7 @@
 //! The stages and steps of a playbook.
 
 use rollcall_model::ids::ConnectionId;
+use rollcall_model::person::AccountClass;
 use rollcall_model::plan::{StageSpec, StepSpec};
 use serde_json::Value;
 
@@ -154,6 +155,9 @@ fn step(reader: &mut Reader, item: &Node, stage: &str, scene: &Scene<'_>, before
         .and_then(|node| reader.condition(node, "if", &names))
         .map(|condition| condition.text().to_owned());
     let with = parameters(reader, &fields, &actions, scene, &names);
+    let classes = fields
+        .get("accounts")
+        .map_or_else(|| AccountClass::OWN.to_vec(), |node| classes(reader, node));
     Some(StepSpec {
         id,
         actions,
@@ -161,8 +165,32 @@ fn step(reader: &mut Reader, item: &Node, stage: &str, scene: &Scene<'_>, before
         with,
         condition,
         after,
-        classes: rollcall_model::AccountClass::OWN.to_vec(),
+        classes,
     })
+}
+
+/// The classes of accounts that a step concerns, each once, in a fixed order.
+fn classes(reader: &mut Reader, node: &Node) -> Vec<AccountClass> {
+    let mut all = Vec::new();
+    for item in reader.several(node, "accounts") {
+        if matches!(&item.data, Data::Scalar(text, _) if text == AccountClass::Service.as_str()) {
+            reader.problem(
+                &item.at,
+                "service accounts are nobody's own: what stops with one is not the person's access",
+                "rotate its secret and give it a new owner; write human, admin or portal",
+            );
+            continue;
+        }
+        let word = reader.word(item, "accounts", &["human", "admin", "portal"]);
+        all.extend(word.and_then(|word| {
+            [AccountClass::Human, AccountClass::Admin, AccountClass::Portal]
+                .into_iter()
+                .find(|class| class.as_str() == word)
+        }));
+    }
+    all.sort();
+    all.dedup();
+    all
 }
 
 fn connections(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Vec<ConnectionId> {

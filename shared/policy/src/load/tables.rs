@@ -41,6 +41,7 @@ pub(super) fn lists(
                 connection: connection.clone(),
                 name: group.clone(),
             },
+            RawList::Object(name) => ListSource::Object { name: name.clone() },
             RawList::People(people) => ListSource::People(people.clone()),
             RawList::Csv(path, at) => {
                 let values = one(reader, files, contents, path, at)

@@ -170,7 +170,7 @@ fn recipient(reader: &mut Reader, node: &Node, way: &str, scene: &Scene<'_>) -> 
     Some(to)
 }
 
-fn is_channel(text: &str) -> bool {
+pub(super) fn is_channel(text: &str) -> bool {
     match text.strip_prefix('#') {
         Some(name) => !name.is_empty() && !name.contains([' ', '#', '@']),
         None => {

@@ -1,13 +1,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rollcall_model::ids::ConnectionId;
 use rollcall_model::plan::{Goal, TellMoment};
 
 use super::*;
 use crate::cases::run_tests;
-use crate::configuration::{ListSource, Mode, ModeRule, OktaAuth, SalesforceFlow, TenantSettings, Trigger};
+use crate::configuration::{
+    ListSource, Mode, ModeRule, OktaAuth, OnExpiry, Role, SalesforceFlow, TenantSettings, Trigger,
+};
 use crate::tests::catalogue;
 
 fn fixtures() -> PathBuf {
@@ -16,6 +19,10 @@ fn fixtures() -> PathBuf {
 
 pub(crate) fn files() -> BTreeMap<String, String> {
     folder::read(&fixtures().join("leaver")).unwrap()
+}
+
+fn company() -> Configuration {
+    load(&fixtures().join("company"), "prod", &catalogue()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 fn with(changes: &[(&str, &str)]) -> Result<Configuration, Problems> {
@@ -41,7 +48,7 @@ fn broken_folders_name_every_fault_with_its_place() {
         assert_eq!(fs::read_to_string(&expected).unwrap(), found, "{}", folder.display());
         seen += 1;
     }
-    assert_eq!(seen, 9);
+    assert_eq!(seen, 11);
 }
 
 #[test]
@@ -57,6 +64,155 @@ fn the_sample_loads_in_both_environments_and_its_tests_pass() {
             }
         }
     }
+}
+
+#[test]
+fn the_company_s_tests_pass() {
+    let configuration = company();
+    let results = run_tests(&configuration, &catalogue());
+    assert!(results.len() >= 24, "{}", results.len());
+    for result in results {
+        assert!(result.passed(), "{result:?}");
+    }
+}
+
+#[test]
+fn the_company_says_what_it_means() {
+    let configuration = company();
+    let connection = |name: &str| &configuration.connections[&ConnectionId::new(name)];
+    assert_eq!(connection("sf-us").app.as_deref(), Some("0oaSalesforceUS"));
+    assert_eq!(connection("okta-main").app, None);
+    assert!(configuration.connections.values().all(|one| !one.suspension_is_leaving));
+    assert!(matches!(
+        &connection("onelogin-main").tenant.settings,
+        TenantSettings::Onelogin { canary: Some(canary), .. } if canary == "7001"
+    ));
+    let guard = &configuration.guard;
+    let own: Vec<(&str, Option<u32>, Option<u32>)> = guard
+        .connections
+        .iter()
+        .map(|(id, limits)| {
+            let per_hour = |rate: Option<crate::configuration::Rate>| rate.map(|rate| rate.per_hour);
+            (id.as_str(), per_hour(limits.cut), per_hour(limits.dismantle))
+        })
+        .collect();
+    assert_eq!(own, [("sf-us", Some(10), None)]);
+    assert_eq!(guard.linked, Some(95));
+    assert_eq!(guard.held.escalate_to, ["#it-leads"]);
+    assert_eq!(guard.held.expires, Duration::from_hours(48));
+    let priya = &configuration.operators["priya"];
+    assert_eq!(priya.login.as_deref(), Some("priya.raman@corp.example"));
+    assert_eq!(
+        priya.roles.iter().copied().collect::<Vec<Role>>(),
+        [Role::Viewer, Role::Operator, Role::Approver, Role::Confidential]
+    );
+    assert!(!configuration.operators["omar"].roles.contains(&Role::Approver));
+
+    let leaver = &configuration.playbooks["leaver"];
+    let steps: Vec<(&str, &[String])> = leaver.stages[0]
+        .steps
+        .iter()
+        .map(|step| (step.id.as_str(), step.actions.as_slice()))
+        .collect();
+    assert_eq!(
+        steps
+            .iter()
+            .map(|(id, actions)| (*id, actions.len()))
+            .collect::<Vec<_>>(),
+        [("okta", 4), ("onelogin", 2), ("salesforce", 3)]
+    );
+    let removed = &configuration.playbooks["app-removed"];
+    assert_eq!((removed.goal, removed.stages.len()), (Goal::Move, 1));
+}
+
+#[test]
+fn held_stages_press_by_default_and_as_configured() {
+    let held = with(&[]).unwrap().guard.held;
+    assert_eq!(held, crate::configuration::Held::default());
+    let root = files()["rollcall.yaml"].replace(
+        "guard: {",
+        "guard: {held: {remind: 5m, escalate: 30m, escalate_to: [it@example.com, \"#it\"], page: 45m, expires: 90m, \
+         on_expiry: apply}, ",
+    );
+    let held = with(&[("rollcall.yaml", &root)]).unwrap().guard.held;
+    assert_eq!(
+        (held.remind, held.escalate, held.page, held.expires),
+        (
+            Duration::from_mins(5),
+            Duration::from_mins(30),
+            Duration::from_mins(45),
+            Duration::from_mins(90)
+        )
+    );
+    assert_eq!(held.escalate_to, ["it@example.com", "#it"]);
+    assert_eq!(held.on_expiry, OnExpiry::Apply);
+}
+
+#[test]
+fn a_directory_may_suspend_its_leavers() {
+    let mut files = folder::read(&fixtures().join("company")).unwrap();
+    let root = files["rollcall.yaml"].replace(
+        "onelogin-main: onelogin,",
+        "onelogin-main: {kind: onelogin, suspended: left},",
+    );
+    files.insert("rollcall.yaml".to_owned(), root);
+    let configuration = load_files(&files, "prod", &catalogue()).unwrap_or_else(|problems| panic!("{problems}"));
+    let leaving: Vec<&str> = configuration
+        .connections
+        .values()
+        .filter(|connection| connection.suspension_is_leaving)
+        .map(|connection| connection.id.as_str())
+        .collect();
+    assert_eq!(leaving, ["onelogin-main"]);
+}
+
+#[test]
+fn lists_may_be_objects_and_groups_of_any_directory() {
+    let mut files = folder::read(&fixtures().join("company")).unwrap();
+    let root = files["rollcall.yaml"]
+        .replace("hold: {group: okta-main/Legal-Hold}", "hold: {object: lists/hold.csv}")
+        .replace(
+            "service: {csv: tables/service.csv}",
+            "service: {group: okta-main/RC-Service}",
+        )
+        .replace("quiet: {group: okta-main/", "quiet: {group: onelogin-main/");
+    files.insert("rollcall.yaml".to_owned(), root);
+    let configuration = load_files(&files, "prod", &catalogue()).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(
+        configuration.lists["hold"],
+        ListSource::Object {
+            name: "lists/hold.csv".to_owned()
+        }
+    );
+    let to_read: Vec<String> = crate::decide::lists_to_read(&configuration).into_keys().collect();
+    assert_eq!(
+        to_read,
+        ["hold", "quiet", "service"],
+        "the source's group `protected` is told by the person's own groups"
+    );
+}
+
+#[test]
+fn a_step_says_which_accounts_it_concerns() {
+    let playbook = "on: {from: okta-main, event: user.deactivated}
+cut:
+  - {id: a, use: salesforce/freeze, in: sf-us, accounts: [portal, human]}
+  - {id: b, use: salesforce/freeze, in: sf-us}
+";
+    let configuration = with(&[("playbooks/leaver.yaml", playbook)]).unwrap();
+    let classes: Vec<Vec<&str>> = configuration.playbooks["leaver"].stages[0]
+        .steps
+        .iter()
+        .map(|step| step.classes.iter().map(|class| class.as_str()).collect())
+        .collect();
+    assert_eq!(classes, [vec!["human", "portal"], vec!["human", "admin"]]);
+}
+
+#[test]
+fn a_shipped_step_without_its_parameter_is_not_there() {
+    let leaver = &with(&[]).unwrap().playbooks["leaver"];
+    assert_eq!(leaver.stages[0].steps.len(), 1);
+    assert_eq!(leaver.on.len(), 2, "{:?}", leaver.on);
 }
 
 #[test]
@@ -228,6 +384,21 @@ fn every_file_of_the_broken_folders_is_placed_by_hand_at_least_once() {
         ("tables", "tables/crm.csv:3:3: row 2, column 3"),
         ("yaml", "playbooks/third.yaml:5:1: a second document begins here"),
         ("everything-at-once", "env/prod.yaml:2:65: `secret` is not a reference"),
+        (
+            "guard",
+            "rollcall.yaml:5:29: `sf-us` is salesforce, which is no directory",
+        ),
+        ("guard", "rollcall.yaml:17:11: `95` is not a share of a hundred"),
+        ("guard", "env/prod.yaml:9:3: `pr` has the login of `priya`"),
+        ("guard", "playbooks/leaver.yaml:3:61: service accounts are nobody's own"),
+        (
+            "applications",
+            "env/prod.yaml:4:137: the application `0oaONE` stands for `onelogin-main` already",
+        ),
+        (
+            "applications",
+            "playbooks/barred.yaml:1:1: `barred` answers user.suspended or user.locked and has no `cut`",
+        ),
     ] {
         assert!(broken(folder).contains(line), "{folder}: {line}\n{}", broken(folder));
     }

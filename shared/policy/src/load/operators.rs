@@ -1,0 +1,80 @@
+//! `operators` in `env/<environment>.yaml`: who works with Rollcall, and what they may do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::configuration::{Operator, Role};
+use crate::files;
+use crate::reader::Reader;
+use crate::yaml::{At, Node};
+
+const ROLES: [(&str, Role); 4] = [
+    ("viewer", Role::Viewer),
+    ("operator", Role::Operator),
+    ("approver", Role::Approver),
+    ("confidential", Role::Confidential),
+];
+
+pub(super) fn read(reader: &mut Reader, node: &Node) -> BTreeMap<String, Operator> {
+    let mut operators: BTreeMap<String, Operator> = BTreeMap::new();
+    for (key, value) in reader.members(node, "operators") {
+        if !is_account_name(&key.name) {
+            reader.problem(
+                &key.at,
+                format!("`{}` is not the name of an account", key.name),
+                "write it as the operating system does: letters, digits, `.`, `_` and `-`",
+            );
+            continue;
+        }
+        let operator = one(reader, value, &key.name, &key.at);
+        // Two names for one person would let them decide about what they asked for themselves.
+        let twin = operators
+            .iter()
+            .find(|(_, other)| other.login.is_some() && other.login == operator.login);
+        if let Some((twin, _)) = twin {
+            reader.problem(
+                &key.at,
+                format!("`{}` has the login of `{twin}`", key.name),
+                "give every operator their own login",
+            );
+        }
+        operators.insert(key.name.clone(), operator);
+    }
+    operators
+}
+
+fn is_account_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+fn one(reader: &mut Reader, node: &Node, name: &str, at: &At) -> Operator {
+    let fields = reader.fields(node, name, files::OPERATOR);
+    let login = fields
+        .get("login")
+        .and_then(|node| reader.text(node, "login"))
+        .map(|login| login.trim().to_lowercase());
+    let words = ROLES.map(|(word, _)| word);
+    let mut roles = BTreeSet::new();
+    if let Some(node) = reader.required(&fields, "roles", name, "[viewer]") {
+        for item in reader.several(node, "roles") {
+            let word = reader.word(item, "roles", &words);
+            roles.extend(
+                ROLES
+                    .iter()
+                    .filter(|(known, _)| Some(*known) == word)
+                    .map(|(_, role)| *role),
+            );
+        }
+    }
+    if roles.contains(&Role::Approver) && login.is_none() {
+        reader.problem(
+            at,
+            format!("the approver `{name}` has no `login`, so nobody can tell that they are in the group of approvers"),
+            "add `login:` with their sign-in name in the source",
+        );
+    }
+    Operator { login, roles }
+}
