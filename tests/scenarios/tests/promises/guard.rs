@@ -37,7 +37,7 @@ async fn a_protected_person_is_held_told_once_and_nothing_is_cut_until_an_approv
     assert_eq!(stage.cuts(), 0);
     told_once(&stage, "Held: Amara Okafor");
     // Sweeps and wakes later nothing is said again until it is time for a reminder.
-    stage.world.clock.advance(MINUTE * 10);
+    stage.world.clock.advance(MINUTE * 5);
     stage.settle().await;
     told_once(&stage, "Held: Amara Okafor");
     assert_eq!(stage.channel().len(), 1);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_engine::{Approver, EngineError};
 use rollcall_harness::WorldSpec;
-use rollcall_model::{EntryKind, Ledger as _, ReviewState, Run, RunState};
+use rollcall_model::{EntryKind, ReviewState, Run, RunState};
 use rollcall_policy::configuration::{Held, ListSource, OnExpiry};
 use rollcall_policy::decide::ListRead;
 use rollcall_runtime::clock::between;
@@ -328,11 +328,9 @@ async fn without_a_group_the_role_of_an_approver_decides() {
 async fn a_later_try_of_an_approved_cut_is_not_held_again() {
     let mut stage = held().await;
     let hash = hash(&stage).await;
-    // The freeze goes through, and then the sessions cannot be ended for a while.
-    for _ in 0..4 {
-        let salesforce = stage.world.vendors.salesforce.faults();
-        salesforce.add(FaultRule::once("AuthSession", Fault::Unavailable));
-    }
+    // The freeze goes through, and then the sessions cannot be ended at first.
+    let salesforce = stage.world.vendors.salesforce.faults();
+    salesforce.add(FaultRule::once(SESSIONS, Fault::Unavailable));
     decide(&stage, &hash, true, &signed_in(PRIYA))
         .await
         .expect("an approver decides");
