@@ -103,7 +103,8 @@ impl Engine {
                 // held again when it still is.
                 ReviewState::Open if review.expires_at > now => return Ok(true),
                 ReviewState::Open if review.stage == CUT && held.on_expiry == OnExpiry::Apply => {
-                    return self.approve_on_expiry(&review).await;
+                    self.approve_on_expiry(claim, &review).await?;
+                    return Ok(false);
                 }
                 ReviewState::Open => "nobody decided the review in time".to_owned(),
             },
@@ -133,7 +134,7 @@ impl Engine {
 
     /// Nobody decided about a cut, and the configuration says that it is made then. A decision that somebody makes in this
     /// very moment wins: whatever stands in the ledger is read again.
-    async fn approve_on_expiry(&self, review: &Review) -> Result<bool, EngineError> {
+    async fn approve_on_expiry(&self, claim: &mut RunClaim, review: &Review) -> Result<(), EngineError> {
         let decision = ReviewState::Approved {
             by: ON_EXPIRY.to_owned(),
             at: self.now(),
@@ -152,7 +153,16 @@ impl Engine {
                 "Nobody decided about a cut; `on_expiry: apply` makes it."
             );
         }
-        Ok(false)
+        // The decision wakes the run, which is awake: claiming it again answers the wake, which would stay due for ever else.
+        let (unwritten, joined) = (claim.run.clone(), claim.joined);
+        let again = self.parts.ledger.claim_run(&review.run, &claim.holder, self.now());
+        match again.await?.mine() {
+            Some(renewed) => *claim = renewed,
+            None => return Err(EngineError::Fenced(review.run.to_string())),
+        }
+        claim.run = unwritten;
+        claim.joined = joined;
+        Ok(())
     }
 
     /// Says what is due to be said about a held stage, and lets the run go until the next thing is: a rung, the end of the

@@ -1,6 +1,7 @@
 //! One worker that works for as long as a scenario wants.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -8,6 +9,7 @@ use rollcall_harness::world::{VISIBILITY, Worker};
 use rollcall_harness::{World, WorldSpec};
 use rollcall_model::ledger::{Due, documents};
 use rollcall_model::{Delivery, Lane, Ledger, Queue, ReviewId, ReviewState, Run, RunState, Timestamp};
+use rollcall_policy::Configuration;
 use rollcall_runtime::Clock as _;
 use rollcall_runtime::clock::{between, plus};
 use rollcall_simulators::world::CHANNEL;
@@ -69,6 +71,14 @@ impl Stage {
     /// The worker is replaced by a new one, with nothing in memory.
     pub async fn replace_worker(&mut self) {
         self.engine = self.world.worker().await;
+    }
+
+    /// The configuration is another, for the worker and all that follow it.
+    pub async fn reconfigure(&mut self, edit: impl FnOnce(&mut Configuration)) {
+        let mut configuration = (*self.world.configuration).clone();
+        edit(&mut configuration);
+        self.world.configuration = Arc::new(configuration);
+        self.replace_worker().await;
     }
 
     /// Posts what Okta's hooks have to deliver now; how many deliveries there were. The door must take each.

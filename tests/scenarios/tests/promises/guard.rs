@@ -36,8 +36,8 @@ async fn a_protected_person_is_held_told_once_and_nothing_is_cut_until_an_approv
     );
     assert_eq!(stage.cuts(), 0);
     told_once(&stage, "Held: Amara Okafor");
-    // Hours and sweeps later nothing is said again.
-    stage.world.clock.advance(HOUR * 3);
+    // Sweeps and wakes later nothing is said again until it is time for a reminder.
+    stage.world.clock.advance(MINUTE * 5);
     stage.settle().await;
     told_once(&stage, "Held: Amara Okafor");
     assert_eq!(stage.channel().len(), 1);

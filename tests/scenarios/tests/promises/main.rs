@@ -1,8 +1,10 @@
 //! What Rollcall promises, each promise a test named after it.
 
 mod cost;
+mod expect;
 mod faults;
 mod guard;
+mod held;
 mod named;
 mod pause;
 mod poison;
