@@ -256,7 +256,7 @@ impl Engine {
             Subject::Known(known) => known.person,
             Subject::Unreadable(why, asked) => return self.leave_later(timer, leave, &why, asked).await,
         };
-        let run = match self.agreed_run(&leave, person) {
+        let run = match self.agreed_run(&leave, person).await {
             Ok(run) => run,
             Err(error) if !error.is_passing() => return self.leave_later(timer, leave, &error.chain(), None).await,
             Err(error) => return Err(error),
