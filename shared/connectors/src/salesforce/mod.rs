@@ -1,4 +1,5 @@
-//! Salesforce: the cut of a leaver, which is freezing the user, revoking OAuth tokens and ending sessions.
+//! Salesforce: the cut of a leaver, which is freezing the user, revoking OAuth tokens and ending sessions; and the list of all
+//! users.
 //!
 //! Signs in with the JWT bearer flow (the default) or with client credentials, always as one integration user. Every token
 //! answer names the organisation; a token of another one is dropped unused. What the integration user needs:
@@ -9,7 +10,7 @@
 //! | finding users | View All Users |
 //! | freezing, reading and ending sessions | Manage Users |
 //! | reading the OAuth tokens of others | Customize Application |
-//! | telling administrators by their profile | View Setup and Configuration |
+//! | telling administrators by their profile, and how many others a freeze leaves | View Setup and Configuration |
 //!
 //! A missing permission hides rows instead of raising errors, and the user's own rows stay visible. So an empty answer counts
 //! only beside a proof that rows of others would have been seen ([`states`](self) of an account, the search for one).

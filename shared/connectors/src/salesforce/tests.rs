@@ -1,3 +1,4 @@
+mod administrators;
 mod auth;
 mod changing;
 mod examining;

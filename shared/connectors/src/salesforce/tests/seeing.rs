@@ -21,18 +21,18 @@ fn uses(names: &[&str]) -> Vec<ActionUse> {
 }
 
 /// What a look finds, to be changed by each case. Begins with a user who has everything and a caller who sees everything.
-struct World {
-    logins: Value,
-    admins: (u16, Value),
-    sessions: Value,
-    tokens: Value,
-    rights: Option<(bool, bool)>,
-    user_type: &'static str,
-    profile: (u16, Value),
+pub(super) struct World {
+    pub(super) logins: Value,
+    pub(super) admins: (u16, Value),
+    pub(super) sessions: Value,
+    pub(super) tokens: Value,
+    pub(super) rights: Option<(bool, bool)>,
+    pub(super) user_type: &'static str,
+    pub(super) profile: (u16, Value),
 }
 
 /// Log-ins of other administrators.
-fn admins(users: &[&str]) -> (u16, Value) {
+pub(super) fn admins(users: &[&str]) -> (u16, Value) {
     let found: Vec<Value> = users
         .iter()
         .map(|user| json!({ "Id": "0Yw5f00000LOG03CAH", "UserId": user }))
@@ -40,7 +40,7 @@ fn admins(users: &[&str]) -> (u16, Value) {
     rows(&json!(found))
 }
 
-fn profile(modify: bool, manage: bool) -> (u16, Value) {
+pub(super) fn profile(modify: bool, manage: bool) -> (u16, Value) {
     (
         200,
         json!({ "PermissionsModifyAllData": modify, "PermissionsManageUsers": manage }),
@@ -48,7 +48,7 @@ fn profile(modify: bool, manage: bool) -> (u16, Value) {
 }
 
 impl World {
-    fn full() -> Self {
+    pub(super) fn full() -> Self {
         Self {
             logins: json!([{ "Id": "0Yw5f00000LOG01CAH", "UserId": JORDAN, "IsFrozen": false }, { "Id": "0Yw5f00000LOG02CAH", "UserId": OWN, "IsFrozen": false }]),
             admins: admins(&[SAM]),
@@ -74,7 +74,7 @@ impl World {
         }
     }
 
-    fn answer(&self) -> Step {
+    pub(super) fn answer(&self) -> Step {
         let rights = self.rights.map_or_else(absent, |(manage, customize)| {
             rows(&json!([{ "PermissionsManageUsers": manage, "PermissionsCustomizeApplication": customize }]))
         });
@@ -100,7 +100,7 @@ fn own_session() -> Value {
     json!({ "Id": "0Ak5f00000SES09CAH", "UsersId": OWN, "SessionType": "API" })
 }
 
-async fn look(step: Step) -> Result<Vec<Observation>, Failure> {
+pub(super) async fn look(step: Step) -> Result<Vec<Observation>, Failure> {
     let script = Script::new([token(), step]);
     let (salesforce, _) = connect(settings(), &script);
     let seen = salesforce.observe(&urgent(), Some(&user()), &uses(&ALL)).await;
@@ -321,84 +321,6 @@ async fn one_refused_query_leaves_the_others_known() {
         ],
     );
     assert!(look(short).await.unwrap_err().reason.contains("leaves out"));
-}
-
-#[tokio::test]
-async fn a_freeze_of_an_administrator_says_how_many_others_are_left() {
-    let login = "0Yw5f00000LOG01CAH";
-    let admin = |left: usize| json!({ "login": login, "admin": true, "admins_left": left });
-    let boss = || World {
-        profile: profile(true, true),
-        ..World::full()
-    };
-    let refused = (400, json!([{ "errorCode": "MALFORMED_QUERY", "message": "x" }]));
-    let hidden = (404, json!([{ "errorCode": "NOT_FOUND", "message": "x" }]));
-    let many: Vec<String> = (0..200).map(|n| format!("0055f0000{n:06}")).collect();
-    let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    let others = |others: &[&str]| World {
-        admins: admins(others),
-        ..boss()
-    };
-    for (name, world, expected) in [
-        ("a human", World::full(), json!({ "login": login })),
-        ("one other", boss(), admin(1)),
-        ("one other, told twice", others(&[SAM, &SAM[..15]]), admin(1)),
-        ("the last", others(&[]), admin(0)),
-        ("counted no further", others(&many), admin(200)),
-        (
-            "an administrator of users only",
-            World {
-                profile: profile(false, true),
-                ..World::full()
-            },
-            admin(1),
-        ),
-        (
-            "no user of the standard kind",
-            World {
-                user_type: "PowerCustomerSuccess",
-                ..boss()
-            },
-            json!({ "login": login }),
-        ),
-        (
-            "log-ins of others hidden",
-            World {
-                rights: Some((false, true)),
-                ..boss()
-            },
-            json!({ "login": login, "admin": true, "admins_left": null,
-                "admins_unknown": "log-ins of others do not show, so nobody can be counted: grant Manage Users" }),
-        ),
-        (
-            "the count refused",
-            World {
-                admins: refused,
-                ..boss()
-            },
-            json!({ "login": login, "admin": true, "admins_left": null,
-                "admins_unknown": "counting the other administrators: Salesforce answered 400 MALFORMED_QUERY" }),
-        ),
-        (
-            "the profile hidden",
-            World {
-                profile: hidden,
-                ..World::full()
-            },
-            json!({ "login": login, "admins_unknown": "reading the user's profile: Salesforce answered 404 NOT_FOUND; whether \
-                the user is an administrator shows with View Setup and Configuration" }),
-        ),
-    ] {
-        let seen = look(world.answer()).await.unwrap();
-        let Observation::Known(state) = &seen[0] else {
-            panic!("{name}: {seen:?}")
-        };
-        assert_eq!(
-            (&state.value, &state.evidence),
-            (&json!({ "frozen": false }), &expected),
-            "{name}"
-        );
-    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! A statement checked against the objects of an org, ready to run.
 
+mod joins;
+
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -9,6 +10,8 @@ use super::super::errors::Refusal;
 use super::super::ids::id18;
 use super::super::schema::{Field, Kind, Object, Schema};
 use super::{Column, Cond, Glob, Literal, Op, Query, malformed, pointed};
+
+use joins::Inner;
 
 /// A field reached from the object of the statement.
 #[derive(Clone, Debug)]
@@ -48,16 +51,6 @@ enum Bound {
     Within(Path, bool, Box<Inner>),
 }
 
-/// A subquery and what it found once it has run.
-#[derive(Clone, Debug)]
-struct Inner {
-    plan: Plan,
-    found: BTreeSet<String>,
-}
-
-/// Subqueries that one statement may hold ("Comparison Operators", semi-joins and anti-joins).
-const MOST_JOINS: usize = 2;
-
 /// Checks a statement and resolves its names.
 pub(in super::super) fn bind(query: Query, schema: &Schema, source: &str) -> Result<Plan, Refusal> {
     let (from, at) = &query.from;
@@ -70,10 +63,8 @@ pub(in super::super) fn bind(query: Query, schema: &Schema, source: &str) -> Res
         ));
     };
     let binder = Binder { schema, object, source };
-    if query.filter.as_ref().is_some_and(|filter| filter.joins() > MOST_JOINS) {
-        return Err(malformed(format!(
-            "maximum {MOST_JOINS} semi join sub-selects are allowed"
-        )));
+    if let Some(filter) = &query.filter {
+        joins::allowed(filter)?;
     }
     let mut columns: Vec<Path> = Vec::new();
     let (mut count, mut count_of) = (false, None);
@@ -190,11 +181,6 @@ impl Binder<'_> {
         };
         Ok(match cond {
             Cond::All(parts) => Bound::All(all(parts)?),
-            Cond::Any(parts) if parts.iter().any(|part| part.joins() > 0) => {
-                return Err(malformed(
-                    "Semi join sub-selects are not allowed with the 'OR' operator",
-                ));
-            }
             Cond::Any(parts) => Bound::Any(all(parts)?),
             Cond::Not(part) => Bound::Not(Box::new(self.condition(*part)?)),
             Cond::Test {
@@ -221,38 +207,6 @@ impl Binder<'_> {
                 query,
             } => self.within(&path, at, negated, *query)?,
         })
-    }
-
-    /// A field of ids against the ids that another object's query selects ("Comparison Operators", "Semi-Join Main Query
-    /// Limits" and "Subquery Limits").
-    fn within(&self, text: &str, at: usize, negated: bool, query: Query) -> Result<Bound, Refusal> {
-        let path = self.path(text, at)?;
-        let ids = |path: &Path| matches!(path.kind, Kind::Id | Kind::Reference { .. });
-        if !path.parents.is_empty() || !ids(&path) {
-            return Err(malformed(format!(
-                "semi join sub-selects take an id or a reference of the object itself, not '{text}'"
-            )));
-        }
-        if query.from.0.eq_ignore_ascii_case(&self.object.name) {
-            return Err(malformed(
-                "The inner and outer selects should not be on the same object type",
-            ));
-        }
-        if !query.order.is_empty() || query.limit.is_some() || query.offset.is_some() {
-            return Err(malformed(
-                "ORDER BY, LIMIT and OFFSET are not allowed in semi join sub-selects",
-            ));
-        }
-        if query.filter.as_ref().is_some_and(|filter| filter.joins() > 0) {
-            return Err(malformed("Nesting of semi join sub-selects is not supported"));
-        }
-        let plan = bind(query, self.schema, self.source)?;
-        match plan.columns.as_slice() {
-            [one] if one.parents.is_empty() && ids(one) => {}
-            _ => return Err(malformed("semi join sub-selects can only query id fields")),
-        }
-        let found = BTreeSet::new();
-        Ok(Bound::Within(path, negated, Box::new(Inner { plan, found })))
     }
 
     fn filterable(&self, path: &Path) -> bool {
@@ -333,13 +287,6 @@ fn kind_name(kind: &Kind) -> &'static str {
 }
 
 impl Plan {
-    /// Runs the subqueries: `run` answers the ids that one selects by its only column.
-    pub(in super::super) fn join(&mut self, run: &dyn Fn(&Plan, &Path) -> BTreeSet<String>) {
-        if let Some(filter) = &mut self.filter {
-            filter.join(run);
-        }
-    }
-
     /// True when the record passes the filter; `value` reads a field of it.
     pub(in super::super) fn accepts(&self, value: &dyn Fn(&Path) -> Value) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.holds(value))
@@ -355,8 +302,13 @@ impl Plan {
         };
         let (mut exact, mut above) = (Vec::new(), None);
         for part in parts {
-            let Bound::Test(path, op, values) = part else {
-                continue;
+            let (path, op, values) = match part {
+                Bound::Test(path, op, values) => (path, op, values),
+                Bound::Within(path, false, inner) => {
+                    exact.push((path.field.as_str(), inner.found.iter().map(String::as_str).collect()));
+                    continue;
+                }
+                _ => continue,
             };
             let texts: Option<Vec<&str>> = values.iter().map(Literal::as_text).collect();
             let Some(texts) = texts.filter(|_| path.parents.is_empty()) else {
@@ -380,32 +332,7 @@ impl Literal {
     }
 }
 
-impl Cond {
-    /// How many subqueries it holds at its own level.
-    fn joins(&self) -> usize {
-        match self {
-            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::joins).sum(),
-            Self::Not(part) => part.joins(),
-            Self::Test { .. } => 0,
-            Self::Within { .. } => 1,
-        }
-    }
-}
-
 impl Bound {
-    fn join(&mut self, run: &dyn Fn(&Plan, &Path) -> BTreeSet<String>) {
-        match self {
-            Self::All(parts) | Self::Any(parts) => parts.iter_mut().for_each(|part| part.join(run)),
-            Self::Not(part) => part.join(run),
-            Self::Test(..) => {}
-            Self::Within(_, _, inner) => {
-                if let Some(column) = inner.plan.columns.first() {
-                    inner.found = run(&inner.plan, column);
-                }
-            }
-        }
-    }
-
     fn holds(&self, value: &dyn Fn(&Path) -> Value) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(value)),
