@@ -54,6 +54,8 @@ pub(super) struct Client {
     ids: Arc<dyn Ids>,
     pace: Pace,
     sign_in: Mutex<SignIn>,
+    /// The user of our own API token, once asked.
+    pub(super) own_user: std::sync::OnceLock<String>,
 }
 
 impl Client {
@@ -64,6 +66,7 @@ impl Client {
             ids,
             pace: Pace::default(),
             sign_in: Mutex::default(),
+            own_user: std::sync::OnceLock::new(),
         }
     }
 
@@ -75,13 +78,30 @@ impl Client {
     /// Reads one address below the tenant. 2xx, 403 and 404 come back as they are; everything else is a failure.
     /// `bucket` is the row of Okta's rate-limit table that the call counts against.
     pub(super) async fn get(&self, call: &Call, bucket: &str, what: &str, path: &str) -> Result<HttpResponse, Failure> {
+        let response = self.send(call, bucket, what, Method::GET, path).await?;
+        match response.status() {
+            status if status.is_success() || matches!(status.as_u16(), 403 | 404) => Ok(response),
+            _ => Err(read_failure(what, &response)),
+        }
+    }
+
+    /// Sends one call without a body. Answers of success and of refusal (4xx) come back as they are; a failure is what a
+    /// repetition may mend, or a credential that is refused.
+    pub(super) async fn send(
+        &self,
+        call: &Call,
+        bucket: &str,
+        what: &str,
+        method: Method,
+        path: &str,
+    ) -> Result<HttpResponse, Failure> {
         self.pace.admit(bucket, call.lane, self.exchange.clock.now())?;
         let address = format!("{}{path}", self.base());
         let mut access = self.access(call).await?;
         let mut renewed = false;
         let mut nonce_tried = false;
         loop {
-            let response = self.signed_get(call, what, &address, &access).await?;
+            let response = self.signed(call, what, &method, &address, &access).await?;
             self.learn(bucket, &response);
             match response.status() {
                 StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST
@@ -94,8 +114,11 @@ impl Client {
                     self.forget(access.generation).await;
                     access = self.access(call).await?;
                 }
-                status if status.is_success() || matches!(status.as_u16(), 403 | 404) => return Ok(response),
-                _ => return Err(read_failure(what, &response)),
+                status if status.is_success() => return Ok(response),
+                StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => return Err(read_failure(what, &response)),
+                status if status.is_client_error() => return Ok(response),
+                _ if method == Method::GET => return Err(read_failure(what, &response)),
+                _ => return Err(retry::failure(what, &response)),
             }
         }
     }
@@ -111,22 +134,35 @@ impl Client {
         let mut all = Vec::new();
         let mut path = path.to_owned();
         for _ in 0..MOST_PAGES {
-            let response = self.get(call, bucket, what, &path).await?;
-            if !response.status().is_success() {
-                return Err(read_failure(what, &response));
-            }
-            match json(what, &response, true)? {
-                Value::Array(page) => all.extend(page),
-                _ => return Err(Failure::retry(format!("{what}: the answer is not a list"))),
-            }
-            match next_page(&response) {
+            let (page, next) = self.page(call, bucket, what, &path).await?;
+            all.extend(page);
+            match next {
                 None => return Ok(all),
-                Some(next) => path = self.below(what, &next)?,
+                Some(next) => path = next,
             }
         }
         Err(Failure::give_up(format!(
             "{what}: the list does not end after {MOST_PAGES} pages"
         )))
+    }
+
+    /// One page of a list, and the path of the next one.
+    pub(super) async fn page(
+        &self,
+        call: &Call,
+        bucket: &str,
+        what: &str,
+        path: &str,
+    ) -> Result<(Vec<Value>, Option<String>), Failure> {
+        let response = self.get(call, bucket, what, path).await?;
+        if !response.status().is_success() {
+            return Err(read_failure(what, &response));
+        }
+        let Value::Array(page) = json(what, &response, true)? else {
+            return Err(Failure::retry(format!("{what}: the answer is not a list")));
+        };
+        let next = next_page(&response).map(|next| self.below(what, &next)).transpose()?;
+        Ok((page, next))
     }
 
     /// The path of a link, which must lead to the same host: links can name another one when a tenant has a custom domain,
@@ -144,20 +180,25 @@ impl Client {
         }
     }
 
-    async fn signed_get(
+    async fn signed(
         &self,
         call: &Call,
         what: &str,
+        method: &Method,
         address: &str,
         access: &Access,
     ) -> Result<HttpResponse, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
+        if *method != Method::GET {
+            // An empty body must state its length, or Okta answers 411.
+            headers.insert("content-length", HeaderValue::from_static("0"));
+        }
         headers.insert("authorization", access.authorization.clone());
         if let Some((key, hash)) = &access.proof {
             // A proof is good for one request: a repetition needs a new `jti` (RFC 9449, section 11.1).
             let proof = key.proof(
-                "GET",
+                method.as_str(),
                 address,
                 Some(hash),
                 self.exchange.clock.now(),
@@ -166,7 +207,7 @@ impl Client {
             headers.insert("dpop", secret_header(&proof)?);
         }
         self.exchange
-            .send(call, what, request(Method::GET, address, headers, "")?)
+            .send(call, what, request(method.clone(), address, headers, "")?)
             .await
     }
 

@@ -3,16 +3,19 @@
 //! Signs in with an API token or, as Okta recommends, as a service app with `private_key_jwt` and DPoP. Before the first call
 //! and with every new token the tenant is asked for its organisation id: a host that names another one gets nothing.
 //!
-//! This version reads only. [`READ_SCOPES`] are what a service app needs, together with an admin role that lets it see users,
-//! groups and roles: a scope without the role makes Okta answer with empty lists instead of errors, which is why no absence is
+//! [`READ_SCOPES`] are what a service app needs to read, [`CUT_SCOPES`] what it needs besides to cut, both together with an admin
+//! role that lets it see users, groups and roles: a scope without the role makes Okta answer with empty lists instead of errors, which is why no absence is
 //! believed without a canary.
 
 mod accounts;
-mod actions;
+pub(crate) mod actions;
+mod apply;
 mod client;
 mod dpop;
 mod events;
+mod lists;
 mod retry;
+mod states;
 mod subject;
 mod token;
 
@@ -24,8 +27,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
-    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure,
-    Observation, Signal, SubjectRead, Transport,
+    AccountQuery, AccountRef, AccountSearch, Applied, Assigned, Assignment, Call, Change, ConnectionId, Connector,
+    Event, Failure, GroupRead, ListedAccount, Observation, Page, Signal, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
 
@@ -33,7 +36,15 @@ use crate::exchange::Exchange;
 use client::Client;
 
 /// The least scopes that reading needs (Okta OAuth 2.0 scopes).
-pub const READ_SCOPES: &[&str] = &["okta.users.read", "okta.groups.read", "okta.roles.read"];
+pub const READ_SCOPES: &[&str] = &[
+    "okta.users.read",
+    "okta.groups.read",
+    "okta.roles.read",
+    "okta.apps.read",
+];
+
+/// The further scopes that its cut needs.
+pub const CUT_SCOPES: &[&str] = &["okta.users.manage", "okta.apiTokens.manage"];
 
 /// How to sign in.
 #[derive(Clone, Debug)]
@@ -122,20 +133,42 @@ impl Connector for Okta {
 
     async fn observe(
         &self,
-        _call: &Call,
-        _account: Option<&AccountRef>,
+        call: &Call,
+        account: Option<&AccountRef>,
         actions: &[ActionUse],
     ) -> Result<Vec<Observation>, Failure> {
-        Err(actions::unknown(
-            actions.first().map_or("an action", |first| &first.action),
-        ))
+        Box::pin(states::observe(&self.client, call, account, actions)).await
     }
 
-    async fn apply(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Applied, Failure> {
-        Err(actions::unknown(&change.action))
+    async fn apply(&self, call: &Call, change: &Change, _marker: &str) -> Result<Applied, Failure> {
+        Box::pin(apply::apply(&self.client, call, change)).await
     }
 
     async fn find_effect(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Option<Applied>, Failure> {
-        Err(actions::unknown(&change.action))
+        Err(Failure::give_up(format!(
+            "{} is read back by id, not searched for",
+            change.action
+        )))
+    }
+
+    async fn list_accounts(
+        &self,
+        call: &Call,
+        fields: &[String],
+        cursor: Option<&str>,
+    ) -> Result<Page<ListedAccount>, Failure> {
+        Box::pin(lists::accounts(&self.client, call, fields, cursor)).await
+    }
+
+    async fn assignments(&self, call: &Call, app: &str, cursor: Option<&str>) -> Result<Page<Assignment>, Failure> {
+        Box::pin(lists::assignments(&self.client, call, app, cursor)).await
+    }
+
+    async fn assigned(&self, call: &Call, account: &AccountRef, app: &str) -> Result<Assigned, Failure> {
+        Box::pin(lists::assigned(&self.client, call, account, app)).await
+    }
+
+    async fn group_members(&self, call: &Call, group: &str) -> Result<GroupRead, Failure> {
+        Box::pin(lists::members(&self.client, call, group)).await
     }
 }

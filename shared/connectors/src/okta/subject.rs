@@ -107,6 +107,29 @@ pub(super) async fn canary(client: &Client, call: &Call) -> Result<Result<String
         .ok_or_else(|| "the canary has no id".to_owned()))
 }
 
+/// Whether an account is the one behind our own credential: the API token's own user, or one that the configuration names.
+pub(super) async fn is_our_own(client: &Client, call: &Call, id: &str) -> Result<bool, Failure> {
+    if client.settings.own_ids.iter().any(|own| own == id) {
+        return Ok(true);
+    }
+    if !matches!(client.settings.auth, OktaAuth::Ssws(_)) {
+        return Ok(false);
+    }
+    if let Some(own) = client.own_user.get() {
+        return Ok(own == id);
+    }
+    let what = "reading whose our token is";
+    let response = client.get(call, ME, what, "/api/v1/users/me").await?;
+    if !response.status().is_success() {
+        return Err(read_failure(what, &response));
+    }
+    let body = json(what, &response, true)?;
+    let own = text(&body, "id")
+        .ok_or_else(|| Failure::retry(format!("{what}: the answer has no id")))?
+        .to_owned();
+    Ok(client.own_user.get_or_init(|| own) == id)
+}
+
 /// Status and `transitioningToStatus` as a state. A user on the way out has left for the purpose of cutting; one on the way
 /// back in has not (Okta Users API, "User status"). `Err` holds a status that is not known.
 pub(super) fn state(user: &Value) -> Result<SourceState, String> {
@@ -129,7 +152,13 @@ pub(super) fn state(user: &Value) -> Result<SourceState, String> {
     }
 }
 
-fn person(client: &Client, account: &AccountRef, user: &Value, state: SourceState, groups: Vec<String>) -> Person {
+pub(super) fn person(
+    client: &Client,
+    account: &AccountRef,
+    user: &Value,
+    state: SourceState,
+    groups: Vec<String>,
+) -> Person {
     let none = Value::Null;
     let profile = user.get("profile").unwrap_or(&none);
     let login = text(profile, "login").unwrap_or_default().to_lowercase();
@@ -192,7 +221,7 @@ async fn groups(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, F
 }
 
 /// Types of admin roles, each once: the id of a standard role is the same for every user, so the type is its name.
-async fn roles(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, Failure> {
+pub(super) async fn roles(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, Failure> {
     let all = client
         .list(
             call,

@@ -2,4 +2,5 @@
 
 mod accounts;
 mod bad_reads;
+mod burst;
 mod directions;
