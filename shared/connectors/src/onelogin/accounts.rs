@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
 use http::Method;
-use rollcall_model::{
-    Account, AccountQuery, AccountRef, AccountSearch, Call, Completeness, Failure, MatchKey,
-};
+use rollcall_model::{Account, AccountQuery, AccountRef, AccountSearch, Call, Completeness, Failure, MatchKey};
 use serde_json::Value;
 
 use super::client::{Client, id_text, is_id, with_parameter};
 use super::rights::{Rights, rights, role_ids};
-use super::{retry, status};
 use super::subject::{absence, canary_id, user};
+use super::{retry, status};
 use crate::encode::short;
 use crate::exchange::{header, json, text};
 
@@ -51,8 +49,11 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
     }
     client.sign_in(call).await?;
     let searches = futures::future::join_all(keys.iter().map(|key| search(client, call, key)));
-    let (searches, canary, rights) =
-        futures::join!(searches, list_canary(client, call, !keys.is_empty()), rights(client, call));
+    let (searches, canary, rights) = futures::join!(
+        searches,
+        list_canary(client, call, !keys.is_empty()),
+        rights(client, call)
+    );
     if let Some(failure) = rights.worth_waiting_for(call) {
         return Err(failure);
     }
@@ -84,7 +85,11 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
             // Deleted, when that is certain: then there is no account to act on. Found by a search only, it was deleted since.
             None if linked => {
                 let absent = absence(client, call, &id).await?;
-                why = why.or_else(|| absent.err().map(|why| format!("the linked user {id} did not come back: {why}")));
+                why = why.or_else(|| {
+                    absent
+                        .err()
+                        .map(|why| format!("the linked user {id} did not come back: {why}"))
+                });
             }
             None => {}
         }
@@ -139,7 +144,9 @@ async fn search(client: &Client, call: &Call, key: &MatchKey) -> Result<Result<V
         // A row that shows another value is a wildcard's, or the filter was not heeded.
         let fits = |row: &&Value| held(row, &key.field).is_none_or(|held| same(&held, &key.value));
         hits.extend(rows.iter().filter(fits).filter_map(|row| id_text(row.get("id"))));
-        cursor = header(&response, "after-cursor").filter(|next| !next.is_empty()).map(str::to_owned);
+        cursor = header(&response, "after-cursor")
+            .filter(|next| !next.is_empty())
+            .map(str::to_owned);
         if hits.len() > MOST_HITS || (cursor.is_some() && rows.is_empty()) {
             return Err(Failure::needs_human(format!(
                 "more than {MOST_HITS} users may have this {}: it names nobody, take it out of `match`",

@@ -307,7 +307,11 @@ pub(super) struct RawPage {
 }
 
 fn quota(path: &str) -> &'static str {
-    if path.starts_with("/api/1/") { V1_QUOTA } else { V2_QUOTA }
+    if path.starts_with("/api/1/") {
+        V1_QUOTA
+    } else {
+        V2_QUOTA
+    }
 }
 
 /// The path with one more parameter.

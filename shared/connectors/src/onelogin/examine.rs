@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::accounts::list_canary;
 use super::client::{Client, is_id};
 use super::rights::{rights, role_ids};
-use super::{second_master, status};
 use super::subject::{canary, canary_id, group_names, login, user};
+use super::{second_master, status};
 
 use crate::encode::short;
 
@@ -29,7 +29,12 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
             "own-credential",
             "second-master",
         ] {
-            all.push(probe(what, ProbeResult::Unknown, "there is no token to ask with".to_owned(), None));
+            all.push(probe(
+                what,
+                ProbeResult::Unknown,
+                "there is no token to ask with".to_owned(),
+                None,
+            ));
         }
         return all;
     }
@@ -102,7 +107,12 @@ async fn canary_probe(client: &Client, call: &Call) -> Probe {
             probe("canary", ProbeResult::Bad, why, Some("configure a canary who is there"))
         }
         (Ok(Ok(())), Ok(Ok(()))) => match canary_id(client) {
-            Some(id) => probe("canary", ProbeResult::Good, format!("user {id} is read and listed"), None),
+            Some(id) => probe(
+                "canary",
+                ProbeResult::Good,
+                format!("user {id} is read and listed"),
+                None,
+            ),
             None => probe(
                 "canary",
                 ProbeResult::Warning,
@@ -145,7 +155,10 @@ async fn permissions(client: &Client, call: &Call) -> Probe {
     probe(
         "permissions",
         result,
-        format!("{}: administrators may be taken for everyday accounts", named.join("; ")),
+        format!(
+            "{}: administrators may be taken for everyday accounts",
+            named.join("; ")
+        ),
         Some("grant Manage All; privileges need the Delegated Administration subscription as well"),
     )
 }
@@ -193,7 +206,10 @@ async fn own_credential(client: &Client, call: &Call) -> Probe {
             Some("add the user id of the credential's owner to own_ids"),
         );
     };
-    let (found, rights) = futures::join!(user(client, call, "reading the credential's owner", id), rights(client, call));
+    let (found, rights) = futures::join!(
+        user(client, call, "reading the credential's owner", id),
+        rights(client, call)
+    );
     let found = match found {
         Ok(Some(found)) => found,
         Ok(None) => {
@@ -217,19 +233,27 @@ async fn own_credential(client: &Client, call: &Call) -> Probe {
         );
     }
     // Somebody with a manager or a number works here.
-    let everyday = ["manager_user_id", "external_id", "directory_id"]
-        .iter()
-        .any(|name| found.get(*name).is_some_and(|value| !value.is_null() && value != &Value::from("")));
+    let everyday = ["manager_user_id", "external_id", "directory_id"].iter().any(|name| {
+        found
+            .get(*name)
+            .is_some_and(|value| !value.is_null() && value != &Value::from(""))
+    });
     let held = rights.privileges_of(id, &role_ids(&found));
     if everyday {
         probe(
             what,
             ProbeResult::Warning,
-            format!("the owner {name} ({id}) has a manager, a number or a directory: it looks like a person's everyday account"),
+            format!(
+                "the owner {name} ({id}) has a manager, a number or a directory: it looks like a person's everyday account"
+            ),
             Some("make the credential as a service account, which nobody offboards"),
         )
     } else {
-        let held = if held.is_empty() { "none that are shown".to_owned() } else { held.join(", ") };
+        let held = if held.is_empty() {
+            "none that are shown".to_owned()
+        } else {
+            held.join(", ")
+        };
         probe(
             what,
             ProbeResult::Good,

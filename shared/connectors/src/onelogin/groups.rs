@@ -18,7 +18,9 @@ const AT_ONCE: usize = 8;
 pub(super) async fn members(client: &Client, call: &Call, name: &str) -> Result<GroupRead, Failure> {
     let what = "searching the role";
     if name.trim().is_empty() {
-        return Ok(GroupRead::Unproven("a role without a name cannot be searched".to_owned()));
+        return Ok(GroupRead::Unproven(
+            "a role without a name cannot be searched".to_owned(),
+        ));
     }
     client.sign_in(call).await?;
     let path = with_parameter("/api/2/roles?limit=100", "name", name);
@@ -69,10 +71,7 @@ async fn of_role(
         format!("/api/2/roles/{role}"),
         format!("/api/2/roles/{role}/users?limit=100"),
     );
-    let (whole, listed) = futures::join!(
-        client.get(call, what, &role_path),
-        client.list(call, what, &users_path)
-    );
+    let (whole, listed) = futures::join!(client.get(call, what, &role_path), client.list(call, what, &users_path));
     let listed = listed?;
     all.extend(listed.rows.iter().filter_map(member));
     let Some(whole) = whole? else {

@@ -77,7 +77,9 @@ impl Place {
         let mut parts = text.splitn(4, '.');
         let mut part = || parts.next();
         let (Some(sweep), Some(total), Some(moved), Some(cursor)) = (part(), part(), part(), part()) else {
-            return Err(Failure::give_up("the list of users cannot go on from a cursor that is not its own"));
+            return Err(Failure::give_up(
+                "the list of users cannot go on from a cursor that is not its own",
+            ));
         };
         Ok(Self {
             sweep: sweep.parse().unwrap_or(1),
@@ -186,7 +188,11 @@ fn listed(client: &Client, row: &Value, fields: &[String], rights: &Rights) -> O
     let values: BTreeMap<String, String> = fields
         .iter()
         .filter_map(|field| {
-            let value = if field == "login" { login(row) } else { held(row, field)? };
+            let value = if field == "login" {
+                login(row)
+            } else {
+                held(row, field)?
+            };
             (!value.trim().is_empty()).then(|| (field.clone(), value))
         })
         .collect();

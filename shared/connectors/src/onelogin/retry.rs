@@ -137,7 +137,5 @@ pub(super) fn reset(response: &HttpResponse) -> Option<Duration> {
 }
 
 fn limit_pause(response: &HttpResponse) -> Duration {
-    reset(response)
-        .or_else(|| retry_after(response))
-        .unwrap_or(LIMIT_PAUSE)
+    reset(response).or_else(|| retry_after(response)).unwrap_or(LIMIT_PAUSE)
 }

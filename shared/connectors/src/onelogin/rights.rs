@@ -89,9 +89,7 @@ pub(super) struct Rights {
 pub(super) async fn rights(client: &Client, call: &Call) -> Rights {
     let now = client.exchange.clock.now();
     let (privileges, roles) = futures::join!(
-        client
-            .privileges
-            .or_read(now, FRESH, read_privileges(client, call)),
+        client.privileges.or_read(now, FRESH, read_privileges(client, call)),
         client.roles.or_read(now, FRESH, read_roles(client, call)),
     );
     Rights { privileges, roles }
@@ -190,15 +188,17 @@ pub(super) fn role_ids(user: &Value) -> Vec<String> {
 async fn read_privileges(client: &Client, call: &Call) -> Result<Vec<Privilege>, Failure> {
     let what = "reading the privileges";
     let all = client.get(call, what, "/api/1/privileges").await?;
-    let all = all.ok_or_else(|| Failure::give_up(format!("{what}: OneLogin answered 404, the account has none to read")))?;
+    let all =
+        all.ok_or_else(|| Failure::give_up(format!("{what}: OneLogin answered 404, the account has none to read")))?;
     let rows = members(&all, "privileges").unwrap_or_default();
     futures::stream::iter(rows)
         .map(|row| async move {
             let id = id_text(row.get("id")).unwrap_or_default();
             let base = format!("/api/1/privileges/{}", percent(&id));
+            let (users, roles) = (format!("{base}/users"), format!("{base}/roles"));
             let (users, roles) = futures::join!(
-                assigned(client, call, &format!("{base}/users"), "users"),
-                assigned(client, call, &format!("{base}/roles"), "roles"),
+                assigned(client, call, &users, "users"),
+                assigned(client, call, &roles, "roles"),
             );
             Ok(Privilege {
                 name: text(&row, "name").unwrap_or_default().to_owned(),
@@ -242,13 +242,19 @@ async fn read_roles(client: &Client, call: &Call) -> Result<BTreeMap<String, Rol
     let what = "reading the roles";
     let listed = client.list(call, what, "/api/2/roles?fields=admins&limit=100").await?;
     if !listed.whole {
-        return Err(Failure::retry(format!("{what}: roles came or went while they were read")));
+        return Err(Failure::retry(format!(
+            "{what}: roles came or went while they were read"
+        )));
     }
     let role = |row: &Value| {
         let admins = row.get("admins").and_then(Value::as_array);
         let role = Role {
             name: text(row, "name").unwrap_or_default().to_owned(),
-            admins: admins.into_iter().flatten().filter_map(|id| id_text(Some(id))).collect(),
+            admins: admins
+                .into_iter()
+                .flatten()
+                .filter_map(|id| id_text(Some(id)))
+                .collect(),
         };
         Some((id_text(row.get("id"))?, role))
     };

@@ -89,9 +89,7 @@ async fn look(client: &Client, call: &Call, id: &str) -> Result<Observation, Fai
             value: json!({ "status": word }),
             evidence: evidence(client, call, id, &user, &rights).await,
         }),
-        Err(stated) => Observation::Unknown(format!(
-            "OneLogin states what this version does not know: {stated}"
-        )),
+        Err(stated) => Observation::Unknown(format!("OneLogin states what this version does not know: {stated}")),
     })
 }
 

@@ -45,10 +45,7 @@ pub(super) async fn read(client: &Client, call: &Call, account: &AccountRef) -> 
     if let Some(failure) = rights.worth_waiting_for(call) {
         return Err(failure);
     }
-    let (groups, manager) = futures::join!(
-        groups(client, call, &user, &rights),
-        manager(client, call, &user)
-    );
+    let (groups, manager) = futures::join!(groups(client, call, &user, &rights), manager(client, call, &user));
     let mut person = person(client, &user, account, state);
     person.groups = groups?;
     let held = role_ids(&user);
@@ -105,7 +102,9 @@ pub(super) async fn absence(client: &Client, call: &Call, id: &str) -> Result<Re
             "the user is there, and the credential may not see it: check the privileges of the credential's owner"
                 .to_owned(),
         ),
-        status if status.is_success() => Err("one half of OneLogin's API knows the user and the other does not".to_owned()),
+        status if status.is_success() => {
+            Err("one half of OneLogin's API knows the user and the other does not".to_owned())
+        }
         _ => Err(retry::failure(what, &other).reason),
     })
 }
@@ -115,7 +114,10 @@ pub(super) async fn canary(client: &Client, call: &Call, but: &str) -> Result<Re
     let what = "reading the canary";
     let Some(id) = canary_id(client) else {
         let page = client.page(call, what, "/api/2/users?limit=2", None).await?;
-        let other = page.rows.iter().any(|row| id_text(row.get("id")).is_some_and(|id| id != but));
+        let other = page
+            .rows
+            .iter()
+            .any(|row| id_text(row.get("id")).is_some_and(|id| id != but));
         return Ok(if other {
             Ok(())
         } else {
@@ -123,7 +125,9 @@ pub(super) async fn canary(client: &Client, call: &Call, but: &str) -> Result<Re
         });
     };
     if id == but {
-        return Ok(Err("it is the canary itself that is missing: configure another one".to_owned()));
+        return Ok(Err(
+            "it is the canary itself that is missing: configure another one".to_owned()
+        ));
     }
     Ok(match user(client, call, what, id).await? {
         Some(_) => Ok(()),
@@ -193,12 +197,17 @@ async fn groups(client: &Client, call: &Call, user: &Value, rights: &Rights) -> 
     let mut names = Vec::new();
     let known = rights.roles.as_ref();
     for id in role_ids(user) {
-        let kept = known.ok().and_then(|roles| roles.get(&id)).map(|role| role.name.clone());
+        let kept = known
+            .ok()
+            .and_then(|roles| roles.get(&id))
+            .map(|role| role.name.clone());
         let name = match kept {
             Some(name) => Some(name),
             // A role that is newer than what is kept, or a list that could not be read.
             None => {
-                let role = client.get(call, "reading a role", &format!("/api/2/roles/{id}")).await?;
+                let role = client
+                    .get(call, "reading a role", &format!("/api/2/roles/{id}"))
+                    .await?;
                 role.and_then(|role| text(&role, "name").map(str::to_owned))
             }
         };
@@ -227,9 +236,11 @@ async fn read_groups(client: &Client, call: &Call) -> Result<BTreeMap<String, St
     // One page holds 50; more of them than this are not read.
     for _ in 0..100 {
         let answer = client.get(call, what, &path).await?.unwrap_or_default();
-        all.extend(items(&answer, "data").iter().filter_map(|group| {
-            Some((id_text(group.get("id"))?, text(group, "name")?.to_owned()))
-        }));
+        all.extend(
+            items(&answer, "data")
+                .iter()
+                .filter_map(|group| Some((id_text(group.get("id"))?, text(group, "name")?.to_owned()))),
+        );
         match answer.pointer("/pagination/after_cursor").and_then(Value::as_str) {
             Some(cursor) if !cursor.is_empty() => {
                 path = super::client::with_parameter("/api/1/groups", "after_cursor", cursor);
