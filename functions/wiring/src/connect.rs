@@ -125,12 +125,29 @@ impl Maker<'_> {
                 };
                 Arc::new(Okta::new(settings, transport, clock, ids))
             }
-            TenantSettings::Onelogin { client_id, own_ids, .. } => {
+            TenantSettings::Onelogin {
+                secret,
+                client_id,
+                own_ids,
+            } => {
+                let secret = match secret {
+                    Some(secret) => Some(self.secret(connection, secret).await?),
+                    None => None,
+                };
+                // Users have numbers, credentials 64 hexadecimal digits.
+                let (users, clients): (Vec<String>, Vec<String>) = own_ids
+                    .iter()
+                    .cloned()
+                    .partition(|id| id.len() <= 20 && id.bytes().all(|byte| byte.is_ascii_digit()));
                 let settings = OneLoginSettings {
                     connection: connection.id.clone(),
+                    base_url: tenant.url.clone(),
                     account_id: tenant.id.clone(),
-                    own_client_ids: client_id.iter().cloned().collect(),
-                    own_user_ids: own_ids.clone(),
+                    client_id: client_id.clone(),
+                    secret,
+                    own_client_ids: client_id.iter().cloned().chain(clients).collect(),
+                    own_user_ids: users,
+                    canary: None,
                 };
                 Arc::new(OneLogin::new(settings, transport, clock, ids))
             }

@@ -23,6 +23,7 @@ use rollcall_model::ActionCatalogue;
 pub fn catalogue() -> ActionCatalogue {
     let mut all = ActionCatalogue::default();
     okta::actions::add_to(&mut all);
+    onelogin::actions::add_to(&mut all);
     salesforce::actions::add_to(&mut all);
     slack::actions::add_to(&mut all);
     all
@@ -46,6 +47,9 @@ mod tests {
                 "okta/revoke-grants",
                 "okta/suspend",
                 "okta/unsuspend",
+                "onelogin/log-out",
+                "onelogin/suspend",
+                "onelogin/unsuspend",
                 "salesforce/end-sessions",
                 "salesforce/freeze",
                 "salesforce/revoke-tokens",
@@ -60,12 +64,13 @@ mod tests {
             assert!(action.summary().ends_with('.'), "{}", action.name());
             assert_eq!(action.on_account(), !action.name().starts_with("slack/"));
             if action.on_account() {
-                let expected = if action.observable() {
+                // What cannot be read back is asked for again by the same key.
+                let effect = if action.observable() {
                     EffectClass::Set
                 } else {
                     EffectClass::Keyed
                 };
-                assert_eq!(action.effect(), expected, "{}", action.name());
+                assert_eq!(action.effect(), effect, "{}", action.name());
                 assert!(action.reversible(), "{} stands in a cut, so it must be", action.name());
             }
         }

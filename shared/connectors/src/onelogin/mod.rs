@@ -1,7 +1,35 @@
-//! OneLogin: its events are read, so that a webhook door in front of it loses nothing. Reading and changing accounts comes in a
-//! later version; until then every other question is answered with a failure that says so.
+//! OneLogin: a directory whose users are read, searched, suspended and logged out.
+//!
+//! Signs in with an API credential pair (client id and secret). Every token answer names the account; the token of another one
+//! is dropped unused and nothing more is sent. The scope that everything here needs is *Manage All*; what each level of scope
+//! gives:
+//!
+//! | for | scope |
+//! |---|---|
+//! | reading and finding users, events | Read Users |
+//! | suspending, lifting a suspension, logging out | Manage Users |
+//! | roles, role administrators, mappings | Read All |
+//! | privileges | Manage All, and the Delegated Administration subscription |
+//!
+//! Facts about the vendor that shape this folder: lists are paged by offset, so rows can be missed while others change and are
+//! read again ([`client`](self)); a user that a credential may not see is 404 like one that does not exist; a credential whose
+//! owner was deleted answers 500 to everything; logging out ends the portal's session and leaves those inside apps open.
 
+mod accounts;
+pub(crate) mod actions;
+mod apply;
+mod client;
 mod events;
+mod examine;
+mod groups;
+mod lists;
+mod retry;
+mod rights;
+mod second_master;
+mod states;
+mod status;
+mod subject;
+mod token;
 
 #[cfg(test)]
 mod tests;
@@ -9,83 +37,112 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_model::connector::ActionUse;
+use rollcall_model::connector::{ActionUse, GroupRead, ListedAccount, Page, Probe};
 use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure,
     Observation, Signal, SubjectRead, Transport,
 };
-use rollcall_runtime::{Clock, Ids};
+use rollcall_runtime::{Clock, Ids, Secret};
+
+use crate::exchange::Exchange;
+use client::Client;
 
 /// One OneLogin account.
 #[derive(Clone, Debug)]
 pub struct OneLoginSettings {
     /// The connection's name.
     pub connection: ConnectionId,
-    /// The account's number, which every event repeats. An event of another account is unknown.
+    /// `https://corp.onelogin.com`.
+    pub base_url: String,
+    /// The account's number, which every event and every token repeats. An event of another account is unknown, a token of
+    /// another account is never used.
     pub account_id: String,
+    /// The API credential to sign in with. Without it and its secret only events are read.
+    pub client_id: Option<String>,
+    /// The credential's secret; empty counts as none.
+    pub secret: Option<Secret>,
     /// `client_id` of our own API credentials.
     pub own_client_ids: Vec<String>,
-    /// Users whose doings in the portal count as ours, by id. Usually none: the owner of a credential is also a person.
+    /// The users behind our own credentials, by id: their doings in the portal count as ours, and nothing is done to them.
+    /// OneLogin does not tell whose a credential is.
     pub own_user_ids: Vec<String>,
+    /// A user id that always exists, to prove that a read could have seen one. Without it the first of our own users is taken,
+    /// and without any whoever else the list shows.
+    pub canary: Option<String>,
 }
 
 /// A connection to one OneLogin account.
 pub struct OneLogin {
-    settings: OneLoginSettings,
+    client: Client,
 }
 
 impl OneLogin {
-    /// A connection. The handles are taken for the day when it makes calls.
+    /// A connection. Nothing is sent yet; names of our own are taken as they come, so the ids of the vendor's calls are not
+    /// needed.
     pub fn new(
         settings: OneLoginSettings,
-        _transport: Arc<dyn Transport>,
-        _clock: Arc<dyn Clock>,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
         _ids: Arc<dyn Ids>,
     ) -> Self {
-        Self { settings }
-    }
-
-    fn not_yet(what: &str) -> Failure {
-        Failure::give_up(format!(
-            "the OneLogin connector reads events only: {what} is not in this version"
-        ))
+        Self {
+            client: Client::new(settings, Exchange::new(transport, clock)),
+        }
     }
 }
 
 #[async_trait]
 impl Connector for OneLogin {
     fn connection(&self) -> &ConnectionId {
-        &self.settings.connection
+        &self.client.settings.connection
     }
 
     fn normalise(&self, signal: &Signal, raw: &str) -> Event {
-        events::normalise(&self.settings, signal, raw)
+        events::normalise(&self.client.settings, signal, raw)
     }
 
-    async fn read_subject(&self, _call: &Call, _account: &AccountRef) -> Result<SubjectRead, Failure> {
-        Err(Self::not_yet("reading a user"))
+    async fn read_subject(&self, call: &Call, account: &AccountRef) -> Result<SubjectRead, Failure> {
+        Box::pin(subject::read(&self.client, call, account)).await
     }
 
-    async fn find_accounts(&self, _call: &Call, _query: &AccountQuery) -> Result<AccountSearch, Failure> {
-        Err(Self::not_yet("searching users"))
+    async fn find_accounts(&self, call: &Call, query: &AccountQuery) -> Result<AccountSearch, Failure> {
+        Box::pin(accounts::find(&self.client, call, query)).await
     }
 
     async fn observe(
         &self,
-        _call: &Call,
-        _account: Option<&AccountRef>,
+        call: &Call,
+        account: Option<&AccountRef>,
         actions: &[ActionUse],
     ) -> Result<Vec<Observation>, Failure> {
-        Err(Self::not_yet(
-            actions.first().map_or("an action", |first| &first.action),
-        ))
+        Box::pin(states::observe(&self.client, call, account, actions)).await
     }
 
-    async fn apply(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Applied, Failure> {
-        Err(Self::not_yet(&change.action))
+    async fn apply(&self, call: &Call, change: &Change, _marker: &str) -> Result<Applied, Failure> {
+        Box::pin(apply::apply(&self.client, call, change)).await
     }
 
     async fn find_effect(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Option<Applied>, Failure> {
-        Err(Self::not_yet(&change.action))
+        Err(Failure::give_up(format!(
+            "{} leaves nothing that could be searched for",
+            change.action
+        )))
+    }
+
+    async fn list_accounts(
+        &self,
+        call: &Call,
+        fields: &[String],
+        cursor: Option<&str>,
+    ) -> Result<Page<ListedAccount>, Failure> {
+        Box::pin(lists::accounts(&self.client, call, fields, cursor)).await
+    }
+
+    async fn group_members(&self, call: &Call, group: &str) -> Result<GroupRead, Failure> {
+        Box::pin(groups::members(&self.client, call, group)).await
+    }
+
+    async fn examine(&self, call: &Call) -> Vec<Probe> {
+        Box::pin(examine::examine(&self.client, call)).await
     }
 }

@@ -1,173 +1,170 @@
-use rollcall_model::{SignalBody, SignalFormat, SignalKey};
-use serde_json::Value;
+mod auth;
+mod changing;
+mod events;
+mod examining;
+mod listing;
+mod reading;
+mod searching;
+mod seeing;
+mod table;
+
+use std::sync::Arc;
+
+use rollcall_model::{AccountRef, EffectClass};
+use rollcall_runtime::Secret;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::scripted::{CountingIds, Script, StandingClock, fixture, start, urgent};
+use crate::scripted::{CountingIds, Script, StandingClock, Step, step};
 
-fn onelogin() -> OneLogin {
-    let settings = OneLoginSettings {
+const BASE: &str = "https://corp.onelogin.example";
+const TOKEN: &str = "planted-token";
+const USER: &str = "90001001";
+const OWNER: &str = "90000001";
+
+/// With an owner who is known, and is the canary too.
+fn settings() -> OneLoginSettings {
+    OneLoginSettings {
         connection: "onelogin-main".into(),
+        base_url: format!("{BASE}/"),
         account_id: "424242".to_owned(),
+        client_id: Some("c0ffee00".repeat(8)),
+        secret: Some(Secret::new("planted-secret")),
         own_client_ids: vec!["c0ffee00".repeat(8)],
         own_user_ids: Vec::new(),
-    };
-    OneLogin::new(
+        canary: Some("90000002".to_owned()),
+    }
+}
+
+fn connect(settings: OneLoginSettings, script: &Arc<Script>) -> (OneLogin, Arc<StandingClock>) {
+    let clock = StandingClock::new();
+    let onelogin = OneLogin::new(
         settings,
-        Script::new([]),
-        StandingClock::new(),
+        script.clone(),
+        clock.clone(),
         Arc::new(CountingIds::default()),
+    );
+    (onelogin, clock)
+}
+
+fn account() -> AccountRef {
+    AccountRef::new("onelogin-main", USER)
+}
+
+fn line(method: &str, path: &str) -> String {
+    format!("{method} {BASE}{path}")
+}
+
+fn get(path: &str, body: &Value) -> Step {
+    step(&line("GET", path), 200, body)
+}
+
+fn token() -> Step {
+    granted(TOKEN, 424_242)
+}
+
+/// Made at the start of the clock, for ten hours.
+fn granted(token: &str, account: u64) -> Step {
+    step(
+        &line("POST", "/auth/oauth2/v2/token"),
+        200,
+        &json!({ "access_token": token, "created_at": "2026-03-02T08:00:00.000Z", "expires_in": 36000,
+            "refresh_token": "unused", "token_type": "bearer", "account_id": account }),
     )
 }
 
-fn normalise(raw: &str) -> Event {
-    let signal = Signal {
-        key: SignalKey::new("onelogin-main:x"),
-        source: "onelogin-main".into(),
-        format: SignalFormat::OneloginEvent,
-        received_at: start(),
-        body: SignalBody::Inline(raw.to_owned()),
-    };
-    onelogin().normalise(&signal, raw)
+fn user_body(id: &str, status: i64) -> Value {
+    json!({
+        "id": id.parse::<i64>().unwrap(), "username": "Amara.Okafor", "email": "Amara.Okafor@Example.com",
+        "firstname": "Amara", "lastname": "Okafor", "title": "Analyst", "department": "Finance",
+        "status": status, "state": 1, "group_id": null, "role_ids": [], "directory_id": null, "trusted_idp_id": null,
+        "external_id": "HR-10021", "manager_user_id": null, "manager_ad_id": null, "samaccountname": null,
+        "activated_at": "2024-03-01T08:00:00.000Z",
+        "custom_attributes": { "cost_center": "C-42", "badge": null },
+    })
 }
 
-fn of_file(name: &str) -> Vec<Event> {
-    let text = fixture(&format!("onelogin/{name}"));
-    let elements: Vec<Value> = match serde_json::from_str::<Value>(&text) {
-        Ok(Value::Array(all)) => all,
-        _ => text
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect(),
-    };
-    elements.iter().map(|element| normalise(&element.to_string())).collect()
+fn user(body: &Value) -> Step {
+    get(&format!("/api/2/users/{}", body["id"]), body)
 }
 
-#[test]
-fn every_payload_becomes_the_right_events() {
-    for (name, expected) in [
-        ("01-user-suspended.json", "user.suspended 90001001"),
-        (
-            "02-offboarding-batch-by-admin.json",
-            "user.deactivated 90001002, group.changed 90001002, app.removed 90001002, privilege.changed 90001002",
+fn not_found() -> Value {
+    json!({ "message": "The resource with the given id could not be found", "name": "NotFoundError", "statusCode": 404 })
+}
+
+fn v1(code: u16, kind: &str, message: &str) -> Value {
+    json!({ "status": { "error": code >= 400, "code": code, "type": kind, "message": message } })
+}
+
+fn missing(id: &str) -> Step {
+    step(&line("GET", &format!("/api/2/users/{id}")), 404, &not_found())
+}
+
+/// What v1 says of a user who is missing.
+fn missing_on_v1(id: &str, status: u16) -> Step {
+    step(
+        &line("GET", &format!("/api/1/users/{id}")),
+        status,
+        &v1(status, "not found", "whatever it says"),
+    )
+}
+
+fn canary() -> Step {
+    user(&user_body("90000002", 1))
+}
+
+/// Nobody administers anything.
+fn no_rights() -> [Step; 2] {
+    [get("/api/1/privileges", &json!([])), roles(&json!([]))]
+}
+
+fn roles(body: &Value) -> Step {
+    get("/api/2/roles?fields=admins&limit=100", body)
+}
+
+/// `Super user` (with these users, and these roles) and `Help desk` (nobody).
+fn privileges(users: &Value, by_role: &Value) -> Vec<Step> {
+    vec![
+        get(
+            "/api/1/privileges",
+            &json!([{ "id": "p-1", "name": "Super user" }, { "id": "p-2", "name": "Help desk" }]),
         ),
-        (
-            "03-own-api-credential-suspends-user.json",
-            "user.suspended 90001003 ours, sign-in 90001003 ours",
+        get(
+            "/api/1/privileges/p-1/users",
+            &json!({ "total": 1, "users": users, "afterCursor": null }),
         ),
-        (
-            "04-role-added-by-mapping.json",
-            "onelogin:248 90001004, group.changed 90001004",
-        ),
-        ("05-login-failed-high-risk.json", "threat 90001001 failed"),
-        (
-            "06-mfa-device-removed-and-push-denied.json",
-            "threat 90001002, factor.changed 90001002, factor.changed 90001002",
-        ),
-        (
-            "07-impersonation-then-password-change.json",
-            "threat 90001001, factor.changed 90001001",
-        ),
-        ("08-privilege-granted-super-user.json", "privilege.changed 90001005"),
-        (
-            "09-batch-of-ten.json",
-            "user.created 90001006, user.activated 90001006, group.changed 90001006, onelogin:51 90001006, sign-in 90001001, sign-in 90001001, \
-             sign-in 90001001, profile.updated 90001002, tenant.changed -, tenant.changed -",
-        ),
-        (
-            "10-redelivery-and-duplicate-inside-batch.json",
-            "user.suspended 90001001, user.suspended 90001001, group.changed 90001001",
-        ),
-        (
-            "11-sparse-legacy-shape.json",
-            "user.deleted 90001008, user.locked 90001009, onelogin:113 -",
-        ),
-        (
-            "12-unicode-names.json",
-            "user.suspended 90001010, user.suspended 90001011, group.changed 90001012, profile.updated 90001013",
-        ),
-        ("13-lock-unlock.ndjson", "user.locked 90001001, user.unlocked 90001001"),
-        (
-            "14-own-credential-mixed-crlf-no-final-newline.ndjson",
-            "user.locked 90001014 ours, group.changed 90001014 ours, user.locked 90001015",
-        ),
-        (
-            "15-deprovisioning-did-nothing.ndjson",
-            "onelogin:60 90001002, onelogin:63 90001002 failed",
-        ),
-        (
-            "16-webhook-and-credential-tampering.json",
-            "tenant.changed -, tenant.changed -",
-        ),
-        (
-            "17-unknown-type-unknown-fields-big-ids.json",
-            "onelogin:99999 36114558381, user.suspended -",
-        ),
-        (
-            "18-service-account-owner-acts-in-portal.json",
-            "user.deactivated 90001016",
-        ),
-        ("19-empty-array.json", ""),
-    ] {
-        let found: Vec<String> = of_file(name)
-            .iter()
-            .map(|event| {
-                let mark = if event.ours {
-                    " ours"
-                } else if event.succeeded {
-                    ""
-                } else {
-                    " failed"
-                };
-                format!(
-                    "{} {}{mark}",
-                    event.kind,
-                    event.account.as_ref().map_or("-", |account| account.id.as_str())
-                )
-            })
-            .collect();
-        assert_eq!(found.join(", "), expected, "{name}");
+        get("/api/1/privileges/p-1/roles", by_role),
+        get("/api/1/privileges/p-2/users", &json!([])),
+        get("/api/1/privileges/p-2/roles", &json!({ "roles": [] })),
+    ]
+}
+
+fn uses(names: &[&str]) -> Vec<ActionUse> {
+    names
+        .iter()
+        .map(|&name| ActionUse {
+            action: name.to_owned(),
+            with: Value::Null,
+        })
+        .collect()
+}
+
+fn change(action: &str, after: Value) -> Change {
+    Change {
+        stage: "cut".to_owned(),
+        step: "1".to_owned(),
+        connection: "onelogin-main".into(),
+        account: Some(account()),
+        action: action.to_owned(),
+        effect: EffectClass::Set,
+        settle_ms: 0,
+        with: Value::Null,
+        before: Value::Null,
+        after,
+        evidence: Value::Null,
     }
 }
 
-#[test]
-fn both_forms_of_time_are_read() {
-    assert_eq!(
-        of_file("01-user-suspended.json")[0].occurred_at.to_string(),
-        "2026-11-20T09:15:02Z"
-    );
-    assert_eq!(
-        of_file("15-deprovisioning-did-nothing.ndjson")[0]
-            .occurred_at
-            .to_string(),
-        "2026-11-21T17:00:17Z"
-    );
-    assert_eq!(
-        of_file("15-deprovisioning-did-nothing.ndjson")[0].app.as_deref(),
-        Some("330103")
-    );
-    assert_eq!(
-        normalise(r#"{"event_type_id":5,"event_timestamp":"later"}"#).occurred_at,
-        start()
-    );
-}
-
-#[test]
-fn another_account_and_what_is_unreadable_are_unknown() {
-    let foreign = normalise(r#"{"event_type_id":15,"account_id":7,"user_id":1}"#);
-    assert!(matches!(&foreign.kind, rollcall_model::EventKind::Unknown(_)));
-    assert_eq!(foreign.account, None);
-    for raw in ["", "[]", "{}", "{\"event_type_id\":\"15\"}", "{\"event\":5}"] {
-        assert_eq!(normalise(raw).kind.as_str(), "unreadable", "{raw}");
-    }
-}
-
-#[tokio::test]
-async fn everything_else_says_that_it_is_not_there_yet() {
-    let refused = onelogin()
-        .read_subject(&urgent(), &AccountRef::new("onelogin-main", "1"))
-        .await
-        .unwrap_err();
-    assert!(refused.reason.contains("not in this version"), "{refused}");
-    assert!(!refused.is_retryable());
+fn suspend() -> Change {
+    change("onelogin/suspend", json!({ "status": "suspended" }))
 }

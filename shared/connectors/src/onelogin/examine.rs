@@ -1,0 +1,264 @@
+//! Looking at everything that the connection needs, without changing anything.
+
+use rollcall_model::connector::{Probe, ProbeResult};
+use rollcall_model::{Call, Failure};
+use serde_json::Value;
+
+use super::accounts::list_canary;
+use super::client::{Client, is_id};
+use super::rights::{rights, role_ids};
+use super::subject::{canary, canary_id, group_names, login, user};
+use super::{second_master, status};
+
+use crate::encode::short;
+
+/// Every probe, in the order in which somebody would mend what they find. Without a token only the first is answered.
+pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
+    if let Err(failure) = client.sign_in(call).await {
+        let mut all = vec![probe(
+            "tenant",
+            ProbeResult::Bad,
+            failure.reason,
+            Some("correct the tenant's url, id, client_id and secret"),
+        )];
+        for what in [
+            "scopes",
+            "canary",
+            "permissions",
+            "quota",
+            "own-credential",
+            "second-master",
+        ] {
+            all.push(probe(
+                what,
+                ProbeResult::Unknown,
+                "there is no token to ask with".to_owned(),
+                None,
+            ));
+        }
+        return all;
+    }
+    let tenant = probe(
+        "tenant",
+        ProbeResult::Good,
+        format!("the token is of account {}", client.settings.account_id),
+        None,
+    );
+    let (scopes, canary, permissions, quota, own, second) = futures::join!(
+        scopes(client, call),
+        canary_probe(client, call),
+        permissions(client, call),
+        quota(client, call),
+        own_credential(client, call),
+        second_master::probe(client, call),
+    );
+    vec![tenant, scopes, canary, permissions, quota, own, second]
+}
+
+pub(super) fn probe(what: &str, result: ProbeResult, found: String, next: Option<&str>) -> Probe {
+    Probe {
+        what: what.to_owned(),
+        result,
+        found,
+        next: next.map(str::to_owned),
+    }
+}
+
+/// A probe that failed: what passes is unknown, the rest is bad.
+pub(super) fn failed(what: &str, failure: Failure) -> Probe {
+    let result = if failure.is_retryable() {
+        ProbeResult::Unknown
+    } else {
+        ProbeResult::Bad
+    };
+    probe(what, result, failure.reason, None)
+}
+
+/// OneLogin names no scope, and a write is the only proof of one; what can be read tells the level as far as it shows.
+async fn scopes(client: &Client, call: &Call) -> Probe {
+    let (users, roles) = futures::join!(
+        client.page(call, "reading users", "/api/2/users?limit=1", None),
+        client.page(call, "reading roles", "/api/2/roles?limit=1", None),
+    );
+    match (users, roles) {
+        (Err(failure), _) => failed("scopes", failure),
+        (Ok(_), Ok(_)) => probe(
+            "scopes",
+            ProbeResult::Good,
+            "users and roles are readable, so the scope is Read All or Manage All; which of them shows at the first change only"
+                .to_owned(),
+            None,
+        ),
+        (Ok(_), Err(failure)) if failure.is_retryable() => failed("scopes", failure),
+        (Ok(_), Err(_)) => probe(
+            "scopes",
+            ProbeResult::Bad,
+            "users are readable and roles are not, so the scope is Read Users or Manage Users".to_owned(),
+            Some("make a credential with the scope Manage All"),
+        ),
+    }
+}
+
+async fn canary_probe(client: &Client, call: &Call) -> Probe {
+    let (single, listed) = futures::join!(canary(client, call, ""), list_canary(client, call, true));
+    match (single, listed) {
+        (Err(failure), _) | (_, Err(failure)) => failed("canary", failure),
+        (Ok(Err(why)), _) | (_, Ok(Err(why))) => {
+            probe("canary", ProbeResult::Bad, why, Some("configure a canary who is there"))
+        }
+        (Ok(Ok(())), Ok(Ok(()))) => match canary_id(client) {
+            Some(id) => probe(
+                "canary",
+                ProbeResult::Good,
+                format!("user {id} is read and listed"),
+                None,
+            ),
+            None => probe(
+                "canary",
+                ProbeResult::Warning,
+                "no canary is configured; the list shows somebody, which proves less".to_owned(),
+                Some("configure a user who always stays as the canary"),
+            ),
+        },
+    }
+}
+
+/// Privileges, role administrators and groups: without them administrators are taken for everyday accounts.
+async fn permissions(client: &Client, call: &Call) -> Probe {
+    let (rights, groups) = futures::join!(rights(client, call), group_names(client, call));
+    let parts = [
+        ("privileges", rights.privileges.err()),
+        ("role administrators", rights.roles.err()),
+        ("groups", groups.err()),
+    ];
+    let lacking: Vec<(&str, Failure)> = parts
+        .into_iter()
+        .filter_map(|(name, failure)| Some((name, failure?)))
+        .collect();
+    if lacking.is_empty() {
+        return probe(
+            "permissions",
+            ProbeResult::Good,
+            "privileges, role administrators and groups are readable".to_owned(),
+            None,
+        );
+    }
+    let result = if lacking.iter().all(|(_, failure)| failure.is_retryable()) {
+        ProbeResult::Unknown
+    } else {
+        ProbeResult::Warning
+    };
+    let named: Vec<String> = lacking
+        .iter()
+        .map(|(name, failure)| format!("{name} not readable ({failure})"))
+        .collect();
+    probe(
+        "permissions",
+        result,
+        format!(
+            "{}: administrators may be taken for everyday accounts",
+            named.join("; ")
+        ),
+        Some("grant Manage All; privileges need the Delegated Administration subscription as well"),
+    )
+}
+
+/// The v1 budget, shared with every other tool of the account.
+async fn quota(client: &Client, call: &Call) -> Probe {
+    let answer = match client.get(call, "asking for the rate limit", "/auth/rate_limit").await {
+        Ok(answer) => answer.unwrap_or_default(),
+        Err(failure) => return failed("quota", failure),
+    };
+    let count = |name: &str| answer.get("data")?.get(name)?.as_u64();
+    let (Some(limit), Some(left)) = (count("X-RateLimit-Limit"), count("X-RateLimit-Remaining")) else {
+        return probe(
+            "quota",
+            ProbeResult::Unknown,
+            "OneLogin does not say what is left".to_owned(),
+            None,
+        );
+    };
+    let reset = count("X-RateLimit-Reset").map_or_else(String::new, |seconds| format!(", renewed in {seconds} s"));
+    let found = format!("{left} of {limit} v1 calls are left{reset}");
+    if left.saturating_mul(100) < limit.saturating_mul(crate::pace::RESERVE_PERCENT) {
+        probe(
+            "quota",
+            ProbeResult::Warning,
+            found,
+            Some("another tool uses up the account's calls: find it, all credentials share them"),
+        )
+    } else {
+        probe("quota", ProbeResult::Good, found, None)
+    }
+}
+
+/// The user behind the credential: when they are deleted, it dies.
+async fn own_credential(client: &Client, call: &Call) -> Probe {
+    let what = "own-credential";
+    let own = client.settings.own_user_ids.iter().find(|id| is_id(id));
+    let Some(id) = own else {
+        return probe(
+            what,
+            ProbeResult::Warning,
+            "OneLogin does not tell who made the credential, and the configuration does not either, so nothing keeps Rollcall \
+             from suspending them"
+                .to_owned(),
+            Some("add the user id of the credential's owner to own_ids"),
+        );
+    };
+    let (found, rights) = futures::join!(
+        user(client, call, "reading the credential's owner", id),
+        rights(client, call)
+    );
+    let found = match found {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            return probe(
+                what,
+                ProbeResult::Bad,
+                format!("user {id} of own_ids is not there"),
+                Some("correct own_ids; a credential whose owner is deleted stops working"),
+            );
+        }
+        Err(failure) => return failed(what, failure),
+    };
+    let name = short(&login(&found), 80);
+    let word = status::word(&found).unwrap_or("in a status that is not known");
+    if word != status::ACTIVE {
+        return probe(
+            what,
+            ProbeResult::Bad,
+            format!("the owner {name} ({id}) is {word}"),
+            Some("make the credential as an active service account"),
+        );
+    }
+    // Somebody with a manager or a number works here.
+    let everyday = ["manager_user_id", "external_id", "directory_id"].iter().any(|name| {
+        found
+            .get(*name)
+            .is_some_and(|value| !value.is_null() && value != &Value::from(""))
+    });
+    let held = rights.privileges_of(id, &role_ids(&found));
+    if everyday {
+        probe(
+            what,
+            ProbeResult::Warning,
+            format!(
+                "the owner {name} ({id}) has a manager, a number or a directory: it looks like a person's everyday account"
+            ),
+            Some("make the credential as a service account, which nobody offboards"),
+        )
+    } else {
+        let held = if held.is_empty() {
+            "none that are shown".to_owned()
+        } else {
+            held.join(", ")
+        };
+        probe(
+            what,
+            ProbeResult::Good,
+            format!("the owner {name} ({id}) is active; privileges: {held}"),
+            None,
+        )
+    }
+}
