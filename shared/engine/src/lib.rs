@@ -14,6 +14,7 @@ mod error;
 mod guard;
 mod intake;
 mod journal;
+mod link;
 mod seal;
 mod settings;
 mod stage;
@@ -33,6 +34,7 @@ use rollcall_runtime::{Clock, Ids};
 
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
+pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};
 pub use settings::Settings;
 pub use sweep::{Swept, sweep};
 

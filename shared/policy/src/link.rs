@@ -226,7 +226,11 @@ fn account_of(
             .contains(&(person.clone(), account.account.clone()))
     };
     // Somebody's decision that it is not theirs undoes a link that was not taken out yet.
-    let owner = inputs.stored.owners.get(&account.account).filter(|owner| !denied(owner));
+    let owner = inputs
+        .stored
+        .owners
+        .get(&account.account)
+        .filter(|owner| !denied(owner));
     let service = is_service(account, inputs.service);
     if service {
         joined.services += 1;
@@ -278,7 +282,11 @@ fn account_of(
     if service {
         return;
     }
-    let sure: Vec<&PersonKey> = found.iter().filter(|(_, claim)| claim.sure).map(|(key, _)| key).collect();
+    let sure: Vec<&PersonKey> = found
+        .iter()
+        .filter(|(_, claim)| claim.sure)
+        .map(|(key, _)| key)
+        .collect();
     let doubt = |only_sure: bool| Doubt {
         account: account.account.clone(),
         username: account.username.clone(),

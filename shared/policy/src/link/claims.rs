@@ -58,7 +58,10 @@ impl Found {
     pub(super) fn shown(&self, person: &PersonKey, people: &People) -> Claim {
         Claim {
             person: person.clone(),
-            login: people.get(person).map(|person| person.login.clone()).unwrap_or_default(),
+            login: people
+                .get(person)
+                .map(|person| person.login.clone())
+                .unwrap_or_default(),
             by: self.by.clone(),
         }
     }
@@ -110,7 +113,11 @@ impl<'a> Claims<'a> {
             kind,
             inputs,
         };
-        let by_account: HashMap<_, _> = inputs.people.iter().map(|(key, person)| (&person.account, key)).collect();
+        let by_account: HashMap<_, _> = inputs
+            .people
+            .iter()
+            .map(|(key, person)| (&person.account, key))
+            .collect();
         for assignment in inputs.assignments.unwrap_or_default() {
             let Some(person) = by_account.get(&assignment.account) else {
                 continue;
@@ -134,7 +141,11 @@ impl<'a> Claims<'a> {
                 found.entry((*person).clone()).or_default().add(by, sure);
             }
         };
-        claim(self.ids.get(&same_id(self.kind, &account.account.id)), BY_ASSIGNMENT, true);
+        claim(
+            self.ids.get(&same_id(self.kind, &account.account.id)),
+            BY_ASSIGNMENT,
+            true,
+        );
         for (row, index) in &self.rows {
             if let Some(value) = value(account, &row.field) {
                 claim(index.get(&value.to_lowercase()), &row.field, row.sure);

@@ -24,9 +24,8 @@ pub struct Coverage {
 /// Counts. Nobody to count is no coverage at all: "all of nobody" would open the mode `enforce` on an empty answer.
 pub(super) fn count(inputs: &JoinInputs<'_>, claims: &Claims<'_>, places: &Places) -> Option<Coverage> {
     let assigned = inputs.assignments.is_some();
-    let counts = |person: &&Person| {
-        person.state == SourceState::Active && (!assigned || claims.assigned.contains(&person.key))
-    };
+    let counts =
+        |person: &&Person| person.state == SourceState::Active && (!assigned || claims.assigned.contains(&person.key));
     let (mut people, mut linked, mut without) = (0_usize, 0_usize, 0_usize);
     for person in inputs.people.values().filter(counts) {
         people += 1;
