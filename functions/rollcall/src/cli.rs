@@ -21,6 +21,8 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "Examples:
   rollcall demo                                   see one leaver cut, on simulated vendors
   rollcall check --offline --config config        check the configuration folder
+  rollcall check --config config --env prod       prove each connection as well
+  rollcall link --config config --env prod        find out whose each account is, beforehand
   rollcall serve --config config --env prod       run on this machine
   rollcall plan amara.okafor@corp.example         what would be done, and its hash
   rollcall explain amara.okafor@corp.example      the whole story of one person";
@@ -44,11 +46,17 @@ pub(crate) enum Command {
     /// Run doors, worker and clock on this machine.
     #[command(after_help = "Examples:\n  rollcall serve --config config --env prod --listen 127.0.0.1:8080")]
     Serve(ServeOptions),
-    /// Check the configuration folder and run its playbooks' tests.
+    /// Check the configuration folder, run its playbooks' tests, and prove each connection.
     #[command(
-        after_help = "Examples:\n  rollcall check --offline --config config\n  rollcall check --offline --schemas docs/reference/schema"
+        after_help = "Examples:\n  rollcall check --config config --env prod\n  rollcall check --connection sf-us\n  rollcall check --offline --config config\n  rollcall check --offline --schemas docs/reference/schema"
     )]
     Check(CheckOptions),
+    /// Find out whose each account is, beforehand, and how many people are known where.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  rollcall link --dry-run\n  rollcall link --connection sf-us\n  rollcall link show amara.okafor@corp.example\n  rollcall link confirm amara.okafor@corp.example sf-us/005…\n  rollcall link deny amara.okafor@corp.example sf-us/005…"
+    )]
+    Link(LinkOptions),
     /// Say what would be done for a person now; change nothing.
     #[command(
         after_help = "Examples:\n  rollcall plan amara.okafor@corp.example\n  rollcall plan okta-main/00u1abcd --json"
@@ -149,12 +157,70 @@ pub(crate) struct CheckOptions {
     /// Only this environment; by default every `env/*.yaml` of the folder.
     #[arg(long, env = "ROLLCALL_ENV")]
     pub(crate) env: Option<String>,
-    /// Without any network. Checks with network come in a later version.
-    #[arg(long, required = true)]
+    /// Without any network: the folder and its tests only.
+    #[arg(long)]
     pub(crate) offline: bool,
+    /// Prove only this connection.
+    #[arg(long, value_name = "NAME", conflicts_with = "offline")]
+    pub(crate) connection: Option<String>,
+    /// Where lists that are objects lie. The ledger in it is not opened.
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
     /// Also write the JSON Schemas for editors into this folder.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) schemas: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkOptions {
+    #[command(subcommand)]
+    pub(crate) command: Option<LinkCommand>,
+    /// Say what would be linked; write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Only this connection.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinkCommand {
+    /// Say that an account is a person's.
+    #[command(after_help = "Examples:\n  rollcall link confirm amara.okafor@corp.example sf-us/005…")]
+    Confirm(LinkDecision),
+    /// Say that an account is not a person's; no list links them again.
+    #[command(after_help = "Examples:\n  rollcall link deny amara.okafor@corp.example sf-us/005…")]
+    Deny(LinkDecision),
+    /// Show which accounts are linked to a person.
+    #[command(after_help = "Examples:\n  rollcall link show amara.okafor@corp.example")]
+    Show(LinkShow),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkDecision {
+    /// Sign-in name, address, key, id in the source, or an account of theirs as `connection/id`.
+    pub(crate) person: String,
+    /// The account: `CONNECTION/ID`.
+    #[arg(value_name = "CONNECTION/ID")]
+    pub(crate) account: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkShow {
+    /// Sign-in name, address, key, id in the source, or an account of theirs as `connection/id`.
+    pub(crate) person: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
 }
 
 #[derive(Debug, Args)]

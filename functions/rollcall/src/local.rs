@@ -109,6 +109,35 @@ pub(crate) async fn connectors(
     Ok(all)
 }
 
+/// A connector to each configured vendor by itself, without any state: one whose secret is not to be had does not take the
+/// others with it.
+pub(crate) async fn each_connector(
+    configuration: &Configuration,
+) -> BTreeMap<ConnectionId, Result<Arc<dyn Connector>, String>> {
+    let transport = Arc::new(ReqwestTransport::new(HttpSettings::default()));
+    let secrets = Secrets::local();
+    let mut all = BTreeMap::new();
+    for id in configuration.connections.keys() {
+        let mut alone = configuration.clone();
+        alone.connections.retain(|other, _| other == id);
+        let transport = Arc::clone(&transport);
+        let made =
+            rollcall_wiring::connectors(&alone, &secrets, transport, Arc::new(SystemClock), Arc::new(RandomIds)).await;
+        let made = match made {
+            Ok(mut made) => made
+                .remove(id)
+                .ok_or_else(|| "it is of a kind that this version does not call".to_owned()),
+            Err(error) => {
+                let error = anyhow::Error::new(error);
+                let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+                Err(causes.join(": "))
+            }
+        };
+        all.insert(id.clone(), made);
+    }
+    all
+}
+
 /// The engine over this machine's state, and the connectors that it uses.
 pub(crate) struct Machine {
     pub(crate) engine: Arc<Engine>,

@@ -54,7 +54,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(&options, &out).await,
         Command::Serve(options) => server::serve(&options, &out).await,
-        Command::Check(options) => commands::check::run(&options, &out),
+        Command::Check(options) => commands::check::run(&options, &out).await,
+        Command::Link(options) => commands::link::run(&options, &out).await,
         Command::Plan(options) => commands::plan::run(&options, &out).await,
         Command::Apply(options) => commands::apply::run(&options, &out).await,
         Command::Replay(options) => commands::replay::run(&options, &out).await,

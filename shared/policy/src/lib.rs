@@ -12,6 +12,7 @@ pub mod decide;
 pub mod expression;
 mod facts;
 pub mod files;
+pub mod link;
 mod load;
 mod problem;
 mod reader;

@@ -5,6 +5,7 @@ pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod expect;
 pub(crate) mod explain;
+pub(crate) mod link;
 pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod receipt;

@@ -1,16 +1,42 @@
-//! `rollcall check --offline`: the configuration folder as a whole, and the tests of its playbooks.
+//! `rollcall check`: the configuration folder as a whole and the tests of its playbooks; unless it is to be offline, then every
+//! connection of one environment as well.
+
+mod cross;
+mod online;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use rollcall_policy::{Problem, TestResult, run_tests, schemas};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::CheckOptions;
 use crate::out::Out;
 
-pub(crate) fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<ExitCode> {
+/// The environment whose connections are proven when none is named.
+const USUAL: &str = "prod";
+
+pub(crate) async fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<ExitCode> {
+    let (mut well, mut document) = offline(options, out)?;
+    if !options.offline {
+        match online::run(options, out).await {
+            Ok(proven) => {
+                well &= !proven.has_bad();
+                document["ok"] = json!(well);
+                document["online"] = proven.document();
+            }
+            // What is wrong with the folder has been said already, and of a folder that cannot be loaded nothing can be proven.
+            Err(_) if !well => out.line("No connection was looked at: mend the folder first."),
+            Err(error) => return Err(error),
+        }
+    }
+    out.document(&document)?;
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Checks the folder. Whether it is good, and what programs are told.
+fn offline(options: &CheckOptions, out: &Out) -> anyhow::Result<(bool, Value)> {
     if let Some(folder) = &options.schemas {
         write_schemas(folder, out)?;
     }
@@ -56,7 +82,7 @@ pub(crate) fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<ExitCode>
             environments.join(", ")
         )
     });
-    out.document(&json!({
+    let document = json!({
         "ok": well,
         "environments": environments,
         "problems": problems.iter().map(|problem| json!({
@@ -66,8 +92,8 @@ pub(crate) fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<ExitCode>
             "environment": environment, "playbook": test.playbook, "name": test.name, "file": test.file, "line": test.line,
             "passed": test.passed(), "differences": test.differences,
         })).collect::<Vec<_>>(),
-    }))?;
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    });
+    Ok((well, document))
 }
 
 /// Every environment of the folder, in order of name; `prod` when there is none, so that the loader says what is missing.
@@ -90,7 +116,7 @@ fn environments(folder: &Path) -> anyhow::Result<Vec<String>> {
     }
     names.sort();
     if names.is_empty() {
-        names.push("prod".to_owned());
+        names.push(USUAL.to_owned());
     }
     Ok(names)
 }
