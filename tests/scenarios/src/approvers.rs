@@ -11,6 +11,7 @@ use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Call, Change, ConnectionId, Connector, Event, Failure, Observation,
     Signal, SubjectRead,
 };
+use serde_json::json;
 
 /// Somebody who signed in as this account, whom the configuration knows by this login and without a role.
 pub fn signed_in(login: &str) -> Approver {
@@ -23,35 +24,53 @@ pub fn signed_in(login: &str) -> Approver {
 
 /// A world whose directory answers the question who is in `RC-Approvers`, or fails to.
 pub fn with_approvers(spec: WorldSpec, members: &'static [&'static str]) -> WorldSpec {
-    wrapped(spec, Some(members))
+    instead(spec, "okta-main", Groups::Members(members), None)
 }
 
 /// A world whose directory cannot be asked about groups.
 pub fn without_groups(spec: WorldSpec) -> WorldSpec {
-    wrapped(spec, None)
+    instead(spec, "okta-main", Groups::Unreadable, None)
 }
 
-fn wrapped(spec: WorldSpec, members: Option<&'static [&'static str]>) -> WorldSpec {
+/// A world in whose organisation everybody is an administrator, and whose connector counts so many beside each.
+pub fn with_admins(spec: WorldSpec, left: u64) -> WorldSpec {
+    instead(spec, "sf-us", Groups::Unreadable, Some(left))
+}
+
+fn instead(spec: WorldSpec, connection: &'static str, groups: Groups, admins_left: Option<u64>) -> WorldSpec {
     WorldSpec {
         wrap: Some(Arc::new(
             move |connectors: &mut BTreeMap<ConnectionId, Arc<dyn Connector>>| {
-                let id = ConnectionId::from("okta-main");
-                let inner = connectors.remove(&id).expect("the directory is there");
-                connectors.insert(id, Arc::new(Directory { inner, members }));
+                let id = ConnectionId::from(connection);
+                let inner = connectors.remove(&id).expect("the connection is there");
+                let instead = Instead {
+                    inner,
+                    groups,
+                    admins_left,
+                };
+                connectors.insert(id, Arc::new(instead));
             },
         )),
         ..spec
     }
 }
 
-/// The directory, with one group whose members it tells.
-struct Directory {
+/// What a connector says of groups.
+#[derive(Clone, Copy)]
+enum Groups {
+    Members(&'static [&'static str]),
+    Unreadable,
+}
+
+/// A connector that knows about groups and administrators what a scenario wants, and everything else by itself.
+struct Instead {
     inner: Arc<dyn Connector>,
-    members: Option<&'static [&'static str]>,
+    groups: Groups,
+    admins_left: Option<u64>,
 }
 
 #[async_trait]
-impl Connector for Directory {
+impl Connector for Instead {
     fn connection(&self) -> &ConnectionId {
         self.inner.connection()
     }
@@ -74,7 +93,17 @@ impl Connector for Directory {
         account: Option<&AccountRef>,
         actions: &[ActionUse],
     ) -> Result<Vec<Observation>, Failure> {
-        self.inner.observe(call, account, actions).await
+        let mut states = self.inner.observe(call, account, actions).await?;
+        for state in &mut states {
+            if let (Some(left), Observation::Known(state)) = (self.admins_left, state) {
+                if !state.evidence.is_object() {
+                    state.evidence = json!({});
+                }
+                state.evidence["admin"] = json!(true);
+                state.evidence["admins_left"] = json!(left);
+            }
+        }
+        Ok(states)
     }
 
     async fn apply(&self, call: &Call, change: &Change, marker: &str) -> Result<Applied, Failure> {
@@ -86,7 +115,7 @@ impl Connector for Directory {
     }
 
     async fn group_members(&self, _call: &Call, group: &str) -> Result<GroupRead, Failure> {
-        let Some(members) = self.members else {
+        let Groups::Members(members) = self.groups else {
             return Ok(GroupRead::Unproven("the integration may not read groups".to_owned()));
         };
         if group != "RC-Approvers" {

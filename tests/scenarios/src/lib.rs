@@ -7,7 +7,7 @@ mod company;
 mod everywhere;
 mod stage;
 
-pub use approvers::{signed_in, with_approvers, without_groups};
+pub use approvers::{signed_in, with_admins, with_approvers, without_groups};
 pub use ask::{outcomes, outcomes_of, record, told};
 pub use company::{CHIDI, MANAGER_IN_SLACK, edited, replaced};
 pub use everywhere::{Lost, company};

@@ -330,13 +330,21 @@ async fn a_later_try_of_an_approved_cut_is_not_held_again() {
     let hash = hash(&stage).await;
     // The freeze goes through, and then the sessions cannot be ended at first.
     let salesforce = stage.world.vendors.salesforce.faults();
-    salesforce.add(FaultRule::once(SESSIONS, Fault::Unavailable));
+    salesforce.add(FaultRule {
+        method: Some(http::Method::DELETE),
+        ..FaultRule::once("composite/sobjects", Fault::Unavailable)
+    });
     decide(&stage, &hash, true, &signed_in(PRIYA))
         .await
         .expect("an approver decides");
     stage.settle().await;
     let run = stage.run().await;
     assert_eq!(run.state, RunState::Done, "{:?} {:?}", run.notes, outcomes(&run));
+    assert!(
+        run.notes.iter().any(|note| note.text.contains("cut not complete")),
+        "it took more than one try: {:?}",
+        run.notes
+    );
     assert!(stage.is_cut());
     assert_eq!(told(&stage.channel(), HELD), 1, "{:?}", stage.channel());
 }

@@ -5,6 +5,7 @@ mod expect;
 mod faults;
 mod guard;
 mod held;
+mod last_admin;
 mod named;
 mod pause;
 mod poison;
