@@ -122,6 +122,20 @@ impl Stage {
         }
     }
 
+    /// Works until this much time has passed, whatever rests meanwhile.
+    pub async fn pass(&mut self, span: Duration) {
+        let until = plus(self.now(), span);
+        while self.now() < until {
+            self.step(until).await;
+        }
+    }
+
+    /// Time passes while no worker looks; then one works until all is at rest.
+    pub async fn later(&mut self, span: Duration) {
+        self.world.clock.advance(span);
+        self.settle().await;
+    }
+
     /// Works until all is at rest: every run has ended or is held, no inbox waits, no message is left. Panics when that
     /// takes more than two virtual days.
     pub async fn settle(&mut self) {
@@ -179,7 +193,18 @@ impl Stage {
             RunState::Held { .. } => Some(self.next_sweep),
             _ => None,
         });
-        ends.collect::<Option<Vec<_>>>()?.into_iter().min()
+        let ends = ends.collect::<Option<Vec<_>>>()?;
+        ends.into_iter().chain(self.timers().await).min()
+    }
+
+    /// When each timer is due.
+    async fn timers(&self) -> Vec<Timestamp> {
+        let mut due = Vec::new();
+        for kind in ["leave", "watch"] {
+            let timers = self.world.ledger.timers(kind, 100).await.expect("memory answers");
+            due.extend(timers.into_iter().filter_map(|timer| timer.due_at));
+        }
+        due
     }
 
     /// One message as a worker deals with it: a panic costs this message only.
@@ -212,8 +237,10 @@ impl Stage {
         let due = self.world.ledger.due(far, 100).await.expect("memory answers");
         due.iter().all(|due| match due {
             Due::Run(id) => runs.iter().any(|run| run.id == *id && held(run)),
-            Due::Account(_) | Due::Timer(_) => false,
-        })
+            Due::Account(_) => false,
+            // One whose hour has not come rests until then.
+            Due::Timer(_) => true,
+        }) && self.timers().await.iter().all(|due| *due > self.now())
     }
 
     async fn states(&self) -> Vec<(RunState, u32)> {

@@ -3,12 +3,15 @@
 mod cost;
 mod faults;
 mod guard;
+mod leave;
 mod named;
 mod pause;
 mod poison;
+mod quiet;
 mod reads;
 mod recovery;
 mod stand_in;
 mod telling;
 mod tenants;
 mod triggers;
+mod watch;
