@@ -159,6 +159,36 @@ impl Stage {
         }
     }
 
+    /// Works on messages, and sweeps once a minute, for this long; a worker that dies is replaced. How many have died.
+    pub async fn work_through_deaths(&mut self, span: Duration) -> u32 {
+        let until = plus(self.now(), span);
+        let mut deaths = 0;
+        while self.now() < until {
+            let died = if self.now() >= self.next_sweep {
+                self.next_sweep = plus(self.now(), SWEEP);
+                tokio::select! {
+                    biased;
+                    () = self.engine.life.ended() => true,
+                    _ = self.engine.sweep() => false,
+                }
+            } else if let Some((lane, delivery)) = self.world.receive().await {
+                tokio::select! {
+                    biased;
+                    () = self.engine.life.ended() => true,
+                    () = self.handle(lane, &delivery) => false,
+                }
+            } else {
+                self.world.clock.advance(LOOK);
+                false
+            };
+            if died {
+                deaths += 1;
+                self.replace_worker().await;
+            }
+        }
+        deaths
+    }
+
     /// One message, or a little time. True when there was a message.
     async fn step(&mut self, until: Timestamp) -> bool {
         if self.now() >= self.next_sweep {

@@ -227,43 +227,13 @@ async fn a_source_that_cannot_be_read_at_the_hour_is_a_finding_and_the_cut_follo
     assert!(stage.is_cut());
 }
 
-/// Works on one message after the other, and sweeps, until all is at rest; a worker that dies is replaced.
-async fn work_through_deaths(stage: &mut Stage) -> u32 {
-    let mut deaths = 0;
-    for _ in 0..400 {
-        let Some((lane, delivery)) = stage.world.receive().await else {
-            stage.world.clock.advance(Duration::from_secs(5));
-            let died = tokio::select! {
-                biased;
-                () = stage.engine.life.ended() => true,
-                _ = stage.engine.sweep() => false,
-            };
-            if died {
-                deaths += 1;
-                stage.replace_worker().await;
-            }
-            continue;
-        };
-        let died = tokio::select! {
-            biased;
-            () = stage.engine.life.ended() => true,
-            () = stage.handle(lane, &delivery) => false,
-        };
-        if died {
-            deaths += 1;
-            stage.replace_worker().await;
-        }
-    }
-    deaths
-}
-
 #[tokio::test]
 async fn a_worker_that_dies_at_any_point_of_the_hour_leaves_one_run_and_one_cut() {
     let began = |stage: &Stage| stage.world.injector.count();
     let mut plain = Stage::plain().await;
     agreed(&plain, MINUTE).await;
     let before = began(&plain);
-    work_through_deaths(&mut plain).await;
+    plain.work_through_deaths(MINUTE * 10).await;
     assert_eq!(plain.run().await.state, RunState::Done);
     let log = plain.world.injector.log();
     let last = log
@@ -286,7 +256,7 @@ async fn a_worker_that_dies_at_any_point_of_the_hour_leaves_one_run_and_one_cut(
             })
             .await;
             let leave = agreed(&stage, MINUTE).await;
-            died += work_through_deaths(&mut stage).await;
+            died += stage.work_through_deaths(MINUTE * 10).await;
             let label = format!(
                 "{fault:?} at {point} ({})",
                 log[usize::try_from(point - 1).expect("few points")]

@@ -241,33 +241,6 @@ async fn access_that_comes_back_while_the_run_waits_for_a_later_stage_is_cut_by_
     assert_eq!(stage.run().await.state, RunState::Done);
 }
 
-/// Works on messages and sweeps for a while; a worker that dies is replaced.
-async fn work_through_deaths(stage: &mut Stage) -> u32 {
-    let mut deaths = 0;
-    for _ in 0..400 {
-        let died = match stage.world.receive().await {
-            Some((lane, delivery)) => tokio::select! {
-                biased;
-                () = stage.engine.life.ended() => true,
-                () = stage.handle(lane, &delivery) => false,
-            },
-            None => {
-                stage.world.clock.advance(Duration::from_secs(2));
-                tokio::select! {
-                    biased;
-                    () = stage.engine.life.ended() => true,
-                    _ = stage.engine.sweep() => false,
-                }
-            }
-        };
-        if died {
-            deaths += 1;
-            stage.replace_worker().await;
-        }
-    }
-    deaths
-}
-
 /// The story up to the moment before the first reading, access having come back; with what strikes after it.
 async fn before_the_reading(strikes: Vec<Strike>) -> Stage {
     let mut stage = Stage::new(WorldSpec {
@@ -288,7 +261,7 @@ async fn before_the_reading(strikes: Vec<Strike>) -> Stage {
 async fn a_worker_that_dies_at_any_point_of_a_reading_leaves_one_new_run_and_one_cut() {
     let mut plain = before_the_reading(Vec::new()).await;
     let before = plain.world.injector.count();
-    work_through_deaths(&mut plain).await;
+    plain.work_through_deaths(MINUTE * 20).await;
     assert_eq!(plain.runs().await.len(), 2);
     let log = plain.world.injector.log();
     let last = log
@@ -310,7 +283,7 @@ async fn a_worker_that_dies_at_any_point_of_a_reading_leaves_one_new_run_and_one
                 log[usize::try_from(point - 1).expect("few points")]
             );
             let mut stage = before_the_reading(vec![Strike { point, fault }]).await;
-            died += work_through_deaths(&mut stage).await;
+            died += stage.work_through_deaths(MINUTE * 20).await;
             let runs = stage.runs().await;
             assert_eq!(runs.len(), 2, "{label}: {:?}", stage.channel());
             assert_eq!(runs[1].state, RunState::Done, "{label}: {:?}", outcomes(&runs[1]));
