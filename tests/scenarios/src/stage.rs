@@ -142,6 +142,20 @@ impl Stage {
         }
     }
 
+    /// Works until this much time has passed, whatever rests meanwhile.
+    pub async fn pass(&mut self, span: Duration) {
+        let until = plus(self.now(), span);
+        while self.now() < until {
+            self.step(until).await;
+        }
+    }
+
+    /// Time passes while no worker looks; then one works until all is at rest.
+    pub async fn later(&mut self, span: Duration) {
+        self.world.clock.advance(span);
+        self.settle().await;
+    }
+
     /// Works until all is at rest: every run has ended or is held, no inbox waits, no message is left. Panics when that
     /// takes more than two virtual days.
     pub async fn settle(&mut self) {
@@ -163,6 +177,36 @@ impl Stage {
                 self.world.clock.advance(VISIBILITY + Duration::from_secs(1));
             }
         }
+    }
+
+    /// Works on messages, and sweeps once a minute, for this long; a worker that dies is replaced. How many have died.
+    pub async fn work_through_deaths(&mut self, span: Duration) -> u32 {
+        let until = plus(self.now(), span);
+        let mut deaths = 0;
+        while self.now() < until {
+            let died = if self.now() >= self.next_sweep {
+                self.next_sweep = plus(self.now(), SWEEP);
+                tokio::select! {
+                    biased;
+                    () = self.engine.life.ended() => true,
+                    _ = self.engine.sweep() => false,
+                }
+            } else if let Some((lane, delivery)) = self.world.receive().await {
+                tokio::select! {
+                    biased;
+                    () = self.engine.life.ended() => true,
+                    () = self.handle(lane, &delivery) => false,
+                }
+            } else {
+                self.world.clock.advance(LOOK);
+                false
+            };
+            if died {
+                deaths += 1;
+                self.replace_worker().await;
+            }
+        }
+        deaths
     }
 
     /// One message, or a little time. True when there was a message.
@@ -199,7 +243,18 @@ impl Stage {
             RunState::Held { .. } => Some(self.next_sweep),
             _ => None,
         });
-        ends.collect::<Option<Vec<_>>>()?.into_iter().min()
+        let ends = ends.collect::<Option<Vec<_>>>()?;
+        ends.into_iter().chain(self.timers().await).min()
+    }
+
+    /// When each timer is due.
+    async fn timers(&self) -> Vec<Timestamp> {
+        let mut due = Vec::new();
+        for kind in ["leave", "watch"] {
+            let timers = self.world.ledger.timers(kind, 100).await.expect("memory answers");
+            due.extend(timers.into_iter().filter_map(|timer| timer.due_at));
+        }
+        due
     }
 
     /// One message as a worker deals with it: a panic costs this message only.
@@ -232,8 +287,10 @@ impl Stage {
         let due = self.world.ledger.due(far, 100).await.expect("memory answers");
         due.iter().all(|due| match due {
             Due::Run(id) => runs.iter().any(|run| run.id == *id && held(run)),
-            Due::Account(_) | Due::Timer(_) => false,
-        })
+            Due::Account(_) => false,
+            // One whose hour has not come rests until then.
+            Due::Timer(_) => true,
+        }) && self.timers().await.iter().all(|due| *due > self.now())
     }
 
     async fn states(&self) -> Vec<(RunState, u32)> {

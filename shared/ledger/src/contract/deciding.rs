@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use rollcall_model::ledger::{Due, Reservation, Settle};
-use rollcall_model::{Answer, Digest, ReviewId, ReviewState};
+use rollcall_model::{Answer, Digest, Review, ReviewId, ReviewState};
 use serde_json::json;
 
 use super::Bench;
@@ -132,6 +132,48 @@ pub async fn a_decision_wakes_its_run(bench: &Bench) {
     let held = bench.ledger.settle(&mut claim, Settle::Hold, "h2").await;
     bench.won(held.unwrap());
     bench.not_due(at(9999), &due).await;
+}
+
+/// Reviews are listed newest first; those that somebody has decided are left out when only the open ones are asked for. Opening
+/// one twice lists it once.
+pub async fn reviews_are_listed_newest_first_and_the_open_ones_alone(bench: &Bench) {
+    let mut opened = Vec::new();
+    // Later than what other promises open on the same table.
+    for number in 0..4 {
+        let run = run(&format!("{}-list{number}", bench.tag), "p", &["sf-us"]);
+        let review = Review {
+            opened_at: at(1_000_000 + number),
+            expires_at: at(2_000_000),
+            ..review(&run.id, "h1")
+        };
+        bench.won(bench.ledger.open_review(&review).await.unwrap());
+        let again = bench.ledger.open_review(&review).await.unwrap();
+        assert_eq!(again, Answer::AlreadyMine(()));
+        opened.push(review);
+    }
+    let decision = ReviewState::Refused {
+        by: "ada@example.com".to_owned(),
+        at: at(1_000_010),
+    };
+    let decided = &opened[2];
+    let answer = bench
+        .ledger
+        .approve(&decided.id, &decided.plan_hash, &decision, at(1_000_010));
+    bench.won(answer.await.unwrap());
+    let ours = async |open: bool| {
+        let prefix = format!("{}-list", bench.tag);
+        let listed = bench.ledger.reviews(open, 1_000).await.unwrap();
+        assert!(listed.is_sorted_by(|one, next| one.opened_at >= next.opened_at));
+        let ours = listed
+            .into_iter()
+            .filter(|review| review.run.as_str().starts_with(&prefix));
+        ours.map(|review| review.id).collect::<Vec<_>>()
+    };
+    let ids: Vec<ReviewId> = opened.iter().rev().map(|review| review.id.clone()).collect();
+    assert_eq!(ours(false).await, ids);
+    let open: Vec<ReviewId> = ids.into_iter().filter(|id| *id != decided.id).collect();
+    assert_eq!(ours(true).await, open);
+    assert_eq!(bench.ledger.reviews(true, 2).await.unwrap().len(), 2);
 }
 
 /// Documents are written, replaced, listed in order and removed; adding finds what is there.

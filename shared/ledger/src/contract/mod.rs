@@ -23,6 +23,7 @@ pub mod journalling;
 pub mod opening;
 pub mod queueing;
 pub mod tables;
+pub mod timing;
 pub mod working;
 
 mod clock;

@@ -1,7 +1,7 @@
 //! Opening runs.
 
 use futures::future::join_all;
-use rollcall_model::ledger::Disposition;
+use rollcall_model::ledger::{Disposition, Settle};
 use rollcall_model::{Answer, Goal, LedgerError, PersonKey, RunId};
 
 use super::Bench;
@@ -145,4 +145,40 @@ pub async fn runs_are_listed_newest_first(bench: &Bench) {
     let all = bench.ledger.runs(None, 1000).await.unwrap();
     assert!(all.len() >= 3);
     assert!(all.is_sorted_by(|one, next| one.opened_at >= next.opened_at));
+}
+
+/// A run about one connection is open beside the run about all, and beside that of another connection; a second one about the
+/// same connection is lost to it. Its end frees its own place only.
+pub async fn runs_about_one_connection_stand_beside_the_run_about_all(bench: &Bench) {
+    let holder = bench.holder("1", at(60));
+    let person = format!("{}-scoped", bench.tag);
+    let key = PersonKey::new(&person);
+    let scoped = |name: &str, scope: Option<&str>| {
+        let mut run = run(&format!("{person}-{name}"), &person, &["sf-us"]);
+        run.plan.scope = scope.map(Into::into);
+        run
+    };
+    let all = scoped("all", None);
+    let us = scoped("us", Some("sf-us"));
+    let emea = scoped("emea", Some("sf-emea"));
+    let mut claims = Vec::new();
+    for run in [&all, &us, &emea] {
+        claims.push(bench.open(run, &holder).await);
+    }
+    let again = bench.ledger.open_asked(&scoped("us2", Some("sf-us")), &holder).await;
+    assert!(matches!(again.unwrap(), Answer::Lost(id) if id == us.id.as_str()));
+    let open = async |scope: Option<&str>| {
+        let scope = scope.map(Into::into);
+        bench.ledger.open_run(&key, Goal::Leave, scope.as_ref()).await.unwrap()
+    };
+    assert_eq!(open(None).await, Some(all.id.clone()));
+    assert_eq!(open(Some("sf-us")).await, Some(us.id.clone()));
+    assert_eq!(open(Some("sf-emea")).await, Some(emea.id.clone()));
+    assert_eq!(open(Some("sf-apac")).await, None);
+    let ended = bench.ledger.settle(&mut claims[1], Settle::Finish, "end").await;
+    bench.won(ended.unwrap());
+    assert_eq!(open(Some("sf-us")).await, None);
+    assert_eq!(open(None).await, Some(all.id));
+    assert_eq!(open(Some("sf-emea")).await, Some(emea.id));
+    bench.open(&scoped("us3", Some("sf-us")), &holder).await;
 }

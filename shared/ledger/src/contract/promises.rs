@@ -22,7 +22,8 @@ macro_rules! ledger_promises {
                 an_account_without_events_is_let_go, a_release_is_recognised_when_repeated;
             opening: one_run_is_open_for_a_person_and_goal, one_of_many_openings_wins,
                 opening_deals_with_its_rows, an_opening_is_recognised_when_repeated,
-                a_lost_lock_opens_nothing, a_run_too_wide_is_refused, runs_are_listed_newest_first;
+                a_lost_lock_opens_nothing, a_run_too_wide_is_refused, runs_are_listed_newest_first,
+                runs_about_one_connection_stand_beside_the_run_about_all;
             joining: joined_events_become_triggers, a_finished_run_is_not_joined,
                 rows_drained_for_nothing_say_why;
             finishing: a_claimed_run_is_lost_to_others, an_earlier_holder_writes_nothing,
@@ -34,7 +35,9 @@ macro_rules! ledger_promises {
                 an_append_needs_the_accounts_lock, sequences_are_written_side_by_side;
             deciding: a_limit_holds_under_many, a_member_takes_one_place, a_review_is_decided_once,
                 a_decision_binds_to_the_plan_and_ends, a_decision_wakes_its_run,
-                documents_stand_by_themselves;
+                documents_stand_by_themselves, reviews_are_listed_newest_first_and_the_open_ones_alone;
+            timing: a_timer_is_due_from_its_moment_on, a_timer_is_set_once, a_timer_is_written_on_by_one,
+                a_timer_is_removed_under_its_version, timers_are_listed_by_kind;
             working: work_is_done_once_although_workers_die;
         }
     };

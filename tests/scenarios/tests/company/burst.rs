@@ -21,7 +21,10 @@ fn people(stage: &Stage, how_many: usize) -> Vec<(String, String)> {
             let (login, employee) = (format!("person{number}@corp.example"), format!("L{number:05}"));
             vendors
                 .okta
-                .add_user(UserSeed::active(&login, "Person", &format!("Number {number}")).with("employeeNumber", employee.clone()))
+                .add_user(
+                    UserSeed::active(&login, "Person", &format!("Number {number}"))
+                        .with("employeeNumber", employee.clone()),
+                )
                 .expect("the directory takes people");
             let user = vendors.salesforce.add_user(SalesforceUser {
                 federation_identifier: Some(login.clone()),
