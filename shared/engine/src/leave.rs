@@ -208,7 +208,7 @@ impl Engine {
                 other.id, other.at, other.asked_by, other.id
             )));
         }
-        self.keep_person(&person).await?;
+        self.keep_leaver(&person).await?;
         let now = self.now();
         let salt = digest::hex(&self.parts.ids.salt());
         let leave = AgreedLeave {
@@ -386,7 +386,7 @@ impl Engine {
     }
 
     /// Keeps who an account is, in case it is gone when the hour comes.
-    async fn keep_person(&self, person: &Person) -> Result<(), EngineError> {
+    async fn keep_leaver(&self, person: &Person) -> Result<(), EngineError> {
         if !person.login.is_empty() {
             self.parts
                 .ledger
