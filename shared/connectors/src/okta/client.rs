@@ -148,22 +148,35 @@ impl Client {
         let mut all = Vec::new();
         let mut path = path.to_owned();
         for _ in 0..MOST_PAGES {
-            let response = self.get(call, bucket, what, &path).await?;
-            if !response.status().is_success() {
-                return Err(read_failure(what, &response));
-            }
-            match json(what, &response, true)? {
-                Value::Array(page) => all.extend(page),
-                _ => return Err(Failure::retry(format!("{what}: the answer is not a list"))),
-            }
-            match next_page(&response) {
+            let (page, next) = self.page(call, bucket, what, &path).await?;
+            all.extend(page);
+            match next {
                 None => return Ok(all),
-                Some(next) => path = self.below(what, &next)?,
+                Some(next) => path = next,
             }
         }
         Err(Failure::give_up(format!(
             "{what}: the list does not end after {MOST_PAGES} pages"
         )))
+    }
+
+    /// Reads one page of a list, and the path of the next one.
+    pub(super) async fn page(
+        &self,
+        call: &Call,
+        bucket: &str,
+        what: &str,
+        path: &str,
+    ) -> Result<(Vec<Value>, Option<String>), Failure> {
+        let response = self.get(call, bucket, what, path).await?;
+        if !response.status().is_success() {
+            return Err(read_failure(what, &response));
+        }
+        let Value::Array(page) = json(what, &response, true)? else {
+            return Err(Failure::retry(format!("{what}: the answer is not a list")));
+        };
+        let next = next_page(&response).map(|next| self.below(what, &next)).transpose()?;
+        Ok((page, next))
     }
 
     /// The path of a link, which must lead to the same host: links can name another one when a tenant has a custom domain,

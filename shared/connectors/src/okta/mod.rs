@@ -13,9 +13,15 @@ mod accounts;
 pub(crate) mod actions;
 mod admins;
 mod apply;
+mod assignments;
 mod client;
 mod dpop;
 mod events;
+mod examine;
+mod listing;
+mod masters;
+mod members;
+mod own;
 mod retry;
 mod states;
 mod subject;
@@ -27,7 +33,7 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_model::connector::ActionUse;
+use rollcall_model::connector::{ActionUse, Assigned, Assignment, GroupRead, ListedAccount, Page, Probe};
 use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure,
     Observation, Signal, SubjectRead, Transport,
@@ -149,5 +155,30 @@ impl Connector for Okta {
             "{} leaves no marker in Okta to search for",
             change.action
         )))
+    }
+
+    async fn list_accounts(
+        &self,
+        call: &Call,
+        fields: &[String],
+        cursor: Option<&str>,
+    ) -> Result<Page<ListedAccount>, Failure> {
+        Box::pin(listing::page(&self.client, call, fields, cursor)).await
+    }
+
+    async fn assignments(&self, call: &Call, app: &str, cursor: Option<&str>) -> Result<Page<Assignment>, Failure> {
+        Box::pin(assignments::page(&self.client, call, app, cursor)).await
+    }
+
+    async fn assigned(&self, call: &Call, account: &AccountRef, app: &str) -> Result<Assigned, Failure> {
+        Box::pin(assignments::assigned(&self.client, call, account, app)).await
+    }
+
+    async fn group_members(&self, call: &Call, group: &str) -> Result<GroupRead, Failure> {
+        Box::pin(members::of(&self.client, call, group)).await
+    }
+
+    async fn examine(&self, call: &Call) -> Vec<Probe> {
+        Box::pin(examine::all(&self.client, call)).await
     }
 }

@@ -294,3 +294,13 @@ async fn by_employee_number(client: &Client, call: &Call, number: &str) -> Resul
 pub(super) fn profile_text<'a>(user: &'a Value, field: &str) -> Option<&'a str> {
     text(user.get("profile")?, field)
 }
+
+/// Further names that a list may call the account by, lower-cased: its e-mail address and its employee number.
+pub(super) fn names(user: &Value) -> Vec<String> {
+    ["email", "employeeNumber"]
+        .iter()
+        .filter_map(|field| profile_text(user, field))
+        .map(|name| name.trim().to_lowercase())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
