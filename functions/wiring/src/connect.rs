@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rollcall_connectors::okta::{ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES};
+use rollcall_connectors::okta::{
+    ASSIGNMENT_SCOPES, CUT_SCOPES, ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES,
+};
 use rollcall_connectors::onelogin::{OneLogin, OneLoginSettings};
 use rollcall_connectors::salesforce::{Salesforce, SalesforceFlow, SalesforceSettings};
 use rollcall_connectors::slack::{Slack, SlackSettings};
@@ -111,7 +113,11 @@ impl Maker<'_> {
                         client_id: client_id.clone(),
                         key: self.secret(connection, key).await?,
                         kid: kid.clone().unwrap_or_default(),
-                        scopes: READ_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
+                        scopes: [READ_SCOPES, CUT_SCOPES, ASSIGNMENT_SCOPES]
+                            .concat()
+                            .into_iter()
+                            .map(str::to_owned)
+                            .collect(),
                     },
                 };
                 let settings = OktaSettings {
@@ -129,6 +135,7 @@ impl Maker<'_> {
                 secret,
                 client_id,
                 own_ids,
+                canary,
             } => {
                 let secret = match secret {
                     Some(secret) => Some(self.secret(connection, secret).await?),
@@ -147,7 +154,7 @@ impl Maker<'_> {
                     secret,
                     own_client_ids: client_id.iter().cloned().chain(clients).collect(),
                     own_user_ids: users,
-                    canary: None,
+                    canary: canary.clone(),
                 };
                 Arc::new(OneLogin::new(settings, transport, clock, ids))
             }

@@ -3,24 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_model::{Action, ActionCatalogue, EffectClass, Failure, Planned, State};
+use rollcall_model::{Action, ActionCatalogue, EffectClass, Planned, State};
 use serde_json::{Value, json};
 
-/// Bars sign-in, keeps groups, applications and factors.
+use crate::encode::short;
+use crate::exchange::{items, text};
+
+/// Bars sign-in; groups, apps, factors and roles stay.
 pub(super) const SUSPEND: &str = "okta/suspend";
 /// The inverse of [`SUSPEND`].
 pub(super) const UNSUSPEND: &str = "okta/unsuspend";
-/// Takes back the consents that the user gave to applications.
+/// Takes back what the user allowed apps to do.
 pub(super) const REVOKE_GRANTS: &str = "okta/revoke-grants";
 /// Revokes the API tokens that the user made.
 pub(super) const REVOKE_API_TOKENS: &str = "okta/revoke-api-tokens";
-/// Ends sessions and the tokens of applications.
+/// Ends sessions, and OAuth tokens with them.
 pub(super) const CLEAR_SESSIONS: &str = "okta/clear-sessions";
 
-/// The parameter that says how long ago the last use of a token must be.
-pub(super) const IN_USE_DAYS: &str = "in_use_days";
-/// Its value when nobody gives one.
-pub(super) const IN_USE_DEFAULT: i64 = 7;
+/// How many days back a use of an API token counts as recent, when `in_use_days` does not say.
+pub(super) const IN_USE_DAYS: i64 = 7;
+/// How long a user's record may need to show a new status: the read by id follows the write at once in every recording, so
+/// this is room for a busy tenant.
+const STATUS_SETTLES: Duration = Duration::from_secs(5);
 
 /// Adds this connector's actions.
 pub(crate) fn add_to(all: &mut ActionCatalogue) {
@@ -29,62 +33,69 @@ pub(crate) fn add_to(all: &mut ActionCatalogue) {
     }
 }
 
-/// The failure of an action that this connector does not have.
-pub(super) fn unknown(action: &str) -> Failure {
-    Failure::give_up(format!("Okta has no action {action} in this version"))
+type Parameter = (&'static str, bool, &'static str);
+
+#[derive(Clone, Debug)]
+struct OnUser {
+    name: &'static str,
+    summary: &'static str,
+    scopes: &'static [&'static str],
+    parameters: &'static [Parameter],
+    goal: Goal,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Goal {
     Suspended,
     Active,
     NoGrants,
-    NoTokens,
-    Cleared,
+    NoApiTokens,
+    NoSessions,
 }
 
-#[derive(Clone, Debug)]
-struct Deed {
-    name: &'static str,
-    summary: &'static str,
-    scopes: &'static [&'static str],
-    goal: Goal,
-}
-
-const ACTIONS: &[Deed] = &[
-    Deed {
+const ACTIONS: &[OnUser] = &[
+    OnUser {
         name: SUSPEND,
-        summary: "Suspends the user, who then cannot sign in; groups, applications and factors stay.",
-        scopes: &["okta.users.manage", "okta.roles.read"],
+        summary: "Suspends the user, who then cannot sign in; groups, apps, factors and roles stay.",
+        scopes: &["okta.users.read", "okta.users.manage", "okta.roles.read"],
+        parameters: &[],
         goal: Goal::Suspended,
     },
-    Deed {
+    OnUser {
         name: UNSUSPEND,
-        summary: "Ends the suspension, the inverse of okta/suspend.",
-        scopes: &["okta.users.manage"],
+        summary: "Lifts the suspension, the inverse of okta/suspend.",
+        scopes: &["okta.users.read", "okta.users.manage"],
+        parameters: &[],
         goal: Goal::Active,
     },
-    Deed {
+    OnUser {
         name: REVOKE_GRANTS,
-        summary: "Takes back every consent that the user gave to an application; an application asks again.",
-        scopes: &["okta.users.manage"],
+        summary: "Takes back every consent that the user has given to an app; an app asks again when it is next used.",
+        scopes: &["okta.users.read", "okta.users.manage"],
+        parameters: &[],
         goal: Goal::NoGrants,
     },
-    Deed {
+    OnUser {
         name: REVOKE_API_TOKENS,
-        summary: "Revokes every API token that the user made; one in recent use is asked about first, because an integration may live on it.",
-        scopes: &["okta.apiTokens.manage"],
-        goal: Goal::NoTokens,
+        summary: "Revokes every API token that the user made; one in recent use waits for a person to decide.",
+        scopes: &["okta.users.read", "okta.apiTokens.read", "okta.apiTokens.manage"],
+        parameters: &[(
+            "in_use_days",
+            false,
+            "days since its last use within which a token counts as in use by an integration; 7 when not given",
+        )],
+        goal: Goal::NoApiTokens,
     },
-    Deed {
+    OnUser {
         name: CLEAR_SESSIONS,
-        summary: "Ends every Okta session of the user, with the access and refresh tokens of applications and remembered devices; Okta cannot show that none is left.",
+        summary: "Ends every Okta session of the user with the OAuth tokens of apps and the remembered devices.",
         scopes: &["okta.users.manage"],
-        goal: Goal::Cleared,
+        parameters: &[],
+        goal: Goal::NoSessions,
     },
 ];
 
-impl Action for Deed {
+impl Action for OnUser {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -95,14 +106,17 @@ impl Action for Deed {
 
     fn effect(&self) -> EffectClass {
         match self.goal {
-            Goal::Cleared => EffectClass::Keyed,
+            // Nobody can list sessions; clearing none of them again is as good as clearing them once.
+            Goal::NoSessions => EffectClass::Keyed,
             _ => EffectClass::Set,
         }
     }
 
     fn settle(&self) -> Duration {
-        // A single user and their own lists are read as they are; only the search index trails.
-        Duration::ZERO
+        match self.goal {
+            Goal::Suspended => STATUS_SETTLES,
+            _ => Duration::ZERO,
+        }
     }
 
     fn scopes(&self) -> &'static [&'static str] {
@@ -110,77 +124,107 @@ impl Action for Deed {
     }
 
     fn reversible(&self) -> bool {
-        // Grants, tokens and sessions do not come back, but nothing is lost with them that their owner cannot make again.
+        // Consents, tokens and sessions do not come back, but who may sign in makes new ones.
         true
     }
 
     fn observable(&self) -> bool {
-        self.goal != Goal::Cleared
+        !matches!(self.goal, Goal::NoSessions)
     }
 
-    fn parameters(&self) -> &'static [(&'static str, bool, &'static str)] {
-        match self.goal {
-            Goal::NoTokens => &[(
-                IN_USE_DAYS,
-                false,
-                "a token that was used within so many days is asked about instead of revoked: 7 by default, 0 asks about none",
-            )],
-            _ => &[],
-        }
+    fn parameters(&self) -> &'static [Parameter] {
+        self.parameters
     }
 
     fn plan(&self, observed: &State, with: &Value) -> Planned {
         if observed.value.get("ours") == Some(&Value::Bool(true)) {
-            return Planned::Refuse("it is our own credential's user".to_owned());
+            return Planned::Refuse("it is our own credential".to_owned());
         }
-        let text = |name: &str| observed.value.get(name).and_then(Value::as_str);
+        let is = |name: &str| text(&observed.value, name).unwrap_or_default();
         match self.goal {
-            Goal::Suspended => match text("status") {
-                Some("suspended" | "deactivated" | "deactivating" | "deleted") => Planned::AlreadySo,
-                Some("staged") => Planned::Skip("never activated: there is no way to sign in".to_owned()),
-                Some(_) => Planned::Change {
-                    after: json!({ "status": "suspended" }),
-                },
-                None => Planned::Refuse("the state read does not answer \"status\"".to_owned()),
+            Goal::Suspended => suspension(is("status")),
+            Goal::Active => restoration(is("status")),
+            Goal::NoGrants => match is("grants") {
+                "none" => Planned::AlreadySo,
+                "some" => change("grants", "none"),
+                _ => unanswered("grants"),
             },
-            Goal::Active => match text("status") {
-                Some("active") => Planned::AlreadySo,
-                Some("suspended") => Planned::Change {
-                    after: json!({ "status": "active" }),
-                },
-                other => Planned::Skip(format!(
-                    "{} is no suspension that could be ended",
-                    other.unwrap_or("the state")
-                )),
+            Goal::NoApiTokens => match is("api_tokens") {
+                "none" => Planned::AlreadySo,
+                "some" => change("api_tokens", "none"),
+                "in-use" if is_decided(with) => change("api_tokens", "none"),
+                "in-use" => Planned::Ask(in_use(observed)),
+                _ => unanswered("api_tokens"),
             },
-            Goal::NoGrants => none_of(text("grants"), "grants"),
-            Goal::NoTokens
-                if text("api_tokens") == Some("in-use") && with.get("decided") != Some(&Value::Bool(true)) =>
-            {
-                Planned::Ask(format!(
-                    "API tokens in recent use, so an integration may live on them: {}. Give the integration a credential of its \
-                     own, then say yes",
-                    observed
-                        .evidence
-                        .get("in_use")
-                        .and_then(Value::as_str)
-                        .unwrap_or("unnamed")
-                ))
-            }
-            Goal::NoTokens => none_of(text("api_tokens"), "api_tokens"),
-            Goal::Cleared => Planned::Change {
-                after: json!({ "cleared": true }),
+            Goal::NoSessions => Planned::Change {
+                after: json!({ "accepted": true }),
             },
         }
     }
 }
 
-fn none_of(held: Option<&str>, predicate: &str) -> Planned {
-    match held {
-        Some("none") => Planned::AlreadySo,
-        Some("some" | "in-use") => Planned::Change {
-            after: json!({ predicate: "none" }),
-        },
-        _ => Planned::Refuse(format!("the state read does not answer {predicate:?}")),
+/// Whether a person has decided for it; the engine says so when it plans again.
+pub(super) fn is_decided(with: &Value) -> bool {
+    with.get("decided") == Some(&Value::Bool(true))
+}
+
+/// How many days back counts as recent use.
+pub(super) fn in_use_days(with: &Value) -> i64 {
+    with.get("in_use_days")
+        .and_then(|days| days.as_i64().or_else(|| days.as_str()?.trim().parse().ok()))
+        .filter(|days| *days >= 0)
+        .unwrap_or(IN_USE_DAYS)
+}
+
+fn change(predicate: &str, after: &str) -> Planned {
+    Planned::Change {
+        after: json!({ predicate: after }),
     }
+}
+
+fn unanswered(predicate: &str) -> Planned {
+    Planned::Refuse(format!("the state read does not answer {predicate:?}"))
+}
+
+/// Who is deactivated, on the way to it or deleted is barred already, and more so than by a suspension.
+fn suspension(status: &str) -> Planned {
+    match status {
+        "" => unanswered("status"),
+        "suspended" | "deprovisioned" | "deleted" => Planned::AlreadySo,
+        "staged" => Planned::Skip("the user was never activated: cannot sign in".to_owned()),
+        // Okta documents suspension from ACTIVE only but links it from others too, so they are tried.
+        _ => change("status", "suspended"),
+    }
+}
+
+fn restoration(status: &str) -> Planned {
+    match status {
+        "" => unanswered("status"),
+        "active" => Planned::AlreadySo,
+        "suspended" => change("status", "active"),
+        "deprovisioned" | "deleted" => Planned::Refuse(format!(
+            "the user is {status}: no suspension is left to lift, activate the user in Okta"
+        )),
+        other => Planned::Skip(format!("the user is not suspended but {other}")),
+    }
+}
+
+fn in_use(observed: &State) -> String {
+    let tokens: Vec<String> = items(&observed.evidence, "in_use")
+        .iter()
+        .map(|token| {
+            let name = short(text(token, "name").unwrap_or("unnamed"), 60);
+            let id = short(text(token, "id").unwrap_or("no id"), 40);
+            match text(token, "last_used") {
+                Some(at) => format!("{name} ({id}, last used {at})"),
+                None => format!("{name} ({id}, last use unknown)"),
+            }
+        })
+        .collect();
+    let tokens = if tokens.is_empty() {
+        "an API token".to_owned()
+    } else {
+        tokens.join(", ")
+    };
+    format!("in recent use by an integration, which stops when it is revoked: {tokens}")
 }

@@ -44,6 +44,8 @@ struct SignIn {
     wrong_tenant: Option<String>,
     /// Once the app has asked for DPoP it keeps its key for the life of the process.
     proof_key: Option<Arc<ProofKey>>,
+    /// The scopes of the token.
+    scopes: Vec<String>,
     generation: u64,
 }
 
@@ -54,8 +56,7 @@ pub(super) struct Client {
     ids: Arc<dyn Ids>,
     pace: Pace,
     sign_in: Mutex<SignIn>,
-    /// The user of our own API token, once asked.
-    pub(super) own_user: std::sync::OnceLock<String>,
+    own_user: Mutex<Option<String>>,
 }
 
 impl Client {
@@ -66,7 +67,7 @@ impl Client {
             ids,
             pace: Pace::default(),
             sign_in: Mutex::default(),
-            own_user: std::sync::OnceLock::new(),
+            own_user: Mutex::default(),
         }
     }
 
@@ -85,9 +86,26 @@ impl Client {
         }
     }
 
-    /// Sends one call without a body. Answers of success and of refusal (4xx) come back as they are; a failure is what a
-    /// repetition may mend, or a credential that is refused.
-    pub(super) async fn send(
+    /// Makes a change without a body. 2xx, 400, 403 and 404 come back as they are, for what they mean depends on the state
+    /// they met; everything else is a failure.
+    pub(super) async fn write(
+        &self,
+        call: &Call,
+        bucket: &str,
+        what: &str,
+        method: Method,
+        path: &str,
+    ) -> Result<HttpResponse, Failure> {
+        let response = self.send(call, bucket, what, method, path).await?;
+        match response.status() {
+            status if status.is_success() || matches!(status.as_u16(), 400 | 403 | 404) => Ok(response),
+            _ => Err(retry::failure(what, &response)),
+        }
+    }
+
+    /// Sends one signed request. A token or a proof that Okta refuses was refused before anything was done, so such a call is
+    /// repeated once with another.
+    async fn send(
         &self,
         call: &Call,
         bucket: &str,
@@ -114,11 +132,7 @@ impl Client {
                     self.forget(access.generation).await;
                     access = self.access(call).await?;
                 }
-                status if status.is_success() => return Ok(response),
-                StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => return Err(read_failure(what, &response)),
-                status if status.is_client_error() => return Ok(response),
-                _ if method == Method::GET => return Err(read_failure(what, &response)),
-                _ => return Err(retry::failure(what, &response)),
+                _ => return Ok(response),
             }
         }
     }
@@ -146,7 +160,7 @@ impl Client {
         )))
     }
 
-    /// One page of a list, and the path of the next one.
+    /// Reads one page of a list, and the path of the next one.
     pub(super) async fn page(
         &self,
         call: &Call,
@@ -167,7 +181,7 @@ impl Client {
 
     /// The path of a link, which must lead to the same host: links can name another one when a tenant has a custom domain,
     /// and the credential is for the configured one.
-    fn below(&self, what: &str, link: &str) -> Result<String, Failure> {
+    pub(super) fn below(&self, what: &str, link: &str) -> Result<String, Failure> {
         let (base, url) = (Url::parse(self.base()), Url::parse(link));
         match (base, url) {
             (Ok(base), Ok(url)) if url.origin() == base.origin() => Ok(match url.query() {
@@ -190,11 +204,11 @@ impl Client {
     ) -> Result<HttpResponse, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
-        if *method != Method::GET {
-            // An empty body must state its length, or Okta answers 411.
+        headers.insert("authorization", access.authorization.clone());
+        if *method == Method::POST {
+            // An empty POST without it is refused with 411 (Okta, "Core Okta API").
             headers.insert("content-length", HeaderValue::from_static("0"));
         }
-        headers.insert("authorization", access.authorization.clone());
         if let Some((key, hash)) = &access.proof {
             // A proof is good for one request: a repetition needs a new `jti` (RFC 9449, section 11.1).
             let proof = key.proof(
@@ -209,6 +223,31 @@ impl Client {
         self.exchange
             .send(call, what, request(method.clone(), address, headers, "")?)
             .await
+    }
+
+    /// The user that an API token belongs to; a service app has none. Asked for once.
+    pub(super) async fn own_user(&self, call: &Call) -> Result<Option<String>, Failure> {
+        let OktaAuth::Ssws(_) = &self.settings.auth else {
+            return Ok(None);
+        };
+        let mut own = self.own_user.lock().await;
+        if own.is_none() {
+            let what = "reading our own user";
+            let response = self.get(call, "/api/v1/users/me", what, "/api/v1/users/me").await?;
+            if !response.status().is_success() {
+                return Err(read_failure(what, &response));
+            }
+            let body = json(what, &response, true)?;
+            let id = text(&body, "id").ok_or_else(|| Failure::retry(format!("{what}: the user has no id")))?;
+            *own = Some(id.to_owned());
+        }
+        Ok(own.clone())
+    }
+
+    /// The scopes that the app's token has. An API token has none.
+    pub(super) async fn scopes(&self, call: &Call) -> Result<Vec<String>, Failure> {
+        self.sign_in(call).await?;
+        Ok(self.sign_in.lock().await.scopes.clone())
     }
 
     fn renews(&self) -> bool {
@@ -273,7 +312,9 @@ impl Client {
                     token_hash,
                     expires_in,
                     proof_key,
+                    scopes,
                 } = granted?;
+                sign_in.scopes = scopes;
                 sign_in.renew_at = Some(plus(now, expires_in.saturating_sub(EARLY.min(expires_in / 2))));
                 sign_in.proof_key.clone_from(&proof_key);
                 Access {

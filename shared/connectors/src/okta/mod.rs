@@ -3,17 +3,25 @@
 //! Signs in with an API token or, as Okta recommends, as a service app with `private_key_jwt` and DPoP. Before the first call
 //! and with every new token the tenant is asked for its organisation id: a host that names another one gets nothing.
 //!
-//! [`READ_SCOPES`] are what a service app needs to read, [`CUT_SCOPES`] what it needs besides to cut, both together with an admin
-//! role that lets it see users, groups and roles: a scope without the role makes Okta answer with empty lists instead of errors, which is why no absence is
-//! believed without a canary.
+//! [`READ_SCOPES`] are what a service app needs in order to read, together with an admin role that lets it see users, groups and
+//! roles: a scope without the role makes Okta answer with empty lists instead of errors, which is why no absence is believed
+//! without a canary. [`CUT_SCOPES`] are what it needs beside them where accounts of the tenant itself are cut, with a role that
+//! may change users (for administrators' accounts: super administrator), and [`ASSIGNMENT_SCOPES`] where assignments of
+//! applications are looked at. An app to which only some of them are granted still does what these allow.
 
 mod accounts;
 pub(crate) mod actions;
+mod admins;
 mod apply;
+mod assignments;
 mod client;
 mod dpop;
 mod events;
-mod lists;
+mod examine;
+mod listing;
+mod masters;
+mod members;
+mod own;
 mod retry;
 mod states;
 mod subject;
@@ -25,10 +33,10 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_model::connector::ActionUse;
+use rollcall_model::connector::{ActionUse, Assigned, Assignment, GroupRead, ListedAccount, Page, Probe};
 use rollcall_model::{
-    AccountQuery, AccountRef, AccountSearch, Applied, Assigned, Assignment, Call, Change, ConnectionId, Connector,
-    Event, Failure, GroupRead, ListedAccount, Observation, Page, Signal, SubjectRead, Transport,
+    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure,
+    Observation, Signal, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
 
@@ -36,15 +44,13 @@ use crate::exchange::Exchange;
 use client::Client;
 
 /// The least scopes that reading needs (Okta OAuth 2.0 scopes).
-pub const READ_SCOPES: &[&str] = &[
-    "okta.users.read",
-    "okta.groups.read",
-    "okta.roles.read",
-    "okta.apps.read",
-];
+pub const READ_SCOPES: &[&str] = &["okta.users.read", "okta.groups.read", "okta.roles.read"];
 
-/// The further scopes that its cut needs.
-pub const CUT_SCOPES: &[&str] = &["okta.users.manage", "okta.apiTokens.manage"];
+/// What the actions need beside [`READ_SCOPES`].
+pub const CUT_SCOPES: &[&str] = &["okta.users.manage", "okta.apiTokens.read", "okta.apiTokens.manage"];
+
+/// What looking at applications and their users needs.
+pub const ASSIGNMENT_SCOPES: &[&str] = &["okta.apps.read"];
 
 /// How to sign in.
 #[derive(Clone, Debug)]
@@ -59,7 +65,7 @@ pub enum OktaAuth {
         key: Secret,
         /// The id under which the public key is registered.
         kid: String,
-        /// The scopes to ask for; [`READ_SCOPES`] are enough.
+        /// The scopes to ask for. [`READ_SCOPES`] must be granted; of the others those that are granted are used.
         scopes: Vec<String>,
     },
 }
@@ -146,7 +152,7 @@ impl Connector for Okta {
 
     async fn find_effect(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Option<Applied>, Failure> {
         Err(Failure::give_up(format!(
-            "{} is read back by id, not searched for",
+            "{} leaves no marker in Okta to search for",
             change.action
         )))
     }
@@ -157,18 +163,22 @@ impl Connector for Okta {
         fields: &[String],
         cursor: Option<&str>,
     ) -> Result<Page<ListedAccount>, Failure> {
-        Box::pin(lists::accounts(&self.client, call, fields, cursor)).await
+        Box::pin(listing::page(&self.client, call, fields, cursor)).await
     }
 
     async fn assignments(&self, call: &Call, app: &str, cursor: Option<&str>) -> Result<Page<Assignment>, Failure> {
-        Box::pin(lists::assignments(&self.client, call, app, cursor)).await
+        Box::pin(assignments::page(&self.client, call, app, cursor)).await
     }
 
     async fn assigned(&self, call: &Call, account: &AccountRef, app: &str) -> Result<Assigned, Failure> {
-        Box::pin(lists::assigned(&self.client, call, account, app)).await
+        Box::pin(assignments::assigned(&self.client, call, account, app)).await
     }
 
     async fn group_members(&self, call: &Call, group: &str) -> Result<GroupRead, Failure> {
-        Box::pin(lists::members(&self.client, call, group)).await
+        Box::pin(members::of(&self.client, call, group)).await
+    }
+
+    async fn examine(&self, call: &Call) -> Vec<Probe> {
+        Box::pin(examine::all(&self.client, call)).await
     }
 }

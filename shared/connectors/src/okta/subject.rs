@@ -6,6 +6,7 @@ use http::StatusCode;
 use rollcall_model::{AccountRef, Call, Failure, Lane, Manager, Person, PersonKey, SourceState, SubjectRead};
 use serde_json::{Value, json};
 
+use super::admins;
 use super::client::{Client, read_failure};
 use super::{ManagerLink, OktaAuth};
 use crate::encode::percent;
@@ -24,7 +25,7 @@ pub(super) async fn read(client: &Client, call: &Call, account: &AccountRef) -> 
     let (user, groups, roles, linked) = futures::join!(
         user(client, call, "reading the user", &account.id),
         groups(client, call, &id),
-        roles(client, call, &id),
+        admins::roles(client, call, &account.id),
         linked_manager(client, call, &id),
     );
     let Some(user) = user? else {
@@ -50,7 +51,7 @@ pub(super) async fn read(client: &Client, call: &Call, account: &AccountRef) -> 
     let groups = groups?;
     let mut person = person(client, account, &user, state, groups);
     match roles {
-        Ok(roles) => person.roles = roles,
+        Ok(roles) => person.roles = admins::role_names(&roles),
         Err(failure) if failure.is_retryable() => return Err(failure),
         Err(failure) => note(&mut person, "okta.roles", &failure),
     }
@@ -105,29 +106,6 @@ pub(super) async fn canary(client: &Client, call: &Call) -> Result<Result<String
     Ok(text(&body, "id")
         .map(str::to_owned)
         .ok_or_else(|| "the canary has no id".to_owned()))
-}
-
-/// Whether an account is the one behind our own credential: the API token's own user, or one that the configuration names.
-pub(super) async fn is_our_own(client: &Client, call: &Call, id: &str) -> Result<bool, Failure> {
-    if client.settings.own_ids.iter().any(|own| own == id) {
-        return Ok(true);
-    }
-    if !matches!(client.settings.auth, OktaAuth::Ssws(_)) {
-        return Ok(false);
-    }
-    if let Some(own) = client.own_user.get() {
-        return Ok(own == id);
-    }
-    let what = "reading whose our token is";
-    let response = client.get(call, ME, what, "/api/v1/users/me").await?;
-    if !response.status().is_success() {
-        return Err(read_failure(what, &response));
-    }
-    let body = json(what, &response, true)?;
-    let own = text(&body, "id")
-        .ok_or_else(|| Failure::retry(format!("{what}: the answer has no id")))?
-        .to_owned();
-    Ok(client.own_user.get_or_init(|| own) == id)
 }
 
 /// Status and `transitioningToStatus` as a state. A user on the way out has left for the purpose of cutting; one on the way
@@ -218,30 +196,6 @@ async fn groups(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, F
         .filter_map(|group| group.pointer("/profile/name")?.as_str())
         .map(str::to_owned)
         .collect())
-}
-
-/// Types of admin roles, each once: the id of a standard role is the same for every user, so the type is its name.
-pub(super) async fn roles(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, Failure> {
-    let all = client
-        .list(
-            call,
-            USERS,
-            "reading the user's admin roles",
-            &format!("/api/v1/users/{id}/roles"),
-        )
-        .await?;
-    let mut roles: Vec<String> = all
-        .iter()
-        .filter(|role| text(role, "status").is_none_or(|status| status == "ACTIVE"))
-        .filter_map(|role| match text(role, "type") {
-            Some("CUSTOM") | None => text(role, "label").or_else(|| text(role, "type")),
-            standard => standard,
-        })
-        .map(str::to_owned)
-        .collect();
-    roles.sort();
-    roles.dedup();
-    Ok(roles)
 }
 
 /// The manager's id by a linked object, which Okta gives as an address only.
@@ -339,4 +293,14 @@ async fn by_employee_number(client: &Client, call: &Call, number: &str) -> Resul
 /// Used by the search, which reads the same shape.
 pub(super) fn profile_text<'a>(user: &'a Value, field: &str) -> Option<&'a str> {
     text(user.get("profile")?, field)
+}
+
+/// Further names that a list may call the account by, lower-cased: its e-mail address and its employee number.
+pub(super) fn names(user: &Value) -> Vec<String> {
+    ["email", "employeeNumber"]
+        .iter()
+        .filter_map(|field| profile_text(user, field))
+        .map(|name| name.trim().to_lowercase())
+        .filter(|name| !name.is_empty())
+        .collect()
 }
