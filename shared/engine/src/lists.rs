@@ -145,7 +145,6 @@ fn entries(bytes: &[u8]) -> Result<BTreeSet<String>, String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
