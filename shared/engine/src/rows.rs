@@ -40,6 +40,8 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn of(&mut self, position: Option<&csv::Position>) -> u64 {
         let began = position.and_then(|position| usize::try_from(position.byte()).ok());
+        // Of a line's end in two characters the reader leaves the second.
+        let began = began.map(|began| began + usize::from(self.text.as_bytes().get(began) == Some(&b'\n')));
         while let Some(line) = self
             .text
             .get(self.byte..)
