@@ -24,7 +24,7 @@ pub(crate) fn parse(text: &str) -> anyhow::Result<Window> {
                 )
             })?;
             let zone = named(zone)?;
-            certain(from.to_zoned(zone.clone()).datetime().date().to_datetime(time), zone)?
+            certain(from.to_zoned(zone.clone()).date().to_datetime(time), &zone)?
         }
         _ => moment(to, zone.or(own))?,
     };
@@ -77,7 +77,7 @@ fn moment(text: &str, zone: Option<&str>) -> anyhow::Result<Timestamp> {
     let civil: DateTime = text
         .parse()
         .with_context(|| format!("`{text}` is no moment: write 2026-11-27T10:00"))?;
-    certain(civil, named(zone)?)
+    certain(civil, &named(zone)?)
 }
 
 fn named(zone: &str) -> anyhow::Result<TimeZone> {
@@ -85,8 +85,8 @@ fn named(zone: &str) -> anyhow::Result<TimeZone> {
 }
 
 /// A clock's reading that comes never or twice, in the night when clocks are changed, names no moment.
-fn certain(civil: DateTime, zone: TimeZone) -> anyhow::Result<Timestamp> {
-    let name = zone.iana_name().unwrap_or("that zone").to_owned();
+fn certain(civil: DateTime, zone: &TimeZone) -> anyhow::Result<Timestamp> {
+    let name = zone.iana_name().unwrap_or("that zone");
     let zoned = zone.to_ambiguous_zoned(civil).unambiguous().with_context(|| {
         format!("{civil} comes never or twice in {name}, because clocks are changed then: write it with an offset")
     })?;
@@ -94,7 +94,6 @@ fn certain(civil: DateTime, zone: TimeZone) -> anyhow::Result<Timestamp> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

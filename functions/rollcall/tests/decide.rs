@@ -27,11 +27,9 @@ async fn stage(login: &str, roles: &str) -> Stage {
     let bare = root.replace(", approvers: okta-main/RC-Approvers", "");
     assert_ne!(root, bare);
     std::fs::write(config.join("rollcall.yaml"), bare).unwrap();
-    let mut environment = std::fs::read_to_string(config.join("env/test.yaml")).unwrap();
-    environment.push_str(&format!(
-        "operators:\n  {}: {{login: {login}, roles: [{roles}]}}\n",
-        account()
-    ));
+    let tenants = std::fs::read_to_string(config.join("env/test.yaml")).unwrap();
+    let who = account();
+    let environment = format!("{tenants}operators:\n  {who}: {{login: {login}, roles: [{roles}]}}\n");
     std::fs::write(config.join("env/test.yaml"), environment).unwrap();
     let okta = &stage.world.okta;
     let group = okta.add_group("RC-Protected", GroupKind::Okta);
