@@ -211,11 +211,23 @@ impl Engine {
             let before = known.get(connection);
             ids.iter()
                 .filter(move |id| before.is_none_or(|before| !before.contains(id)))
-                .map(move |id| AccountRef::new(connection, id).to_string())
+                .map(move |id| AccountRef::new(connection, id))
         });
+        let link = json!({"person": claim.run.person});
+        let configuration = self.configuration();
         try_join_all(fresh.map(|account| {
-            let owner = &owner;
-            async move { self.parts.ledger.put_document(documents::OWNER, &account, owner).await }
+            let (owner, link, ledger) = (&owner, &link, &self.parts.ledger);
+            let is_directory = configuration
+                .connection(&account.connection)
+                .is_some_and(|known| known.kind.is_directory());
+            async move {
+                let name = account.to_string();
+                // What a directory says of an account after its deletion must still lead to the person.
+                if is_directory {
+                    ledger.put_document(documents::LINK, &name, link).await?;
+                }
+                ledger.put_document(documents::OWNER, &name, owner).await
+            }
         }))
         .await?;
         Ok(())

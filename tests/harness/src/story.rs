@@ -91,6 +91,7 @@ async fn happen(world: &World, story: Story) {
         world.clock.advance(Duration::from_millis(5));
         okta.admin_activate(&world.vendors.leaver, &world.vendors.administrator, world.clock.now())
             .expect("the directory activates");
+        world.vendors.give_back();
     }
     world.clock.advance(Duration::from_millis(5));
     let mut deliveries = okta.take_deliveries(world.clock.now());

@@ -128,6 +128,7 @@ impl Stage {
             .okta
             .admin_activate(&vendors.leaver, &vendors.administrator, self.now())
             .expect("the directory activates");
+        vendors.give_back();
         self.world.clock.advance(Duration::from_millis(5));
         vendors.okta.take_deliveries(self.now());
     }

@@ -65,7 +65,7 @@ async fn a_doubtful_account_waits_for_a_person_and_holds_up_no_other() {
     let mut stage = Stage::company().await;
     let doubtful = same_address(&stage, "amara.private@mail.example");
     stage.leaves().await;
-    stage.settle().await;
+    stage.work_for(MINUTE * 5).await;
     let run = stage.run().await;
     assert!(!run.state.is_final(), "{:?}", run.state);
     assert_eq!(stage.lost(), Lost::ALL, "everything that is surely hers is cut at once");
@@ -92,7 +92,7 @@ async fn a_doubtful_account_that_is_somebody_elses_is_left_alone_for_good() {
     let mut stage = Stage::company().await;
     let doubtful = same_address(&stage, "other.amara@corp.example");
     stage.leaves().await;
-    stage.settle().await;
+    stage.work_for(MINUTE * 5).await;
     let review = stage
         .ledger()
         .reviews(true, 10)
@@ -174,7 +174,7 @@ async fn an_account_that_is_linked_to_somebody_else_and_matches_surely_is_asked_
         .await
         .expect("memory takes it");
     stage.leaves().await;
-    stage.settle().await;
+    stage.work_for(MINUTE * 5).await;
     let lost = stage.lost();
     assert!(lost.okta && lost.onelogin && lost.us && lost.us_admin, "{lost:?}");
     assert!(!lost.emea, "swapped numbers cut nobody until somebody has looked");

@@ -90,7 +90,8 @@ async fn a_bad_read_of_one_org_is_never_green_and_holds_up_no_other_system() {
 
 #[tokio::test]
 async fn a_bad_read_of_the_source_cuts_nobody_until_it_is_over() {
-    for fault in bad_reads() {
+    // What the source says of one account is a single read: an empty list is no answer to it.
+    for fault in bad_reads().into_iter().filter(|fault| *fault != Fault::EmptyList) {
         let mut stage = Stage::company().await;
         spoil(&stage, "okta-main", &fault);
         stage.leaves().await;
@@ -135,11 +136,15 @@ async fn a_replica_that_still_calls_the_leaver_active_cuts_nobody_and_the_story_
     stage.leaves().await;
     stage.returns_unheard();
     stage.settle().await;
-    let run = stage.run().await;
+    let runs = stage.runs().await;
+    let leave = runs
+        .iter()
+        .find(|run| run.plan.playbook == "leaver")
+        .expect("it is a run");
     assert!(
-        matches!(&run.state, RunState::Superseded { why } if why.contains("okta-main now says active")),
+        matches!(&leave.state, RunState::Superseded { why } if why.contains("okta-main now says active")),
         "{:?}",
-        run.state
+        leave.state
     );
     let lost = stage.lost();
     assert!(!lost.onelogin && !lost.us && !lost.us_admin && !lost.emea, "{lost:?}");

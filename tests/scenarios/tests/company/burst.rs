@@ -74,7 +74,7 @@ async fn a_thousand_announced_leavers_are_all_cut_in_their_hour() {
     };
     let expected = stage
         .engine
-        .announce(&names, window, "hr.lead@corp.example")
+        .announce(&names, window, &approver("hr.lead@corp.example"))
         .await
         .expect("it is announced");
     for by in ["priya.raman@corp.example", "ines.duarte@corp.example"] {

@@ -204,6 +204,15 @@ impl Org {
         state.commit();
     }
 
+    /// Freezes a user, or lifts the freeze, as a person in the org would: uncounted.
+    pub fn set_frozen(&self, user_id: &str, frozen: bool) {
+        let mut state = self.lock();
+        for id in state.ids_where("UserLogin", "UserId", user_id) {
+            state.set("UserLogin", &id, json!({ "IsFrozen": frozen }));
+        }
+        state.commit();
+    }
+
     /// A record as stored.
     pub fn record(&self, object: &str, id: &str) -> Option<Value> {
         self.lock().row(object, id).cloned().map(Value::Object)

@@ -73,6 +73,15 @@ impl LeaverWorld {
         world.company = Some(Company::grow(&world, now)?);
         Ok(world)
     }
+
+    /// An administrator gives the leaver the applications again that a deactivation took away. Nothing where there are none.
+    pub fn give_back(&self) {
+        let apps = self.company.iter().flat_map(|company| &company.apps);
+        for app in apps.filter(|app| !self.okta.apps(&self.leaver).contains_key(*app)) {
+            // An application that cannot be given stays away, which is what a test then finds.
+            let _ = self.okta.assign_app(app, &self.leaver, None);
+        }
+    }
 }
 
 impl Company {
