@@ -15,9 +15,9 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_evidence::{PublicKey, Verified, verify};
-use rollcall_model::{HttpRequest, Ledger, Run, Transport as _};
+use rollcall_model::{HttpRequest, Ledger, Run, RunState, Transport as _};
 use rollcall_runtime::Secrets;
-use rollcall_simulators::world::{HOOK, LEAVER};
+use rollcall_simulators::world::{HOOK, LEAVER, PROTECTED};
 
 use crate::cli::DemoOptions;
 use crate::local::{self, Store};
@@ -31,6 +31,7 @@ use story::Story;
 /// Long enough for the slowest machine; the demo says what is missing when it is over.
 const PATIENCE: Duration = Duration::from_mins(1);
 const LEASE: Duration = Duration::from_mins(1);
+const OKTA_DOOR: &str = "/hooks/okta-main";
 
 pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<ExitCode> {
     let scene = Scene::set().await?;
@@ -46,21 +47,21 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
     )
     .await?;
     let transport = ReqwestTransport::new(HttpSettings::default());
-    let door = format!(
-        "http://{}{}",
-        running.address,
-        running.paths.first().context("the demo's configuration has no hook")?
+    let door = format!("http://{}{OKTA_DOOR}", running.address);
+    anyhow::ensure!(
+        running.paths.iter().any(|path| path == OKTA_DOOR),
+        "the demo's configuration has no hook of Okta's"
     );
 
     out.title("Rollcall demo: somebody leaves");
-    out.line(
-        "Amara Okafor has an Okta account, a Salesforce user with open sessions and two OAuth tokens, and a manager.",
-    );
+    out.line("Amara Okafor has an account in two directories and a user in two Salesforce orgs, one more user in the first org with");
+    out.line("which she administers it, and a service account in the second that carries her number. Everywhere she is signed in.");
+    out.line("Noor Haddad, who leads the company, is protected.");
     out.line("The vendors are simulators on loopback; everything else is what runs in production.\n");
     verify_hook(&scene, &transport, &door).await?;
     out.line(format!("  Okta has verified the hook at {door}"));
 
-    let before = Bystander::of(&scene.world);
+    let before = Bystander::all(&scene.world, scene.company()?);
     let pressed = store.clock.now();
     scene
         .world
@@ -68,13 +69,24 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
         .map_err(|why| anyhow::anyhow!("Okta refused the deactivation: {why}"))?;
     out.line("  An administrator deactivates Amara in Okta; Okta posts its event hook:\n");
     deliver(&scene, &transport, &door, pressed).await?;
-    let runs = follow(&store.ledger, out, pressed).await?;
+    follow(&store.ledger, out, pressed, 1).await?;
+    out.line("\n  By mistake somebody deactivates Noor, too:\n");
+    let pressed = store.clock.now();
+    scene
+        .world
+        .okta
+        .admin_deactivate(&scene.company()?.protected, &scene.world.administrator, pressed)
+        .map_err(|why| anyhow::anyhow!("Okta refused the deactivation: {why:?}"))?;
+    deliver(&scene, &transport, &door, pressed).await?;
+    let mut runs = follow(&store.ledger, out, pressed, 2).await?;
+    // The one that it is about comes first, whatever the ledger lists first.
+    runs.sort_by_key(|run| run.opened_at);
 
     let verified = match runs.first() {
         Some(run) => verified(run, &store),
         None => Err("there is no run".to_owned()),
     };
-    let checks = inspect(&scene.world, &before, &runs, &verified);
+    let checks = inspect(&scene.world, scene.company()?, &before, &runs, &verified);
     let well = checks.iter().all(|check| check.holds);
     let story = Story {
         scene: &scene,
@@ -143,8 +155,13 @@ async fn send(
     Ok(transport.send(request, Duration::from_secs(3)).await?)
 }
 
-/// Follows what comes of the hook until every run has ended.
-async fn follow(ledger: &Arc<dyn Ledger>, out: &Out, from: jiff::Timestamp) -> anyhow::Result<Vec<Run>> {
+/// Follows what comes of the hooks until this many runs have ended or wait for a person.
+async fn follow(
+    ledger: &Arc<dyn Ledger>,
+    out: &Out,
+    from: jiff::Timestamp,
+    how_many: usize,
+) -> anyhow::Result<Vec<Run>> {
     let begun = Instant::now();
     let mut watch = Watch::new(ledger, out, from);
     loop {
@@ -152,7 +169,10 @@ async fn follow(ledger: &Arc<dyn Ledger>, out: &Out, from: jiff::Timestamp) -> a
         for run in &runs {
             watch.look(&run.id).await?;
         }
-        let ended = !runs.is_empty() && runs.iter().all(|run| run.state.is_final());
+        let ended = runs.len() >= how_many
+            && runs
+                .iter()
+                .all(|run| run.state.is_final() || matches!(run.state, RunState::Held { .. }));
         if ended || begun.elapsed() > PATIENCE {
             return Ok(runs);
         }
@@ -173,10 +193,10 @@ async fn stay(scene: &Scene, running: Running, door: &str, out: &Out) -> anyhow:
     out.title("\nStill running; Ctrl-C ends it");
     out.line(format!("  door       {door}"));
     for (connection, url) in &scene.vendors {
-        out.line(format!("  {connection:<9}  {url} (simulated)"));
+        out.line(format!("  {connection:<13}  {url} (simulated)"));
     }
     out.line(format!(
-        "  Amara is {LEAVER}; everything of this demo is in {}",
+        "  Amara is {LEAVER}, Noor {PROTECTED}; everything of this demo is in {}",
         scene.folder.display()
     ));
     server::until_told_to_stop().await?;

@@ -10,10 +10,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use rollcall_connectors::okta::READ_SCOPES;
+use rollcall_connectors::okta::{ASSIGNMENT_SCOPES, CUT_SCOPES, READ_SCOPES};
 use rollcall_simulators::okta::ServiceApp;
 use rollcall_simulators::salesforce::{AppKey, ConnectedApp};
-use rollcall_simulators::world::{LeaverWorld, OKTA_ORG, SALESFORCE_ORG, SLACK_TEAM};
+use rollcall_simulators::world::{
+    Company, EMEA_INTEGRATION, EMEA_ORG, INTEGRATION, LeaverWorld, OKTA_ORG, ONELOGIN_ACCOUNT, SALESFORCE_ORG,
+    SLACK_TEAM,
+};
 use rollcall_simulators::{Served, Simulator, serve};
 
 use super::keys;
@@ -23,25 +26,32 @@ use crate::cli::{ConfigOptions, DataOptions};
 const ENVIRONMENT: &str = "demo";
 const CLIENT: &str = "0oaRollcallDemo00001";
 const KEY_ID: &str = "demo-1";
-const INTEGRATION: &str = "rollcall@corp.example.integration";
 
 /// The configuration folder that the tests use too; the demo adds an environment of its own.
 const FILES: &[(&str, &str)] = &[
     (
         "rollcall.yaml",
-        include_str!("../../../../tests/fixtures/config/leaver/rollcall.yaml"),
+        include_str!("../../../../tests/fixtures/config/company/rollcall.yaml"),
     ),
     (
         "playbooks/leaver.yaml",
-        include_str!("../../../../tests/fixtures/config/leaver/playbooks/leaver.yaml"),
+        include_str!("../../../../tests/fixtures/config/company/playbooks/leaver.yaml"),
+    ),
+    (
+        "playbooks/app-removed.yaml",
+        include_str!("../../../../tests/fixtures/config/company/playbooks/app-removed.yaml"),
     ),
     (
         "people/amara.yaml",
-        include_str!("../../../../tests/fixtures/config/leaver/people/amara.yaml"),
+        include_str!("../../../../tests/fixtures/config/company/people/amara.yaml"),
+    ),
+    (
+        "people/bodil.yaml",
+        include_str!("../../../../tests/fixtures/config/company/people/bodil.yaml"),
     ),
     (
         "tables/service.csv",
-        include_str!("../../../../tests/fixtures/config/leaver/tables/service.csv"),
+        include_str!("../../../../tests/fixtures/config/company/tables/service.csv"),
     ),
 ];
 
@@ -58,27 +68,42 @@ pub(super) struct Scene {
 impl Scene {
     /// Starts the vendors and writes the folder.
     pub(super) async fn set() -> anyhow::Result<Self> {
-        let world = LeaverWorld::new(Timestamp::now())
+        let world = LeaverWorld::company(Timestamp::now())
             .map_err(|why| anyhow::anyhow!("the simulated company cannot be made: {why}"))?;
         let folder = fresh_folder()?;
         let app_key = keys::elliptic(KEY_ID)?;
         world.okta.add_service_app(ServiceApp {
             client_id: CLIENT.to_owned(),
             jwks: app_key.public,
-            scopes: READ_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
-            admin_roles: vec!["READ_ONLY_ADMIN".to_owned()],
+            scopes: [READ_SCOPES, CUT_SCOPES, ASSIGNMENT_SCOPES]
+                .concat()
+                .iter()
+                .map(|scope| (*scope).to_owned())
+                .collect(),
+            admin_roles: vec!["SUPER_ADMIN".to_owned()],
             dpop: true,
         })?;
         let org_key = keys::rsa()?;
-        world.salesforce.add_app(ConnectedApp {
-            consumer_key: world.credentials.consumer_key.clone(),
-            name: "Rollcall".to_owned(),
-            public_key: Some(AppKey::Jwk(org_key.public)),
-            client_secret: None,
-            run_as: None,
-            pre_authorised: vec![INTEGRATION.to_owned()],
-        });
-        let simulators: [(&str, Arc<dyn Simulator>); 3] = [
+        let company = world
+            .company
+            .as_ref()
+            .context("the simulated company has one directory only")?;
+        for (org, consumer_key, user) in [
+            (&world.salesforce, &world.credentials.consumer_key, INTEGRATION),
+            (&company.emea, &company.emea_consumer_key, EMEA_INTEGRATION),
+        ] {
+            org.add_app(ConnectedApp {
+                consumer_key: consumer_key.clone(),
+                name: "Rollcall".to_owned(),
+                public_key: Some(AppKey::Jwk(org_key.public.clone())),
+                client_secret: None,
+                run_as: None,
+                pre_authorised: vec![user.to_owned()],
+            });
+        }
+        let simulators: [(&str, Arc<dyn Simulator>); 5] = [
+            ("onelogin-main", Arc::clone(&company.onelogin) as _),
+            ("sf-emea", Arc::clone(&company.emea) as _),
             ("okta-main", Arc::clone(&world.okta) as _),
             ("sf-us", Arc::clone(&world.salesforce) as _),
             ("slack", Arc::clone(&world.slack) as _),
@@ -93,6 +118,8 @@ impl Scene {
         world.okta.set_base_url(url("okta-main"));
         world.salesforce.set_base_url(url("sf-us"));
         world.slack.set_base_url(url("slack"));
+        company.onelogin.set_base_url(url("onelogin-main"));
+        company.emea.set_base_url(url("sf-emea"));
 
         let credentials = &world.credentials;
         for (name, secret) in [
@@ -100,6 +127,8 @@ impl Scene {
             ("okta-hook", credentials.hook_secret.as_str()),
             ("salesforce.pem", org_key.pem.as_str()),
             ("slack-token", credentials.slack_token.as_str()),
+            ("onelogin-secret", company.client_secret.as_str()),
+            ("onelogin-hook", company.webhook_secret.as_str()),
         ] {
             write_private(&folder.join("secrets").join(name), secret)?;
         }
@@ -110,7 +139,7 @@ impl Scene {
             .okta
             .user_id("rollcall@corp.example")
             .context("the simulated company lacks Rollcall's own user")?;
-        let environment = environment(&folder, &vendors, &credentials.consumer_key, &canary)?;
+        let environment = environment(&folder, &vendors, &world, company, &canary)?;
         write_private(
             &folder.join("config").join("env").join(format!("{ENVIRONMENT}.yaml")),
             &environment,
@@ -121,6 +150,14 @@ impl Scene {
             vendors,
             _served: served,
         })
+    }
+
+    /// The second directory, the second org and who else is there.
+    pub(super) fn company(&self) -> anyhow::Result<&Company> {
+        self.world
+            .company
+            .as_ref()
+            .context("the simulated company has one directory only")
     }
 
     /// Where the configuration is.
@@ -143,7 +180,8 @@ impl Scene {
 fn environment(
     folder: &Path,
     vendors: &BTreeMap<&'static str, String>,
-    consumer_key: &str,
+    world: &LeaverWorld,
+    company: &Company,
     canary: &str,
 ) -> anyhow::Result<String> {
     let secret = |name: &str| format!("\"file:{}\"", folder.join("secrets").join(name).display());
@@ -160,16 +198,42 @@ fn environment(
         secret("okta.pem")
     )?;
     writeln!(text, "    hook: {{secrets: [{}]}}", secret("okta-hook"))?;
+    let [onelogin_app, us_app, emea_app] = &company.apps;
     writeln!(
         text,
-        "  sf-us:\n    url: {}\n    id: {SALESFORCE_ORG}\n    flow: jwt\n    hosts: [127.0.0.1]",
-        url("sf-us")
+        "  onelogin-main:\n    url: {}\n    id: {ONELOGIN_ACCOUNT}\n    app: {onelogin_app}\n    client_id: {}\n    secret: {}",
+        url("onelogin-main"),
+        company.client_id,
+        secret("onelogin-secret")
     )?;
-    writeln!(
-        text,
-        "    consumer_key: {consumer_key}\n    username: {INTEGRATION}\n    secret: {}",
-        secret("salesforce.pem")
-    )?;
+    writeln!(text, "    hook: {{secrets: [{}]}}", secret("onelogin-hook"))?;
+    for (connection, id, app, key, username) in [
+        (
+            "sf-us",
+            SALESFORCE_ORG,
+            us_app,
+            &world.credentials.consumer_key,
+            INTEGRATION,
+        ),
+        (
+            "sf-emea",
+            EMEA_ORG,
+            emea_app,
+            &company.emea_consumer_key,
+            EMEA_INTEGRATION,
+        ),
+    ] {
+        writeln!(
+            text,
+            "  {connection}:\n    url: {}\n    id: {id}\n    app: {app}\n    flow: jwt\n    hosts: [127.0.0.1]",
+            url(connection)
+        )?;
+        writeln!(
+            text,
+            "    consumer_key: {key}\n    username: {username}\n    secret: {}",
+            secret("salesforce.pem")
+        )?;
+    }
     writeln!(
         text,
         "  slack: {{url: \"{}/api\", id: {SLACK_TEAM}, secret: {}}}",

@@ -1,8 +1,8 @@
 //! How the demo tells what happened: a story for people, one document for programs.
 
 use rollcall_evidence::Timeline;
-use rollcall_model::Run;
 use rollcall_model::ledger::StoredEvent;
+use rollcall_model::{Run, RunState};
 use rollcall_simulators::world::{CHANNEL, LEAVER};
 use serde_json::{Value, json};
 
@@ -92,11 +92,21 @@ impl Story<'_> {
             ));
             out.line("  tamper with it         change a character of that file and verify again: it names the place");
         }
+        if let Some(RunState::Held { review }) = self.runs.get(1).map(|run| &run.state) {
+            out.line(format!(
+                "  what waits             {me} reviews show {review} {config} --data {data}"
+            ));
+            out.line("                         (and `reviews approve` or `reviews refuse`: it names the one who may)");
+        }
+        out.line(format!(
+            "  whose is which         {me} link --dry-run {config} --data {data}"
+        ));
+        out.line(format!("  prove each connection  {me} check {config}"));
         out.line(format!("  check the playbook     {me} check --offline {config}"));
         out.line(format!(
             "  plan again             {me} plan {LEAVER} {config} --data {data}"
         ));
-        out.line("                         (the last one while `demo` without --once is up)");
+        out.line("                         (those that ask the vendors while `demo` without --once is up)");
     }
 
     /// Where the first run's receipt is.
