@@ -10,6 +10,8 @@
 
 #[path = "simulators/okta.rs"]
 mod okta;
+#[path = "simulators/onelogin.rs"]
+mod onelogin;
 #[path = "simulators/salesforce.rs"]
 mod salesforce;
 #[path = "simulators/slack.rs"]

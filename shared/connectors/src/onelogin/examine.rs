@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::accounts::list_canary;
 use super::client::{Client, is_id};
-use super::rights::{rights, role_ids};
+use super::rights::{Rights, rights, role_ids};
 use super::subject::{canary, canary_id, group_names, login, user};
 use super::{second_master, status};
 
@@ -44,13 +44,15 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
         format!("the token is of account {}", client.settings.account_id),
         None,
     );
+    // Read once for all probes: what is refused is not kept.
+    let rights = rights(client, call).await;
     let (scopes, canary, permissions, quota, own, second) = futures::join!(
         scopes(client, call),
         canary_probe(client, call),
-        permissions(client, call),
+        permissions(client, call, &rights),
         quota(client, call),
-        own_credential(client, call),
-        second_master::probe(client, call),
+        own_credential(client, call, &rights),
+        second_master::probe(client, call, &rights),
     );
     vec![tenant, scopes, canary, permissions, quota, own, second]
 }
@@ -124,11 +126,11 @@ async fn canary_probe(client: &Client, call: &Call) -> Probe {
 }
 
 /// Privileges, role administrators and groups: without them administrators are taken for everyday accounts.
-async fn permissions(client: &Client, call: &Call) -> Probe {
-    let (rights, groups) = futures::join!(rights(client, call), group_names(client, call));
+async fn permissions(client: &Client, call: &Call, rights: &Rights) -> Probe {
+    let groups = group_names(client, call).await;
     let parts = [
-        ("privileges", rights.privileges.err()),
-        ("role administrators", rights.roles.err()),
+        ("privileges", rights.privileges.as_ref().err().cloned()),
+        ("role administrators", rights.roles.as_ref().err().cloned()),
         ("groups", groups.err()),
     ];
     let lacking: Vec<(&str, Failure)> = parts
@@ -193,7 +195,7 @@ async fn quota(client: &Client, call: &Call) -> Probe {
 }
 
 /// The user behind the credential: when they are deleted, it dies.
-async fn own_credential(client: &Client, call: &Call) -> Probe {
+async fn own_credential(client: &Client, call: &Call, rights: &Rights) -> Probe {
     let what = "own-credential";
     let own = client.settings.own_user_ids.iter().find(|id| is_id(id));
     let Some(id) = own else {
@@ -206,11 +208,7 @@ async fn own_credential(client: &Client, call: &Call) -> Probe {
             Some("add the user id of the credential's owner to own_ids"),
         );
     };
-    let (found, rights) = futures::join!(
-        user(client, call, "reading the credential's owner", id),
-        rights(client, call)
-    );
-    let found = match found {
+    let found = match user(client, call, "reading the credential's owner", id).await {
         Ok(Some(found)) => found,
         Ok(None) => {
             return probe(

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::client::{Client, id_text};
 use super::examine::{failed, probe as found_probe};
-use super::rights::rights;
+use super::rights::Rights;
 use super::subject::login;
 use crate::encode::short;
 use crate::exchange::{items, text};
@@ -17,12 +17,11 @@ const NAMED: usize = 3;
 const WHAT: &str = "second-master";
 
 /// Counts the users that something else masters, and names the mappings that would undo a suspension or give roles back.
-pub(super) async fn probe(client: &Client, call: &Call) -> Probe {
+pub(super) async fn probe(client: &Client, call: &Call, rights: &Rights) -> Probe {
     let path = "/api/2/users?limit=100&fields=id,username,email,directory_id,trusted_idp_id";
-    let (users, mappings, rights) = futures::join!(
+    let (users, mappings) = futures::join!(
         client.list(call, "reading the users' masters", path),
         client.list(call, "reading the mappings", "/api/2/mappings?limit=100"),
-        rights(client, call),
     );
     let users = match users {
         Ok(users) => users,

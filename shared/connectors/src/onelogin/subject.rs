@@ -201,17 +201,15 @@ async fn groups(client: &Client, call: &Call, user: &Value, rights: &Rights) -> 
             .ok()
             .and_then(|roles| roles.get(&id))
             .map(|role| role.name.clone());
-        let name = match kept {
-            Some(name) => Some(name),
-            // A role that is newer than what is kept, or a list that could not be read.
-            None => {
-                let role = client
-                    .get(call, "reading a role", &format!("/api/2/roles/{id}"))
-                    .await?;
-                role.and_then(|role| text(&role, "name").map(str::to_owned))
-            }
-        };
-        names.extend(name);
+        if kept.is_some() {
+            names.extend(kept);
+            continue;
+        }
+        // A role that is newer than what is kept, or a list that could not be read.
+        let role = client
+            .get(call, "reading a role", &format!("/api/2/roles/{id}"))
+            .await?;
+        names.extend(role.and_then(|role| text(&role, "name").map(str::to_owned)));
     }
     if let Some(id) = id_text(user.get("group_id")) {
         let all = group_names(client, call).await?;

@@ -173,7 +173,7 @@ async fn a_credential_whose_owner_was_deleted_is_told_from_a_vendor_in_trouble()
         )
     };
     let dead = try_suspend(settings(), [broken(), stranger(401)]).await.unwrap_err();
-    assert_eq!((dead.class, dead.executed), (FailureClass::Credential, Executed::No));
+    assert_eq!((&dead.class, dead.executed), (&FailureClass::Credential, Executed::No));
     assert!(dead.reason.contains("was probably deleted"), "{dead}");
     assert!(
         try_suspend(settings(), [broken(), stranger(500)])

@@ -109,6 +109,7 @@ async fn what_is_shown_by_a_wildcard_or_an_old_list_is_not_taken() {
 
 #[tokio::test]
 async fn classes_tell_people_from_administrators_and_our_own() {
+    use AccountClass::{Admin, Human, Service};
     let mut settings = settings();
     settings.own_user_ids = vec!["90001004".to_owned()];
     let mut steps = vec![token()];
@@ -120,7 +121,6 @@ async fn classes_tell_people_from_administrators_and_our_own() {
     let (onelogin, _) = connect(settings, &script);
     let found = onelogin.find_accounts(&urgent(), &by(&[], &ids)).await.unwrap();
     script.done();
-    use AccountClass::{Admin, Human, Service};
     let classes: Vec<_> = found
         .accounts
         .iter()

@@ -129,16 +129,17 @@ async fn unreadable_privileges_hold_up_slow_lanes_only() {
         .unwrap();
 }
 
-#[tokio::test]
-async fn every_status_has_its_plan() {
+fn state(status: &str) -> State {
+    State {
+        value: json!({ "status": status }),
+        evidence: Value::Null,
+    }
+}
+
+#[test]
+fn every_status_has_its_plan() {
     let suspend = |status: &str| plan("onelogin/suspend", &state(status));
     let lift = |status: &str| plan("onelogin/unsuspend", &state(status));
-    fn state(status: &str) -> State {
-        State {
-            value: json!({ "status": status }),
-            evidence: Value::Null,
-        }
-    }
     for status in ["suspended", "deactivated", "gone"] {
         assert_eq!(suspend(status), Planned::AlreadySo, "{status}");
     }
