@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -211,6 +211,63 @@ def dates_and_booleans(world):
     past = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
     query = format_soql("SELECT Id FROM User WHERE LastLoginDate > {} AND IsActive = {} AND UserRoleId = {}", past, True, None)
     assert sf.query(query)["totalSize"] == world["users"]
+
+
+@check
+def list_everybody(world):
+    """The list of all users beside its proof: the first page inside a composite call, the others by the vendor's own path."""
+    sf = logged_in(world)
+    base = f"/services/data/v{VERSION}"
+    fields = "Id, Username, Email, FederationIdentifier, IsActive, UserType, Profile.UserLicense.Name, EmployeeNumber, Title"
+    query = lambda name, soql: {"method": "GET", "referenceId": name, "url": f"{base}/query?q=" + quote(soql)}
+    answer = sf.restful("composite", method="POST", json={"allOrNone": False, "compositeRequest": [
+        query("users", f"SELECT {fields} FROM User"),
+        query("rights", "SELECT PermissionsViewAllUsers, PermissionsApiEnabled FROM UserPermissionAccess LIMIT 1"),
+    ]})["compositeResponse"]
+    assert [part["httpStatusCode"] for part in answer] == [200, 200], answer
+    assert answer[1]["body"]["records"][0]["PermissionsViewAllUsers"] is True
+    page, rows, pages = answer[0]["body"], [], 1
+    while True:
+        rows += page["records"]
+        assert page["totalSize"] == world["users"]
+        if page["done"]:
+            assert "nextRecordsUrl" not in page
+            break
+        assert page["nextRecordsUrl"].startswith(f"{base}/query/"), page
+        page, pages = sf.query_more(page["nextRecordsUrl"], identifier_is_url=True), pages + 1
+    assert pages > 1 and len({row["Id"] for row in rows}) == len(rows) == world["users"]
+    assert rows[0]["Profile"]["UserLicense"]["Name"], rows[0]
+    error = error_of(SalesforceMalformedRequest, lambda: sf.query_more("01g5f0000EXAMPLEAAA-5"))
+    assert error["errorCode"] == "INVALID_QUERY_LOCATOR", error
+
+
+@check
+def administrators_left(world):
+    """The log-ins of active administrators by a semi-join, and their users by an anti-join, before and after a freeze."""
+    sf = logged_in(world)
+    admins = "SELECT Id FROM User WHERE IsActive = true AND UserType = 'Standard' AND Profile.PermissionsModifyAllData = true"
+    by_login = f"SELECT Id, UserId FROM UserLogin WHERE IsFrozen = false AND UserId IN ({admins}) LIMIT 200"
+    by_user = f"{admins} AND Id NOT IN (SELECT UserId FROM UserLogin WHERE IsFrozen = true)"
+    rows = sf.query(by_login)["records"]
+    assert [row["UserId"] for row in rows] == [world["manager_id"]], rows
+    assert [row["Id"] for row in sf.query(by_user)["records"]] == [world["manager_id"]]
+    assert sf.UserLogin.update(rows[0]["Id"], {"IsFrozen": True}) == 204
+    assert sf.query(by_login)["totalSize"] == sf.query(by_user)["totalSize"] == 0
+    assert sf.UserLogin.update(rows[0]["Id"], {"IsFrozen": False}) == 204
+    for wrong in [
+        "SELECT Id FROM User WHERE Id IN (SELECT Id FROM User)",
+        "SELECT Id FROM User WHERE IsActive = true OR Id IN (SELECT UserId FROM UserLogin)",
+        "SELECT Id FROM User WHERE Id IN (SELECT AppName FROM OauthToken)",
+    ]:
+        assert error_of(SalesforceMalformedRequest, lambda: sf.query(wrong))["errorCode"] == "MALFORMED_QUERY", wrong
+    base = f"/services/data/v{VERSION}"
+    answer = sf.restful("composite", method="POST", json={"allOrNone": False, "compositeRequest": [
+        {"method": "GET", "referenceId": "user",
+         "url": f"{base}/sobjects/User/{world['manager_id']}?fields=UserType,ProfileId"},
+        {"method": "GET", "referenceId": "profile",
+         "url": base + "/sobjects/Profile/@{user.ProfileId}?fields=PermissionsModifyAllData,PermissionsManageUsers"},
+    ]})["compositeResponse"]
+    assert answer[1]["httpStatusCode"] == 200 and answer[1]["body"]["PermissionsModifyAllData"] is True, answer
 
 
 @check

@@ -1,4 +1,6 @@
-//! Searching the org for a person's users.
+//! Searching the org for a person's users, and what is said of one.
+
+use std::sync::atomic::Ordering;
 
 use rollcall_model::{
     Account, AccountClass, AccountQuery, AccountRef, AccountSearch, Call, Completeness, Failure, MatchKey,
@@ -6,12 +8,20 @@ use rollcall_model::{
 use serde_json::Value;
 
 use super::client::{Client, Rows};
+use super::retry::Refusal;
 use super::soql::{eighteen, is_name, soql_quote};
 use crate::exchange::text;
 
-/// Fields that every org has.
+/// What is read of every user.
 const FIELDS: &str = "Id, Username, Email, FederationIdentifier, IsActive, UserType, Profile.PermissionsModifyAllData, \
                       Profile.PermissionsManageUsers, Profile.UserLicense.Name";
+/// One more, which field-level security may hide from the integration user: then the query that asks for it is refused whole.
+const NUMBER: &str = "EmployeeNumber";
+/// Fields whose values a list may call a user by.
+const NAMES: [&str; 3] = ["Email", "FederationIdentifier", NUMBER];
+/// What the org says of our right to see users.
+pub(super) const RIGHTS: &str =
+    "SELECT PermissionsViewAllUsers, PermissionsManageUsers FROM UserPermissionAccess LIMIT 1";
 /// Longest query text: with its encoding it stays well below the vendor's 16,384 bytes for address and headers.
 const LONGEST_QUERY: usize = 8_000;
 
@@ -46,27 +56,27 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
         return nothing("there is nothing to search by".to_owned());
     }
     let own = client.access(call).await?.own_user;
-    let soql = search(&own, &keys, &linked);
+    let wanted: Vec<&str> = keys.iter().map(|key| key.field.as_str()).collect();
+    let soql = search(&fields(client, &wanted), &own, &keys, &linked);
     if soql.len() > LONGEST_QUERY {
         return Err(Failure::give_up(format!("{what}: the keys are too long for one query")));
     }
-    let queries = [
-        ("found", soql),
-        (
-            "other",
-            format!(
-                "SELECT Id FROM User WHERE Id != {} AND UserType = 'Standard' LIMIT 1",
-                soql_quote(&own)
-            ),
-        ),
-        (
-            "rights",
-            "SELECT PermissionsViewAllUsers, PermissionsManageUsers FROM UserPermissionAccess LIMIT 1".to_owned(),
-        ),
-    ];
-    let mut answers = client.queries(call, what, &queries).await?;
+    let mut answers = client
+        .queries(
+            call,
+            what,
+            &[
+                ("found", soql),
+                ("other", somebody_else(&own)),
+                ("rights", RIGHTS.to_owned()),
+            ],
+        )
+        .await?;
     let found = match answers.remove("found") {
         Some(Ok(rows)) => rows,
+        Some(Err(refusal)) if hides_number(client, &refusal, &wanted) => {
+            return Box::pin(find(client, call, query)).await;
+        }
         Some(Err(refusal)) => return Err(refusal.failure(what)),
         None => return Err(Failure::retry(format!("{what}: the answer leaves out the search"))),
     };
@@ -79,16 +89,36 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
     Ok(AccountSearch { accounts, completeness })
 }
 
-fn search(own: &str, keys: &[&MatchKey], linked: &[String]) -> String {
+/// A user that is not ours, by which it shows that others can be seen.
+pub(super) fn somebody_else(own: &str) -> String {
+    format!(
+        "SELECT Id FROM User WHERE Id != {} AND UserType = 'Standard' LIMIT 1",
+        soql_quote(own)
+    )
+}
+
+/// The fields to select: those of every search, and those that are wanted besides.
+pub(super) fn fields(client: &Client, wanted: &[&str]) -> String {
     let mut fields = FIELDS.to_owned();
-    for key in keys {
-        let known = FIELDS.split(", ").any(|field| field.eq_ignore_ascii_case(&key.field));
-        let asked = fields.split(", ").any(|field| field.eq_ignore_ascii_case(&key.field));
-        if !known && !asked {
+    let number = (!client.numbers_hidden.load(Ordering::Relaxed)).then_some(NUMBER);
+    for field in number.iter().chain(wanted) {
+        if !fields.split(", ").any(|asked| asked.eq_ignore_ascii_case(field)) {
             fields.push_str(", ");
-            fields.push_str(&key.field);
+            fields.push_str(field);
         }
     }
+    fields
+}
+
+/// True when a query was refused for the employee number alone, which nobody asked for: it is not asked for again.
+pub(super) fn hides_number(client: &Client, refusal: &Refusal, wanted: &[&str]) -> bool {
+    refusal.code == "INVALID_FIELD"
+        && refusal.message.contains(NUMBER)
+        && !wanted.iter().any(|field| field.eq_ignore_ascii_case(NUMBER))
+        && !client.numbers_hidden.swap(true, Ordering::Relaxed)
+}
+
+fn search(fields: &str, own: &str, keys: &[&MatchKey], linked: &[String]) -> String {
     let ids: Vec<String> = linked.iter().map(String::as_str).chain([own]).map(soql_quote).collect();
     let mut terms = vec![format!("Id IN ({})", ids.join(", "))];
     terms.extend(
@@ -106,21 +136,10 @@ fn completeness(
     rights: Option<&Rows>,
 ) -> Completeness {
     let shows = |id: &str| found.iter().any(|row| row_id(row).as_deref() == Some(id));
-    if !shows(own) {
-        return Completeness::Unproven(
-            "the integration user cannot see its own user: grant View All Users and API Enabled".to_owned(),
-        );
-    }
-    let unseen = "the integration user does not see other users: grant View All Users";
     let others = found.len() > 1 || matches!(other, Some(Ok(rows)) if !rows.is_empty());
-    let right = rights.and_then(|rows| rows.as_ref().ok()?.first()).map(|row| {
-        ["PermissionsViewAllUsers", "PermissionsManageUsers"]
-            .iter()
-            .any(|name| row.get(name) == Some(&Value::Bool(true)))
-    });
-    // Orgs without the object that states our rights show at least somebody else.
-    if !right.unwrap_or(others) {
-        return Completeness::Unproven(unseen.to_owned());
+    let rights = rights.and_then(|rows| rows.as_ref().ok()?.first());
+    if let Some(why) = blind(shows(own), others, rights) {
+        return Completeness::Unproven(why);
     }
     match linked.iter().find(|id| !shows(id)) {
         // Users of Salesforce cannot be deleted, so a link that leads nowhere was not seen rather than is not there.
@@ -129,7 +148,21 @@ fn completeness(
     }
 }
 
-fn row_id(row: &Value) -> Option<String> {
+/// Why users may be hidden from us, when they may: our own row must show, and beside it the org's word on our rights. Orgs
+/// without the object that states them must show at least somebody else.
+pub(super) fn blind(own: bool, others: bool, rights: Option<&Value>) -> Option<String> {
+    if !own {
+        return Some("the integration user cannot see its own user: grant View All Users and API Enabled".to_owned());
+    }
+    let right = rights.map(|row| {
+        ["PermissionsViewAllUsers", "PermissionsManageUsers"]
+            .iter()
+            .any(|name| row.get(name) == Some(&Value::Bool(true)))
+    });
+    (!right.unwrap_or(others)).then(|| "the integration user does not see other users: grant View All Users".to_owned())
+}
+
+pub(super) fn row_id(row: &Value) -> Option<String> {
     eighteen(text(row, "Id")?)
 }
 
@@ -156,37 +189,56 @@ fn matched(client: &Client, row: &Value, keys: &[&MatchKey], linked: &[String]) 
         active: row.get("IsActive") == Some(&Value::Bool(true)),
         matched_by,
         sure,
-        names: Vec::new(),
+        names: names(row),
     })
 }
 
 /// Comparisons in SOQL ignore case, and so does this one.
 fn same(row: &Value, field: &str, value: &str) -> bool {
-    let held = row.as_object().and_then(|members| {
-        members
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(field))
-            .map(|(_, held)| held)
-    });
-    held.and_then(Value::as_str)
-        .is_some_and(|held| held.trim().to_lowercase() == value.to_lowercase())
+    held(row, field).is_some_and(|held| held.trim().to_lowercase() == value.to_lowercase())
+}
+
+/// The text of a field, whatever case its name is written in.
+pub(super) fn held<'a>(row: &'a Value, field: &str) -> Option<&'a str> {
+    row.as_object()?
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(field))
+        .and_then(|(_, held)| held.as_str())
+}
+
+/// What a list may call the user by besides the sign-in name: lower-cased, each once.
+pub(super) fn names(row: &Value) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in NAMES.iter().filter_map(|field| held(row, field)) {
+        let name = name.trim().to_lowercase();
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// True for a profile that administers the org.
+pub(super) fn administers(profile: &Value) -> bool {
+    ["PermissionsModifyAllData", "PermissionsManageUsers"]
+        .iter()
+        .any(|name| profile.get(name) == Some(&Value::Bool(true)))
 }
 
 /// What a user is for (Object Reference, User.UserType). Rights that come from permission sets do not show here.
-fn class(row: &Value) -> AccountClass {
+pub(super) fn class(row: &Value) -> AccountClass {
     let licence = row
         .pointer("/Profile/UserLicense/Name")
         .and_then(Value::as_str)
         .unwrap_or_default()
         .to_lowercase();
-    let held = |name: &str| row.pointer(&format!("/Profile/{name}")) == Some(&Value::Bool(true));
     match text(row, "UserType") {
         Some("AutomatedProcess" | "CloudIntegrationUser" | "Guest") => AccountClass::Service,
         Some("PowerPartner" | "PowerCustomerSuccess" | "CustomerSuccess" | "CspLitePortal" | "SelfService") => {
             AccountClass::Portal
         }
         _ if licence.contains("integration") => AccountClass::Service,
-        _ if held("PermissionsModifyAllData") || held("PermissionsManageUsers") => AccountClass::Admin,
+        _ if row.get("Profile").is_some_and(administers) => AccountClass::Admin,
         _ => AccountClass::Human,
     }
 }

@@ -2,7 +2,7 @@
 
 use futures::StreamExt as _;
 use http::{HeaderMap, HeaderValue, Method};
-use rollcall_model::{Applied, Call, Change, Executed, Failure};
+use rollcall_model::{Applied, Call, Change, Executed, Failure, FailureClass};
 use rollcall_runtime::Secret;
 use serde_json::{Value, json};
 
@@ -204,13 +204,26 @@ async fn delete(client: &Client, call: &Call, ids: &[String]) -> Vec<Failure> {
         .collect()
 }
 
-/// Several failures as one: the first that somebody must mend, otherwise the first. As soon as one part was or may have been
+/// Several failures as one: retryable while any of them is, after the longest wait that one asks for, because the others meet
+/// their refusal again at the repetition and nothing that could still be cut may stay. As soon as one part was or may have been
 /// done, so was the whole.
 fn summed(of: &str, failures: Vec<Failure>, count: usize) -> Option<Failure> {
     let failed = failures.len();
     let partly = failed < count || failures.iter().any(|failure| failure.executed == Executed::Maybe);
-    let worst = failures.iter().position(|failure| !failure.is_retryable()).unwrap_or(0);
-    let mut failure = failures.into_iter().nth(worst)?;
+    let wait = |failure: &Failure| match failure.class {
+        FailureClass::Retry { after } => Some(after),
+        _ => None,
+    };
+    let (mut passing, lasting): (Vec<Failure>, Vec<Failure>) = failures.into_iter().partition(Failure::is_retryable);
+    passing.sort_by_key(|failure| std::cmp::Reverse(wait(failure)));
+    let also = lasting.first().map(|failure| failure.reason.clone());
+    let (mut failure, also) = match passing.into_iter().next() {
+        Some(failure) => (failure, also),
+        None => (lasting.into_iter().next()?, None),
+    };
     failure.reason = format!("{failed} {of} failed, first: {}", failure.reason);
+    if let Some(also) = also {
+        failure.reason = format!("{}; and, not to be mended by a repetition: {also}", failure.reason);
+    }
     Some(if partly { failure.maybe_executed() } else { failure })
 }

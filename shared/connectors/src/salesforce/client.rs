@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -35,6 +36,17 @@ struct SignIn {
 /// Rows, or the refusal of this one query among several.
 pub(super) type Rows = Result<Vec<Value>, Refusal>;
 
+/// A read inside a composite call.
+pub(super) enum Ask {
+    /// A query; at most five of them fit into one call.
+    Query(String),
+    /// A path below [`Client::data`], as written: references to earlier parts stay what they are.
+    Path(String),
+}
+
+/// The bodies of a composite call, or the refusals of single parts.
+pub(super) type Parts = BTreeMap<String, Result<Value, Refusal>>;
+
 /// A client of one org.
 pub(super) struct Client {
     pub(super) settings: SalesforceSettings,
@@ -45,6 +57,8 @@ pub(super) struct Client {
     /// `DeleteToken` values as last read, by user: they are secrets, so they never enter evidence, and keeping them for the
     /// change that follows saves it a call.
     pub(super) delete_tokens: std::sync::Mutex<BTreeMap<String, Vec<Secret>>>,
+    /// Set once the org has refused the field `EmployeeNumber`, so that no later search asks for it.
+    pub(super) numbers_hidden: AtomicBool,
 }
 
 impl Client {
@@ -56,6 +70,7 @@ impl Client {
             pace: Pace::default(),
             sign_in: Mutex::default(),
             delete_tokens: std::sync::Mutex::default(),
+            numbers_hidden: AtomicBool::new(false),
         }
     }
 
@@ -136,16 +151,36 @@ impl Client {
         format!("/services/data/{}", self.settings.api_version)
     }
 
-    /// Several queries in one call, each to its last page. Nothing of it changes anything, so a lost answer leaves nothing open.
+    /// Several queries in one call, each to its last page.
     pub(super) async fn queries(
         &self,
         call: &Call,
         what: &str,
         queries: &[(&str, String)],
     ) -> Result<BTreeMap<String, Rows>, Failure> {
-        let parts: Vec<Value> = queries
+        let asks: Vec<(&str, Ask)> = queries
             .iter()
-            .map(|(name, soql)| json!({ "method": "GET", "referenceId": name, "url": format!("{}/query?q={}", self.data(), percent(soql)) }))
+            .map(|(name, soql)| (*name, Ask::Query(soql.clone())))
+            .collect();
+        let mut all = BTreeMap::new();
+        for (name, part) in self.ask(call, what, &asks).await? {
+            all.insert(name, self.rows(call, what, part).await?);
+        }
+        Ok(all)
+    }
+
+    /// Several reads in one call, each on its own. Nothing of it changes anything, so a lost answer leaves nothing open. All of
+    /// it fails when one part failed in a way that passes.
+    pub(super) async fn ask(&self, call: &Call, what: &str, asks: &[(&str, Ask)]) -> Result<Parts, Failure> {
+        let parts: Vec<Value> = asks
+            .iter()
+            .map(|(name, ask)| {
+                let url = match ask {
+                    Ask::Query(soql) => format!("{}/query?q={}", self.data(), percent(soql)),
+                    Ask::Path(path) => format!("{}/{path}", self.data()),
+                };
+                json!({ "method": "GET", "referenceId": name, "url": url })
+            })
             .collect();
         let body = json!({ "allOrNone": false, "compositeRequest": parts });
         let response = self
@@ -168,8 +203,8 @@ impl Client {
                 .and_then(|status| u16::try_from(status).ok())
                 .unwrap_or(0);
             let body = part.get("body").cloned().unwrap_or_default();
-            let rows = if status == 200 {
-                Ok(self.rest_of(call, what, body).await?)
+            let outcome = if status == 200 {
+                Ok(body)
             } else {
                 let refusal = Refusal::of(status, &body);
                 let failure = refusal.failure(what);
@@ -178,12 +213,20 @@ impl Client {
                 }
                 Err(refusal)
             };
-            all.insert(name.to_owned(), rows);
+            all.insert(name.to_owned(), outcome);
         }
-        if queries.iter().all(|(name, _)| all.contains_key(*name)) {
+        if asks.iter().all(|(name, _)| all.contains_key(*name)) {
             Ok(all)
         } else {
             Err(Failure::retry(format!("{what}: the answer leaves out a query")))
+        }
+    }
+
+    /// The rows of a query that was part of a composite call, to the last page.
+    pub(super) async fn rows(&self, call: &Call, what: &str, part: Result<Value, Refusal>) -> Result<Rows, Failure> {
+        match part {
+            Ok(first) => Ok(Ok(self.rest_of(call, what, first).await?)),
+            Err(refusal) => Ok(Err(refusal)),
         }
     }
 
@@ -200,18 +243,10 @@ impl Client {
         let mut rows = Vec::new();
         let mut page = first;
         for _ in 0..MOST_PAGES {
-            if !page.get("records").is_some_and(Value::is_array) {
-                return Err(Failure::retry(format!("{what}: the answer holds no records")));
-            }
-            rows.extend_from_slice(items(&page, "records"));
-            if page.get("done") == Some(&Value::Bool(true)) {
-                return Ok(rows);
-            }
-            let next = text(&page, "nextRecordsUrl").filter(|path| path.starts_with("/services/data/"));
+            let (found, next) = page_of(what, &page)?;
+            rows.extend_from_slice(found);
             let Some(next) = next else {
-                return Err(Failure::retry(format!(
-                    "{what}: the list is not done and names no next page"
-                )));
+                return Ok(rows);
             };
             let response = self.send(call, what, Method::GET, next, None).await?;
             page = exchange::json(what, &response, true)?;
@@ -237,6 +272,36 @@ impl Client {
             );
         }
     }
+}
+
+/// The rows of one page, and the path of the next, which the last page does not have.
+pub(super) fn page_of<'a>(what: &str, page: &'a Value) -> Result<(&'a [Value], Option<&'a str>), Failure> {
+    if !page.get("records").is_some_and(Value::is_array) {
+        return Err(Failure::retry(format!("{what}: the answer holds no records")));
+    }
+    let rows = items(page, "records");
+    if page.get("done") == Some(&Value::Bool(true)) {
+        return Ok((rows, None));
+    }
+    let next = text(page, "nextRecordsUrl").filter(|path| is_next_page(path));
+    match next {
+        Some(next) => Ok((rows, Some(next))),
+        None => Err(Failure::retry(format!(
+            "{what}: the list is not done and names no next page"
+        ))),
+    }
+}
+
+/// True for `/services/data/v66.0/query/01g…-2000` and nothing that leads elsewhere.
+pub(super) fn is_next_page(path: &str) -> bool {
+    path.strip_prefix("/services/data/")
+        .and_then(|rest| rest.split_once("/query/"))
+        .is_some_and(|(version, place)| {
+            version.starts_with('v')
+                && !version.contains('/')
+                && !place.is_empty()
+                && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        })
 }
 
 /// The failure of a call that changes nothing even when it is executed.

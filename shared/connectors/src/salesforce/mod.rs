@@ -1,4 +1,5 @@
-//! Salesforce: the cut of a leaver, which is freezing the user, revoking OAuth tokens and ending sessions.
+//! Salesforce: the cut of a leaver, which is freezing the user, revoking OAuth tokens and ending sessions; and the list of all
+//! users.
 //!
 //! Signs in with the JWT bearer flow (the default) or with client credentials, always as one integration user. Every token
 //! answer names the organisation; a token of another one is dropped unused. What the integration user needs:
@@ -9,15 +10,18 @@
 //! | finding users | View All Users |
 //! | freezing, reading and ending sessions | Manage Users |
 //! | reading the OAuth tokens of others | Customize Application |
-//! | telling administrators by their profile | View Setup and Configuration |
+//! | telling administrators by their profile, and how many others a freeze leaves | View Setup and Configuration |
 //!
 //! A missing permission hides rows instead of raising errors, and the user's own rows stay visible. So an empty answer counts
 //! only beside a proof that rows of others would have been seen ([`states`](self) of an account, the search for one).
 
 mod accounts;
 pub(crate) mod actions;
+mod admins;
 mod apply;
 mod client;
+mod examine;
+mod list;
 mod retry;
 mod soql;
 mod states;
@@ -32,7 +36,7 @@ use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, EventKind, Failure,
-    Observation, Signal, SubjectRead, Transport,
+    ListedAccount, Observation, Page, Probe, Signal, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
 
@@ -154,5 +158,18 @@ impl Connector for Salesforce {
             "{} is read back by id, not searched for",
             change.action
         )))
+    }
+
+    async fn list_accounts(
+        &self,
+        call: &Call,
+        fields: &[String],
+        cursor: Option<&str>,
+    ) -> Result<Page<ListedAccount>, Failure> {
+        Box::pin(list::list(&self.client, call, fields, cursor)).await
+    }
+
+    async fn examine(&self, call: &Call) -> Vec<Probe> {
+        Box::pin(examine::examine(&self.client, call)).await
     }
 }

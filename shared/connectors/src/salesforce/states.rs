@@ -1,12 +1,15 @@
 //! The states behind the actions on one user, all in one call.
 
+use std::collections::BTreeMap;
+
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{AccountRef, Call, Failure, Observation, State};
 use rollcall_runtime::Secret;
 use serde_json::{Value, json};
 
 use super::actions::{END_SESSIONS, FREEZE, NO_LOGIN_ROW, REVOKE_TOKENS, UNFREEZE};
-use super::client::{Client, Rows};
+use super::admins::{self, Admins};
+use super::client::{Ask, Client, Rows};
 use super::retry::Refusal;
 use super::soql::{eighteen, same_record, soql_quote};
 use crate::exchange::text;
@@ -18,10 +21,9 @@ struct Seen {
     logins: Rows,
     sessions: Rows,
     tokens: Rows,
-    /// A `UserLogin` row of somebody who is neither of the two.
-    stranger: bool,
     /// What the org says our own rights are: Manage Users, Customize Application.
     rights: Option<(bool, bool)>,
+    admins: Admins,
 }
 
 /// Reads everything about the user, whichever actions are asked for: it is one call either way, and what one query shows
@@ -69,45 +71,51 @@ pub(super) async fn observe(
 
 async fn look(client: &Client, call: &Call, own: String, target: String) -> Result<Seen, Failure> {
     let both = format!("({}, {})", soql_quote(&target), soql_quote(&own));
-    let queries = [
-        (
+    let query = |name: &'static str, soql: String| (name, Ask::Query(soql));
+    let [user, profile, admins] = admins::asks(&target, &own);
+    // Five queries, which is as many as one call takes (REST API Developer Guide, "Composite").
+    let asks = [
+        query(
             "logins",
             format!("SELECT Id, UserId, IsFrozen FROM UserLogin WHERE UserId IN {both}"),
         ),
-        (
-            "strangers",
-            format!("SELECT Id, UserId FROM UserLogin WHERE UserId NOT IN {both} LIMIT 1"),
-        ),
-        (
+        query(
             "sessions",
             format!("SELECT Id, UsersId, SessionType FROM AuthSession WHERE UsersId IN {both}"),
         ),
-        (
+        query(
             "tokens",
             format!("SELECT Id, UserId, AppName, DeleteToken FROM OauthToken WHERE UserId IN {both}"),
         ),
-        (
+        query(
             "rights",
             "SELECT PermissionsManageUsers, PermissionsCustomizeApplication FROM UserPermissionAccess LIMIT 1"
                 .to_owned(),
         ),
+        user,
+        profile,
+        admins,
     ];
-    let mut answers = client
-        .queries(call, "reading the user's log-in, sessions and tokens", &queries)
-        .await?;
-    let mut take = |name: &str| answers.remove(name).unwrap_or_else(|| Ok(Vec::new()));
+    let what = "reading the user's log-in, sessions and tokens";
+    let mut parts = client.ask(call, what, &asks).await?;
+    let admins = Admins::take(client, call, what, &mut parts).await?;
+    let mut rows = BTreeMap::new();
+    for (name, part) in parts {
+        rows.insert(name, client.rows(call, what, part).await?);
+    }
+    let mut take = |name: &str| rows.remove(name).unwrap_or_else(|| Ok(Vec::new()));
     let right = |row: &Value, name: &str| row.get(name) == Some(&Value::Bool(true));
     Ok(Seen {
         logins: take("logins"),
         sessions: take("sessions"),
         tokens: take("tokens"),
-        stranger: take("strangers").is_ok_and(|rows| !rows.is_empty()),
         rights: take("rights").ok().and_then(|rows| rows.into_iter().next()).map(|row| {
             (
                 right(&row, "PermissionsManageUsers"),
                 right(&row, "PermissionsCustomizeApplication"),
             )
         }),
+        admins,
         own,
         target,
     })
@@ -127,7 +135,7 @@ impl Seen {
             self.logins.as_deref().unwrap_or_default(),
             self.sessions.as_deref().unwrap_or_default(),
         );
-        let shown = self.stranger
+        let shown = self.admins.shows_a_stranger()
             || !Self::of(logins, "UserId", &self.target).is_empty()
             || !Self::of(sessions, "UsersId", &self.target).is_empty();
         self.rights.map_or(shown, |(manage_users, _)| manage_users)
@@ -155,7 +163,11 @@ fn frozen(seen: &Seen) -> Observation {
     };
     match Seen::of(rows, "UserId", &seen.target).first() {
         Some(row) => match row.get("IsFrozen").and_then(Value::as_bool) {
-            Some(frozen) => known(json!({ "frozen": frozen }), json!({ "login": row.get("Id") })),
+            Some(frozen) => {
+                let mut evidence = seen.admins.evidence(seen.sees_others());
+                evidence.insert("login".to_owned(), row.get("Id").cloned().unwrap_or_default());
+                known(json!({ "frozen": frozen }), Value::Object(evidence))
+            }
             None => Observation::Unknown("the log-in row does not say whether it is frozen".to_owned()),
         },
         None if seen.sees_others() => known(json!({ "frozen": NO_LOGIN_ROW }), Value::Null),

@@ -1,6 +1,9 @@
+mod administrators;
 mod auth;
 mod changing;
+mod examining;
 mod finding;
+mod listing;
 mod seeing;
 mod table;
 
@@ -83,6 +86,14 @@ fn absent() -> (u16, Value) {
     )
 }
 
+/// What the vendor answers for a field that it does not have, or hides.
+fn no_field(name: &str) -> (u16, Value) {
+    (
+        400,
+        json!([{ "errorCode": "INVALID_FIELD", "message": format!("No such column '{name}' on entity 'User'.") }]),
+    )
+}
+
 /// Names the answers of a composite call.
 fn named(names: &[&str], answers: Vec<(u16, Value)>) -> Step {
     assert_eq!(names.len(), answers.len());
@@ -98,7 +109,7 @@ fn named(names: &[&str], answers: Vec<(u16, Value)>) -> Step {
     )
 }
 
-/// The queries of a composite request, decoded, by name.
+/// The queries of a composite request, decoded, and its other parts, by name.
 fn asked(request: &rollcall_model::HttpRequest) -> std::collections::BTreeMap<String, String> {
     let body = sent_json(request);
     assert_eq!(body["allOrNone"], json!(false));
@@ -108,13 +119,19 @@ fn asked(request: &rollcall_model::HttpRequest) -> std::collections::BTreeMap<St
         .iter()
         .map(|part| {
             assert_eq!(part["method"], "GET");
-            let query = part["url"]
+            let url = part["url"]
                 .as_str()
                 .unwrap()
-                .strip_prefix("/services/data/v66.0/query?")
+                .strip_prefix("/services/data/v66.0/")
                 .unwrap();
-            let (_, soql) = url::form_urlencoded::parse(query.as_bytes()).next().unwrap();
-            (part["referenceId"].as_str().unwrap().to_owned(), soql.into_owned())
+            let asked = match url.strip_prefix("query?") {
+                Some(query) => {
+                    let (_, soql) = url::form_urlencoded::parse(query.as_bytes()).next().unwrap();
+                    soql.into_owned()
+                }
+                None => url.to_owned(),
+            };
+            (part["referenceId"].as_str().unwrap().to_owned(), asked)
         })
         .collect()
 }

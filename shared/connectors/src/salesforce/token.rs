@@ -25,6 +25,8 @@ pub(super) struct Access {
     pub(super) instance: String,
     /// The integration user, 18 characters: the canary of every search, and never a target.
     pub(super) own_user: String,
+    /// The scopes that the answer names, when it does.
+    pub(super) scopes: Option<String>,
     /// Counts renewals.
     pub(super) generation: u64,
 }
@@ -147,6 +149,7 @@ fn accept(settings: &SalesforceSettings, answer: &Value, generation: u64) -> Res
         instance: checked_instance(settings, instance)?,
         authorization: secret_header(&format!("Bearer {token}"))?,
         own_user: user,
+        scopes: text(answer, "scope").map(|scopes| short(scopes, 200)),
         generation,
     })
 }

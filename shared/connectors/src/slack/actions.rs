@@ -25,6 +25,11 @@ pub(crate) fn add_to(all: &mut ActionCatalogue) {
     }
 }
 
+/// Every scope that an action needs, each once, in the order of their names.
+pub(super) fn scopes() -> std::collections::BTreeSet<&'static str> {
+    ACTIONS.iter().flat_map(|action| action.scopes).copied().collect()
+}
+
 type Parameter = (&'static str, bool, &'static str);
 
 /// One way of telling.

@@ -13,6 +13,7 @@ use crate::exchange::{self, Exchange, items, request, secret_header, text};
 
 /// No list is longer than this many pages.
 const MOST_PAGES: usize = 50;
+const CHECKING: &str = "checking the workspace";
 
 /// What is known of the workspace.
 #[derive(Default)]
@@ -161,14 +162,9 @@ impl Client {
             Workspace::Wrong(why) => return Err(Failure::credential(why.clone())),
             Workspace::Unasked => {}
         }
-        let what = "checking the workspace";
-        let response = self
-            .send(call, what, Method::POST, "auth.test", String::new())
-            .await
-            .map_err(without_effect)?;
-        let answer = accepted(what, &response, true)?.body;
+        let (answer, _) = self.identify(call).await?;
         let team =
-            text(&answer, "team_id").ok_or_else(|| Failure::retry(format!("{what}: the answer names no team")))?;
+            text(&answer, "team_id").ok_or_else(|| Failure::retry(format!("{CHECKING}: the answer names no team")))?;
         if team == self.settings.team_id {
             *workspace = Workspace::Right;
             return Ok(());
@@ -181,6 +177,16 @@ impl Client {
         );
         *workspace = Workspace::Wrong(why.clone());
         Err(Failure::credential(why))
+    }
+
+    /// What `auth.test` says of the token, with the response that its headers are in.
+    pub(super) async fn identify(&self, call: &Call) -> Result<(Value, HttpResponse), Failure> {
+        let response = self
+            .send(call, CHECKING, Method::POST, "auth.test", String::new())
+            .await
+            .map_err(without_effect)?;
+        let answer = accepted(CHECKING, &response, true)?.body;
+        Ok((answer, response))
     }
 
     async fn send(

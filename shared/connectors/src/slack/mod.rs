@@ -7,6 +7,7 @@
 
 pub(crate) mod actions;
 mod client;
+mod examine;
 mod messages;
 mod retry;
 mod search;
@@ -20,7 +21,7 @@ use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, EventKind, Failure,
-    Observation, Signal, State, SubjectRead, Transport,
+    Observation, Probe, Signal, State, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
 use serde_json::{Value, json};
@@ -116,5 +117,9 @@ impl Connector for Slack {
 
     async fn find_effect(&self, call: &Call, change: &Change, marker: &str) -> Result<Option<Applied>, Failure> {
         Box::pin(search::find(&self.client, call, change, marker)).await
+    }
+
+    async fn examine(&self, call: &Call) -> Vec<Probe> {
+        Box::pin(examine::examine(&self.client, call)).await
     }
 }

@@ -1,3 +1,4 @@
+mod examining;
 mod messages;
 mod searching;
 mod table;

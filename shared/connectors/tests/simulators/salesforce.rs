@@ -1,7 +1,16 @@
+#[path = "salesforce/administrators.rs"]
+mod administrators;
+#[path = "salesforce/examining.rs"]
+mod examining;
+#[path = "salesforce/listing.rs"]
+mod listing;
+#[path = "salesforce/orgs.rs"]
+mod orgs;
+
 use rollcall_connectors::salesforce::{API_VERSION, Salesforce, SalesforceFlow, SalesforceSettings};
-use rollcall_model::{AccountClass, AccountQuery, Completeness, Connector as _, FailureClass, MatchKey};
+use rollcall_model::{AccountClass, AccountQuery, Completeness, Connector as _, FailureClass, MatchKey, ProbeResult};
 use rollcall_runtime::RandomIds;
-use rollcall_simulators::salesforce::{AppKey, ConnectedApp, Org, Permission, SessionKind, UserSeed};
+use rollcall_simulators::salesforce::{AppKey, ConnectedApp, Org, Permission, SessionKind, UserSeed, Usernames};
 use rollcall_simulators::{Fault, FaultRule};
 use serde_json::json;
 

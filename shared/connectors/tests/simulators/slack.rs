@@ -1,5 +1,5 @@
 use rollcall_connectors::slack::{Slack, SlackSettings};
-use rollcall_model::{Connector as _, FailureClass};
+use rollcall_model::{Connector as _, FailureClass, ProbeResult};
 use rollcall_runtime::RandomIds;
 use rollcall_simulators::{Fault, FaultRule, slack as simulator};
 use serde_json::json;
@@ -210,4 +210,33 @@ async fn refusals_name_the_next_step() {
         FailureClass::Credential
     );
     assert_eq!(sim.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn an_examination_names_the_missing_scopes_and_posts_nothing() {
+    let (sim, clock, slack) = world(TEAM);
+    let told = async |slack: &Slack| {
+        let probes = slack.examine(&clock.call()).await;
+        let told: std::collections::BTreeMap<String, (ProbeResult, String)> = probes
+            .into_iter()
+            .map(|probe| (probe.what, (probe.result, probe.found)))
+            .collect();
+        told
+    };
+    let probes = told(&slack).await;
+    assert_eq!(probes["tenant"], (ProbeResult::Good, TEAM.to_owned()));
+    assert_eq!(
+        probes["scopes"],
+        (ProbeResult::Warning, "missing: groups:history".to_owned())
+    );
+    for what in ["canary", "own-credential"] {
+        assert_eq!(probes[what].0, ProbeResult::Good, "{probes:?}");
+    }
+    sim.add_token("xoxb-1", &["chat:write"]);
+    let probes = told(&slack).await;
+    assert!(probes["scopes"].0 == ProbeResult::Bad && probes["scopes"].1.contains("users:read.email"));
+    assert!(probes["canary"].0 == ProbeResult::Bad, "{probes:?}");
+    sim.revoke_token("xoxb-1");
+    assert_eq!(told(&slack).await["tenant"].0, ProbeResult::Bad);
+    assert_eq!(sim.counters().get("post-message"), 0);
 }

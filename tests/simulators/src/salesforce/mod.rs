@@ -114,6 +114,15 @@ impl Org {
         }
     }
 
+    /// Hides a field from every caller, as field-level security does: `INVALID_FIELD` for whoever names it.
+    pub fn hide_field(&self, object: &str, field: &str) {
+        let mut state = self.lock();
+        if let Some(mut hidden) = state.schema.get(object).cloned() {
+            hidden.fields.retain(|known| known.name != field);
+            state.schema.add(hidden);
+        }
+    }
+
     /// Sets the calls allowed in 24 hours.
     pub fn set_daily_limit(&self, calls: u64) {
         self.lock().settings.daily_limit = calls;

@@ -36,7 +36,13 @@ impl State {
         source: &str,
         batch: Option<usize>,
     ) -> Result<Value, Refusal> {
-        let plan = soql::bind(soql::parse(source)?, &self.schema, source)?;
+        let mut plan = soql::bind(soql::parse(source)?, &self.schema, source)?;
+        plan.join(&|inner, column| {
+            let ids = self.matching(caller, inner);
+            let rows = ids.iter().filter_map(|id| self.row(&inner.object, id));
+            rows.filter_map(|row| Some(self.reach(caller, &inner.object, row, column).as_str()?.to_owned()))
+                .collect()
+        });
         let ids = self.matching(caller, &plan);
         if plan.count {
             return Ok(json!({ "totalSize": ids.len(), "done": true, "records": [] }));

@@ -60,6 +60,7 @@ impl Simulator for Slack {
             _ => {}
         }
         let mut answer = state.respond(request);
+        let scopes = state.scopes_of(request);
         for effect in std::mem::take(&mut state.effects) {
             self.counters.add(effect);
         }
@@ -73,10 +74,13 @@ impl Simulator for Slack {
                 *body = json!({ "ok": true, "channels": [], "response_metadata": { "next_cursor": "" } });
             }
         }
-        let answer = answer.map_or_else(
+        let mut answer = answer.map_or_else(
             |whole| *whole,
             |body| response(200, Bytes::from(body.to_string()), "application/json; charset=utf-8"),
         );
+        if let Some(scopes) = scopes {
+            answer.headers_mut().insert("x-oauth-scopes", scopes);
+        }
         match fault {
             Some(Fault::AnswerLost) => Reply::Silence,
             Some(Fault::ServerErrorAfterExecution) => Reply::Answer(failed(500, "internal_error")),
@@ -133,6 +137,14 @@ impl State {
             }
             Err(Trouble::Wait(seconds)) => Err(Box::new(rate_limited(seconds))),
         }
+    }
+
+    /// `x-oauth-scopes`: the scopes of the token that the request carries, as every answer to it names them.
+    fn scopes_of(&self, request: &Request) -> Option<HeaderValue> {
+        let header = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+        let token = self.tokens.get(header.strip_prefix("Bearer ")?)?;
+        let scopes: Vec<&str> = token.scopes.iter().map(String::as_str).collect();
+        HeaderValue::from_str(&scopes.join(",")).ok().filter(|_| !token.revoked)
     }
 
     fn call(&mut self, method: &str, token: &str, args: &Args, request: &Request) -> Result<Value, Trouble> {

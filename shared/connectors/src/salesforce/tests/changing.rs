@@ -120,8 +120,9 @@ async fn every_token_is_tried_and_one_that_is_gone_is_done() {
     .await
     .unwrap_err();
     assert_eq!(
-        (failure.class, failure.executed),
-        (FailureClass::NeedsHuman, Executed::Maybe)
+        (failure.is_retryable(), failure.executed),
+        (true, Executed::Maybe),
+        "{failure:?}"
     );
     assert!(
         failure.reason.starts_with("3 of 4 tokens failed, first: ") && failure.reason.contains("on the user's page"),
@@ -137,10 +138,51 @@ async fn every_token_is_tried_and_one_that_is_gone_is_done() {
 }
 
 #[tokio::test]
+async fn one_refused_token_does_not_end_what_a_repetition_can_still_revoke() {
+    let change = change("salesforce/revoke-tokens", json!({ "tokens": "none" }), Value::Null);
+    let seen = Arc::new(Mutex::new(BTreeSet::new()));
+    let refused = || revoked((400, r#"{"error":"unsupported_token_type"}"#), &seen);
+    let quota = |text: &str| {
+        let body = json!([{ "errorCode": "REQUEST_LIMIT_EXCEEDED", "message": format!("{text} Limit exceeded.") }]);
+        revoked((403, &body.to_string()), &seen)
+    };
+    let first = apply(
+        &change,
+        [
+            tokens(3),
+            refused(),
+            quota("ConcurrentPerOrgLongTxn"),
+            quota("TotalRequests"),
+        ],
+    )
+    .await
+    .unwrap_err();
+    // The longest wait that one of them asks for.
+    let after = Some(Duration::from_mins(15));
+    assert_eq!(
+        (first.class, first.executed),
+        (FailureClass::Retry { after }, Executed::No)
+    );
+    assert!(
+        first.reason.contains("not to be mended by a repetition"),
+        "{}",
+        first.reason
+    );
+    // The repetition revokes what it can; only then is what is left for somebody.
+    let second = apply(&change, [tokens(2), refused(), revoked((200, ""), &seen)])
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (second.class, second.executed),
+        (FailureClass::NeedsHuman, Executed::Maybe)
+    );
+    assert!(second.reason.starts_with("1 of 2 tokens failed"), "{}", second.reason);
+}
+
+#[tokio::test]
 async fn tokens_seen_by_the_plan_are_not_read_again() {
     let both = [
         ("logins", json!([])),
-        ("strangers", json!([])),
         ("sessions", json!([])),
         (
             "tokens",
@@ -148,9 +190,9 @@ async fn tokens_seen_by_the_plan_are_not_read_again() {
         ),
     ];
     let mut names: Vec<&str> = both.iter().map(|(name, _)| *name).collect();
-    names.push("rights");
+    names.extend(["rights", "user", "profile", "admins"]);
     let mut answers: Vec<_> = both.iter().map(|(_, found)| rows(found)).collect();
-    answers.push(absent());
+    answers.extend([absent(), absent(), absent(), absent()]);
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let script = Script::new([token(), named(&names, answers), revoked((200, ""), &seen), tokens(0)]);
     let (salesforce, _) = connect(settings(), &script);

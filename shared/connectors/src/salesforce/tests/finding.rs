@@ -320,3 +320,52 @@ async fn accounts_are_classed_by_type_licence_and_profile() {
     .unwrap();
     assert_eq!(search.accounts[0].class, AccountClass::Human);
 }
+
+#[tokio::test]
+async fn an_account_is_named_by_its_address_its_subject_and_its_number() {
+    let mut jordan = row(JORDAN, "jordan");
+    jordan["Username"] = json!("Jordan.Admin@corp.example");
+    jordan["Email"] = json!(" Jordan@Corp.example");
+    jordan["FederationIdentifier"] = json!("jordan@corp.example");
+    jordan["EmployeeNumber"] = json!("E-0042");
+    let steps = [
+        token(),
+        named(&NAMES, vec![rows(&json!([own(), jordan])), rows(&json!([])), absent()]),
+    ];
+    let query = AccountQuery {
+        keys: vec![key("FederationIdentifier", "jordan@corp.example", true)],
+        linked: Vec::new(),
+    };
+    let found = find(query, steps).await.unwrap();
+    assert_eq!(found.accounts[0].names, ["jordan@corp.example", "e-0042"]);
+    assert_eq!(found.accounts[0].username, "Jordan.Admin@corp.example");
+}
+
+#[tokio::test]
+async fn a_hidden_employee_number_costs_one_search_and_no_more() {
+    let answer = |found: (u16, Value), number: bool| {
+        named(&NAMES, vec![found, rows(&json!([])), absent()])
+            .check(move |request| assert_eq!(asked(request)["found"].contains("EmployeeNumber"), number))
+    };
+    let jordan = || rows(&json!([own(), row(JORDAN, "jordan")]));
+    let script = Script::new([
+        token(),
+        answer(no_field("EmployeeNumber"), true),
+        answer(jordan(), false),
+        answer(jordan(), false),
+        // Whoever matches by it must be told.
+        answer(no_field("EmployeeNumber"), true),
+    ]);
+    let (salesforce, _) = connect(settings(), &script);
+    for _ in 0..2 {
+        let found = salesforce.find_accounts(&urgent(), &by_federation()).await.unwrap();
+        assert_eq!(found.accounts.len(), 1);
+    }
+    let query = AccountQuery {
+        keys: vec![key("EmployeeNumber", "0042", true)],
+        linked: Vec::new(),
+    };
+    let failure = salesforce.find_accounts(&urgent(), &query).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::NeedsHuman);
+    script.done();
+}

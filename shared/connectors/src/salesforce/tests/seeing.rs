@@ -3,7 +3,7 @@ use rollcall_model::{Planned, State};
 use super::*;
 use crate::scripted::urgent;
 
-const NAMES: [&str; 5] = ["logins", "strangers", "sessions", "tokens", "rights"];
+const NAMES: [&str; 7] = ["logins", "sessions", "tokens", "rights", "user", "profile", "admins"];
 const ALL: [&str; 3] = [
     "salesforce/freeze",
     "salesforce/revoke-tokens",
@@ -21,19 +21,37 @@ fn uses(names: &[&str]) -> Vec<ActionUse> {
 }
 
 /// What a look finds, to be changed by each case. Begins with a user who has everything and a caller who sees everything.
-struct World {
-    logins: Value,
-    strangers: Value,
-    sessions: Value,
-    tokens: Value,
-    rights: Option<(bool, bool)>,
+pub(super) struct World {
+    pub(super) logins: Value,
+    pub(super) admins: (u16, Value),
+    pub(super) sessions: Value,
+    pub(super) tokens: Value,
+    pub(super) rights: Option<(bool, bool)>,
+    pub(super) user_type: &'static str,
+    pub(super) profile: (u16, Value),
+}
+
+/// Log-ins of other administrators.
+pub(super) fn admins(users: &[&str]) -> (u16, Value) {
+    let found: Vec<Value> = users
+        .iter()
+        .map(|user| json!({ "Id": "0Yw5f00000LOG03CAH", "UserId": user }))
+        .collect();
+    rows(&json!(found))
+}
+
+pub(super) fn profile(modify: bool, manage: bool) -> (u16, Value) {
+    (
+        200,
+        json!({ "PermissionsModifyAllData": modify, "PermissionsManageUsers": manage }),
+    )
 }
 
 impl World {
-    fn full() -> Self {
+    pub(super) fn full() -> Self {
         Self {
             logins: json!([{ "Id": "0Yw5f00000LOG01CAH", "UserId": JORDAN, "IsFrozen": false }, { "Id": "0Yw5f00000LOG02CAH", "UserId": OWN, "IsFrozen": false }]),
-            strangers: json!([{ "Id": "0Yw5f00000LOG03CAH", "UserId": SAM }]),
+            admins: admins(&[SAM]),
             sessions: json!([
                 { "Id": "0Ak5f00000SES02CAH", "UsersId": JORDAN, "SessionType": "API" },
                 { "Id": "0Ak5f00000SES01CAH", "UsersId": JORDAN, "SessionType": "UI" },
@@ -41,6 +59,8 @@ impl World {
             ]),
             tokens: json!([{ "Id": "0CQ5f00000TOK01CAH", "UserId": JORDAN, "AppName": "Mail", "DeleteToken": "planted-secret" }]),
             rights: None,
+            user_type: "Standard",
+            profile: profile(false, false),
         }
     }
 
@@ -54,7 +74,7 @@ impl World {
         }
     }
 
-    fn answer(&self) -> Step {
+    pub(super) fn answer(&self) -> Step {
         let rights = self.rights.map_or_else(absent, |(manage, customize)| {
             rows(&json!([{ "PermissionsManageUsers": manage, "PermissionsCustomizeApplication": customize }]))
         });
@@ -62,10 +82,15 @@ impl World {
             &NAMES,
             vec![
                 rows(&self.logins),
-                rows(&self.strangers),
                 rows(&self.sessions),
                 rows(&self.tokens),
                 rights,
+                (
+                    200,
+                    json!({ "UserType": self.user_type, "ProfileId": "00e5f000000PROFAAA" }),
+                ),
+                self.profile.clone(),
+                self.admins.clone(),
             ],
         )
     }
@@ -75,7 +100,7 @@ fn own_session() -> Value {
     json!({ "Id": "0Ak5f00000SES09CAH", "UsersId": OWN, "SessionType": "API" })
 }
 
-async fn look(step: Step) -> Result<Vec<Observation>, Failure> {
+pub(super) async fn look(step: Step) -> Result<Vec<Observation>, Failure> {
     let script = Script::new([token(), step]);
     let (salesforce, _) = connect(settings(), &script);
     let seen = salesforce.observe(&urgent(), Some(&user()), &uses(&ALL)).await;
@@ -109,6 +134,20 @@ async fn everything_is_read_in_one_call_and_secrets_stay_out_of_evidence() {
             asked["tokens"],
             format!("SELECT Id, UserId, AppName, DeleteToken FROM OauthToken WHERE UserId IN {both}")
         );
+        assert_eq!(
+            asked["admins"],
+            format!(
+                "SELECT Id, UserId FROM UserLogin WHERE IsFrozen = false AND UserId NOT IN {both} AND UserId IN (SELECT Id FROM \
+                 User WHERE IsActive = true AND UserType = 'Standard' AND Profile.PermissionsModifyAllData = true) LIMIT 200"
+            )
+        );
+        assert_eq!(asked["user"], format!("sobjects/User/{JORDAN}?fields=UserType,ProfileId"));
+        assert_eq!(
+            asked["profile"],
+            "sobjects/Profile/@{user.ProfileId}?fields=PermissionsModifyAllData,PermissionsManageUsers"
+        );
+        // More than five queries are refused.
+        assert_eq!(asked.values().filter(|part| part.starts_with("SELECT ")).count(), 5);
     });
     let seen = look(answer).await.unwrap();
     assert_eq!(
@@ -152,7 +191,7 @@ async fn empty_is_none_only_where_others_would_have_shown() {
     let never = json!({ "frozen": "no-login-row" });
     let blind = || World {
         logins: json!([{ "Id": "0Yw5f00000LOG02CAH", "UserId": OWN, "IsFrozen": false }]),
-        strangers: json!([]),
+        admins: admins(&[]),
         ..World::cut()
     };
     for (name, world, expected) in [
@@ -211,7 +250,7 @@ async fn empty_is_none_only_where_others_would_have_shown() {
             "nothing at all",
             World {
                 logins: json!([]),
-                strangers: json!([]),
+                admins: admins(&[]),
                 sessions: json!([]),
                 ..World::cut()
             },
@@ -233,8 +272,10 @@ async fn one_refused_query_leaves_the_others_known() {
         &NAMES,
         vec![
             rows(&world.logins),
-            rows(&world.strangers),
             rows(&world.sessions),
+            absent(),
+            absent(),
+            absent(),
             absent(),
             absent(),
         ],
@@ -244,7 +285,12 @@ async fn one_refused_query_leaves_the_others_known() {
         seen[0],
         Observation::Known(State {
             value: json!({ "frozen": false }),
-            evidence: json!({ "login": "0Yw5f00000LOG01CAH" })
+            evidence: json!({
+                "login": "0Yw5f00000LOG01CAH",
+                "admins_unknown": "reading the user's profile: Salesforce answered 400 INVALID_TYPE: the org does not have it, \
+                    or hides it from the integration user; whether the user is an administrator shows with View Setup and \
+                    Configuration",
+            })
         })
     );
     assert!(
@@ -256,10 +302,12 @@ async fn one_refused_query_leaves_the_others_known() {
         &NAMES,
         vec![
             rows(&world.logins),
-            rows(&world.strangers),
             busy,
             rows(&world.tokens),
             absent(),
+            profile(false, false),
+            profile(false, false),
+            admins(&[]),
         ],
     );
     assert!(look(answer).await.unwrap_err().is_retryable());
@@ -267,9 +315,9 @@ async fn one_refused_query_leaves_the_others_known() {
         &NAMES[..4],
         vec![
             rows(&world.logins),
-            rows(&world.strangers),
             rows(&world.sessions),
             rows(&world.tokens),
+            absent(),
         ],
     );
     assert!(look(short).await.unwrap_err().reason.contains("leaves out"));

@@ -1,5 +1,7 @@
 //! A statement checked against the objects of an org, ready to run.
 
+mod joins;
+
 use std::cmp::Ordering;
 
 use serde_json::Value;
@@ -8,6 +10,8 @@ use super::super::errors::Refusal;
 use super::super::ids::id18;
 use super::super::schema::{Field, Kind, Object, Schema};
 use super::{Column, Cond, Glob, Literal, Op, Query, malformed, pointed};
+
+use joins::Inner;
 
 /// A field reached from the object of the statement.
 #[derive(Clone, Debug)]
@@ -43,6 +47,8 @@ enum Bound {
     Any(Vec<Bound>),
     Not(Box<Bound>),
     Test(Path, Op, Vec<Literal>),
+    /// The ids of a subquery hold the field's value, or do not where the flag is set.
+    Within(Path, bool, Box<Inner>),
 }
 
 /// Checks a statement and resolves its names.
@@ -57,6 +63,9 @@ pub(in super::super) fn bind(query: Query, schema: &Schema, source: &str) -> Res
         ));
     };
     let binder = Binder { schema, object, source };
+    if let Some(filter) = &query.filter {
+        joins::allowed(filter)?;
+    }
     let mut columns: Vec<Path> = Vec::new();
     let (mut count, mut count_of) = (false, None);
     for column in query.columns {
@@ -191,6 +200,12 @@ impl Binder<'_> {
                     .collect::<Result<_, _>>()?;
                 Bound::Test(path, op, values)
             }
+            Cond::Within {
+                path,
+                at,
+                negated,
+                query,
+            } => self.within(&path, at, negated, *query)?,
         })
     }
 
@@ -287,8 +302,13 @@ impl Plan {
         };
         let (mut exact, mut above) = (Vec::new(), None);
         for part in parts {
-            let Bound::Test(path, op, values) = part else {
-                continue;
+            let (path, op, values) = match part {
+                Bound::Test(path, op, values) => (path, op, values),
+                Bound::Within(path, false, inner) => {
+                    exact.push((path.field.as_str(), inner.found.iter().map(String::as_str).collect()));
+                    continue;
+                }
+                _ => continue,
             };
             let texts: Option<Vec<&str>> = values.iter().map(Literal::as_text).collect();
             let Some(texts) = texts.filter(|_| path.parents.is_empty()) else {
@@ -318,6 +338,10 @@ impl Bound {
             Self::All(parts) => parts.iter().all(|part| part.holds(value)),
             Self::Any(parts) => parts.iter().any(|part| part.holds(value)),
             Self::Not(part) => !part.holds(value),
+            Self::Within(path, negated, inner) => {
+                let held = value(path);
+                held.as_str().is_some_and(|id| inner.found.contains(id)) != *negated
+            }
             Self::Test(path, op, values) => {
                 let held = value(path);
                 let compare = |literal: &Literal| order_to(&path.kind, &held, literal);

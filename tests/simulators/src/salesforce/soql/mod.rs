@@ -2,7 +2,8 @@
 //!
 //! Grammar and escapes follow the SOQL and SOSL Reference ("SOQL SELECT Syntax", "Quoted String Escape Sequences",
 //! "Condition Expression Syntax"): AND and OR do not mix without parentheses, a backslash that starts no known escape is an
-//! error, text compares without case, `null` is unequal to every value.
+//! error, text compares without case, `null` is unequal to every value. Semi-joins and anti-joins are kept to the rules of its page
+//! "Comparison Operators".
 
 mod bind;
 mod lexer;
@@ -48,6 +49,13 @@ pub(super) enum Cond {
         at: usize,
         op: Op,
         values: Vec<Literal>,
+    },
+    /// A semi-join, or an anti-join where `negated`.
+    Within {
+        path: String,
+        at: usize,
+        negated: bool,
+        query: Box<Query>,
     },
 }
 

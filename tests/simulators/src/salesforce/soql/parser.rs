@@ -228,6 +228,17 @@ impl Parser {
         let values = match op {
             Op::In | Op::NotIn => {
                 self.need_symbol("(")?;
+                if self.is_word("select") {
+                    let query = Box::new(self.query()?);
+                    self.need_symbol(")")?;
+                    let negated = op == Op::NotIn;
+                    return Ok(Cond::Within {
+                        path,
+                        at,
+                        negated,
+                        query,
+                    });
+                }
                 let mut values = vec![self.literal(op)?];
                 while self.eat_symbol(",") {
                     values.push(self.literal(op)?);

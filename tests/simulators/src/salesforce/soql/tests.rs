@@ -40,6 +40,8 @@ fn well_formed_statements_are_taken() {
         "SELECT Id FROM User WHERE Id NOT IN ('0055f00000AAAA1', '0055f00000BBBB1AAP') ORDER BY Name DESC NULLS LAST, Id LIMIT 5 OFFSET 2",
         "SELECT Id FROM User WHERE LastLoginDate >= 2026-03-02T00:00:00Z",
         "SELECT Id FROM User WHERE LastLoginDate < 2026-03-02T01:00:00+01:00",
+        "SELECT Id FROM User WHERE IsActive = true AND Id NOT IN (SELECT UserId FROM UserLogin WHERE IsFrozen = true) LIMIT 5",
+        "SELECT Id FROM UserLogin WHERE UserId IN (SELECT Id FROM User WHERE Profile.PermissionsModifyAllData = true OR IsActive = false)",
     ] {
         assert_eq!(code(source), "ok", "{source}");
     }
@@ -49,6 +51,50 @@ fn well_formed_statements_are_taken() {
 fn malformed_statements_are_refused_by_code() {
     for (source, expected) in [
         ("SELECT Id FORM User", "MALFORMED_QUERY"),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT Id FROM User)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT Id, UserId FROM UserLogin)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT AppName FROM OauthToken)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Email IN (SELECT UserId FROM UserLogin)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Manager.Id IN (SELECT UserId FROM UserLogin)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin LIMIT 1)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin) OR IsActive = true",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM UserLogin WHERE UserId IN (SELECT Id FROM User WHERE Id IN (SELECT UsersId FROM AuthSession))",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT UserId FROM UserLogin) AND Id IN (SELECT UsersId FROM AuthSession) AND Id IN (SELECT UserId FROM OauthToken)",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE Id IN (SELECT Nope FROM UserLogin)",
+            "INVALID_FIELD",
+        ),
         ("SELECT FROM User", "MALFORMED_QUERY"),
         ("SELECT Id FROM User WHERE", "MALFORMED_QUERY"),
         ("SELECT Id FROM User WHERE Email = 'open", "MALFORMED_QUERY"),
