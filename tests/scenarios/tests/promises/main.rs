@@ -3,6 +3,7 @@
 mod cost;
 mod faults;
 mod guard;
+mod link;
 mod named;
 mod pause;
 mod poison;
