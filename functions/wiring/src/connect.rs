@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rollcall_connectors::okta::{ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES};
+use rollcall_connectors::okta::{
+    ASSIGNMENT_SCOPES, CUT_SCOPES, ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES,
+};
 use rollcall_connectors::onelogin::{OneLogin, OneLoginSettings};
 use rollcall_connectors::salesforce::{Salesforce, SalesforceFlow, SalesforceSettings};
 use rollcall_connectors::slack::{Slack, SlackSettings};
@@ -111,7 +113,11 @@ impl Maker<'_> {
                         client_id: client_id.clone(),
                         key: self.secret(connection, key).await?,
                         kid: kid.clone().unwrap_or_default(),
-                        scopes: READ_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
+                        scopes: [READ_SCOPES, CUT_SCOPES, ASSIGNMENT_SCOPES]
+                            .concat()
+                            .into_iter()
+                            .map(str::to_owned)
+                            .collect(),
                     },
                 };
                 let settings = OktaSettings {

@@ -22,6 +22,7 @@ use rollcall_model::ActionCatalogue;
 /// Every action of every connector, by name.
 pub fn catalogue() -> ActionCatalogue {
     let mut all = ActionCatalogue::default();
+    okta::actions::add_to(&mut all);
     salesforce::actions::add_to(&mut all);
     slack::actions::add_to(&mut all);
     all
@@ -40,6 +41,11 @@ mod tests {
         assert_eq!(
             names,
             [
+                "okta/clear-sessions",
+                "okta/revoke-api-tokens",
+                "okta/revoke-grants",
+                "okta/suspend",
+                "okta/unsuspend",
                 "salesforce/end-sessions",
                 "salesforce/freeze",
                 "salesforce/revoke-tokens",
@@ -52,9 +58,15 @@ mod tests {
         for action in all.iter() {
             assert!(!action.scopes().is_empty(), "{}", action.name());
             assert!(action.summary().ends_with('.'), "{}", action.name());
-            assert_eq!(action.on_account(), action.name().starts_with("salesforce/"));
+            assert_eq!(action.on_account(), !action.name().starts_with("slack/"));
             if action.on_account() {
-                assert_eq!(action.effect(), EffectClass::Set);
+                // What cannot be read back must be harmless to repeat.
+                let class = if action.observable() {
+                    EffectClass::Set
+                } else {
+                    EffectClass::Keyed
+                };
+                assert_eq!(action.effect(), class, "{}", action.name());
                 assert!(action.reversible(), "{} stands in a cut, so it must be", action.name());
             }
         }

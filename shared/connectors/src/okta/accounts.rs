@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use rollcall_model::{Account, AccountClass, AccountQuery, AccountRef, AccountSearch, Call, Completeness, Failure};
 use serde_json::Value;
 
+use super::admins;
 use super::client::Client;
-use super::subject::{USERS, canary, profile_text, state, user};
+use super::subject::{USERS, canary, names, profile_text, state, user};
 use crate::encode::percent;
 use crate::exchange::text;
 
@@ -63,6 +64,7 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
             all.insert(account.account.id.clone(), account);
         }
     }
+    classify(client, call, &mut all).await?;
     let completeness = if seen {
         Completeness::Proven
     } else {
@@ -75,6 +77,25 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
         accounts: all.into_values().collect(),
         completeness,
     })
+}
+
+/// Marks the accounts that hold an admin role, which shows in their roles only: one call each, side by side. Roles that Okta
+/// will not show leave an account what it is for everybody, a person's.
+async fn classify(client: &Client, call: &Call, all: &mut BTreeMap<String, Account>) -> Result<(), Failure> {
+    let looks = all.keys().map(|id| admins::roles(client, call, id));
+    let looks = futures::future::join_all(looks).await;
+    for (account, roles) in all.values_mut().zip(looks) {
+        match roles {
+            Ok(roles) if roles.is_empty() => {}
+            Ok(_) => account.class = AccountClass::Admin,
+            Err(failure) if failure.is_retryable() => return Err(failure),
+            Err(failure) => tracing::warn!(
+                connection = %client.settings.connection, %failure,
+                "whether an account is an administrator's cannot be read"
+            ),
+        }
+    }
+    Ok(())
 }
 
 /// A value inside a search expression, in quotes (Okta API, "Filter": backslash and quote are escaped).
@@ -108,12 +129,11 @@ fn matched(client: &Client, user: &Value, keys: &[&rollcall_model::MatchKey]) ->
 fn bare(client: &Client, user: &Value) -> Option<Account> {
     Some(Account {
         account: AccountRef::new(&client.settings.connection, text(user, "id")?),
-        // Which accounts are administrators' shows only in their roles, one call each; a source needs no class.
         class: AccountClass::Human,
         username: profile_text(user, "login").unwrap_or_default().to_owned(),
         active: state(user).is_ok_and(|state| !state.has_left()),
         matched_by: Vec::new(),
         sure: false,
-        names: Vec::new(),
+        names: names(user),
     })
 }

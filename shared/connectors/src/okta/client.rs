@@ -44,6 +44,8 @@ struct SignIn {
     wrong_tenant: Option<String>,
     /// Once the app has asked for DPoP it keeps its key for the life of the process.
     proof_key: Option<Arc<ProofKey>>,
+    /// The scopes of the token.
+    scopes: Vec<String>,
     generation: u64,
 }
 
@@ -54,6 +56,7 @@ pub(super) struct Client {
     ids: Arc<dyn Ids>,
     pace: Pace,
     sign_in: Mutex<SignIn>,
+    own_user: Mutex<Option<String>>,
 }
 
 impl Client {
@@ -64,6 +67,7 @@ impl Client {
             ids,
             pace: Pace::default(),
             sign_in: Mutex::default(),
+            own_user: Mutex::default(),
         }
     }
 
@@ -75,13 +79,47 @@ impl Client {
     /// Reads one address below the tenant. 2xx, 403 and 404 come back as they are; everything else is a failure.
     /// `bucket` is the row of Okta's rate-limit table that the call counts against.
     pub(super) async fn get(&self, call: &Call, bucket: &str, what: &str, path: &str) -> Result<HttpResponse, Failure> {
+        let response = self.send(call, bucket, what, Method::GET, path).await?;
+        match response.status() {
+            status if status.is_success() || matches!(status.as_u16(), 403 | 404) => Ok(response),
+            _ => Err(read_failure(what, &response)),
+        }
+    }
+
+    /// Makes a change without a body. 2xx, 400, 403 and 404 come back as they are, for what they mean depends on the state
+    /// they met; everything else is a failure.
+    pub(super) async fn write(
+        &self,
+        call: &Call,
+        bucket: &str,
+        what: &str,
+        method: Method,
+        path: &str,
+    ) -> Result<HttpResponse, Failure> {
+        let response = self.send(call, bucket, what, method, path).await?;
+        match response.status() {
+            status if status.is_success() || matches!(status.as_u16(), 400 | 403 | 404) => Ok(response),
+            _ => Err(retry::failure(what, &response)),
+        }
+    }
+
+    /// Sends one signed request. A token or a proof that Okta refuses was refused before anything was done, so such a call is
+    /// repeated once with another.
+    async fn send(
+        &self,
+        call: &Call,
+        bucket: &str,
+        what: &str,
+        method: Method,
+        path: &str,
+    ) -> Result<HttpResponse, Failure> {
         self.pace.admit(bucket, call.lane, self.exchange.clock.now())?;
         let address = format!("{}{path}", self.base());
         let mut access = self.access(call).await?;
         let mut renewed = false;
         let mut nonce_tried = false;
         loop {
-            let response = self.signed_get(call, what, &address, &access).await?;
+            let response = self.signed(call, what, &method, &address, &access).await?;
             self.learn(bucket, &response);
             match response.status() {
                 StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST
@@ -94,8 +132,7 @@ impl Client {
                     self.forget(access.generation).await;
                     access = self.access(call).await?;
                 }
-                status if status.is_success() || matches!(status.as_u16(), 403 | 404) => return Ok(response),
-                _ => return Err(read_failure(what, &response)),
+                _ => return Ok(response),
             }
         }
     }
@@ -111,17 +148,11 @@ impl Client {
         let mut all = Vec::new();
         let mut path = path.to_owned();
         for _ in 0..MOST_PAGES {
-            let response = self.get(call, bucket, what, &path).await?;
-            if !response.status().is_success() {
-                return Err(read_failure(what, &response));
-            }
-            match json(what, &response, true)? {
-                Value::Array(page) => all.extend(page),
-                _ => return Err(Failure::retry(format!("{what}: the answer is not a list"))),
-            }
-            match next_page(&response) {
+            let (page, next) = self.page(call, bucket, what, &path).await?;
+            all.extend(page);
+            match next {
                 None => return Ok(all),
-                Some(next) => path = self.below(what, &next)?,
+                Some(next) => path = next,
             }
         }
         Err(Failure::give_up(format!(
@@ -129,9 +160,28 @@ impl Client {
         )))
     }
 
+    /// Reads one page of a list, and the path of the next one.
+    pub(super) async fn page(
+        &self,
+        call: &Call,
+        bucket: &str,
+        what: &str,
+        path: &str,
+    ) -> Result<(Vec<Value>, Option<String>), Failure> {
+        let response = self.get(call, bucket, what, path).await?;
+        if !response.status().is_success() {
+            return Err(read_failure(what, &response));
+        }
+        let Value::Array(page) = json(what, &response, true)? else {
+            return Err(Failure::retry(format!("{what}: the answer is not a list")));
+        };
+        let next = next_page(&response).map(|next| self.below(what, &next)).transpose()?;
+        Ok((page, next))
+    }
+
     /// The path of a link, which must lead to the same host: links can name another one when a tenant has a custom domain,
     /// and the credential is for the configured one.
-    fn below(&self, what: &str, link: &str) -> Result<String, Failure> {
+    pub(super) fn below(&self, what: &str, link: &str) -> Result<String, Failure> {
         let (base, url) = (Url::parse(self.base()), Url::parse(link));
         match (base, url) {
             (Ok(base), Ok(url)) if url.origin() == base.origin() => Ok(match url.query() {
@@ -144,20 +194,25 @@ impl Client {
         }
     }
 
-    async fn signed_get(
+    async fn signed(
         &self,
         call: &Call,
         what: &str,
+        method: &Method,
         address: &str,
         access: &Access,
     ) -> Result<HttpResponse, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
         headers.insert("authorization", access.authorization.clone());
+        if *method == Method::POST {
+            // An empty POST without it is refused with 411 (Okta, "Core Okta API").
+            headers.insert("content-length", HeaderValue::from_static("0"));
+        }
         if let Some((key, hash)) = &access.proof {
             // A proof is good for one request: a repetition needs a new `jti` (RFC 9449, section 11.1).
             let proof = key.proof(
-                "GET",
+                method.as_str(),
                 address,
                 Some(hash),
                 self.exchange.clock.now(),
@@ -166,8 +221,33 @@ impl Client {
             headers.insert("dpop", secret_header(&proof)?);
         }
         self.exchange
-            .send(call, what, request(Method::GET, address, headers, "")?)
+            .send(call, what, request(method.clone(), address, headers, "")?)
             .await
+    }
+
+    /// The user that an API token belongs to; a service app has none. Asked for once.
+    pub(super) async fn own_user(&self, call: &Call) -> Result<Option<String>, Failure> {
+        let OktaAuth::Ssws(_) = &self.settings.auth else {
+            return Ok(None);
+        };
+        let mut own = self.own_user.lock().await;
+        if own.is_none() {
+            let what = "reading our own user";
+            let response = self.get(call, "/api/v1/users/me", what, "/api/v1/users/me").await?;
+            if !response.status().is_success() {
+                return Err(read_failure(what, &response));
+            }
+            let body = json(what, &response, true)?;
+            let id = text(&body, "id").ok_or_else(|| Failure::retry(format!("{what}: the user has no id")))?;
+            *own = Some(id.to_owned());
+        }
+        Ok(own.clone())
+    }
+
+    /// The scopes that the app's token has. An API token has none.
+    pub(super) async fn scopes(&self, call: &Call) -> Result<Vec<String>, Failure> {
+        self.sign_in(call).await?;
+        Ok(self.sign_in.lock().await.scopes.clone())
     }
 
     fn renews(&self) -> bool {
@@ -232,7 +312,9 @@ impl Client {
                     token_hash,
                     expires_in,
                     proof_key,
+                    scopes,
                 } = granted?;
+                sign_in.scopes = scopes;
                 sign_in.renew_at = Some(plus(now, expires_in.saturating_sub(EARLY.min(expires_in / 2))));
                 sign_in.proof_key.clone_from(&proof_key);
                 Access {

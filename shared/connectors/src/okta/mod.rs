@@ -3,16 +3,27 @@
 //! Signs in with an API token or, as Okta recommends, as a service app with `private_key_jwt` and DPoP. Before the first call
 //! and with every new token the tenant is asked for its organisation id: a host that names another one gets nothing.
 //!
-//! This version reads only. [`READ_SCOPES`] are what a service app needs, together with an admin role that lets it see users,
-//! groups and roles: a scope without the role makes Okta answer with empty lists instead of errors, which is why no absence is
-//! believed without a canary.
+//! [`READ_SCOPES`] are what a service app needs in order to read, together with an admin role that lets it see users, groups and
+//! roles: a scope without the role makes Okta answer with empty lists instead of errors, which is why no absence is believed
+//! without a canary. [`CUT_SCOPES`] are what it needs beside them where accounts of the tenant itself are cut, with a role that
+//! may change users (for administrators' accounts: super administrator), and [`ASSIGNMENT_SCOPES`] where assignments of
+//! applications are looked at. An app to which only some of them are granted still does what these allow.
 
 mod accounts;
-mod actions;
+pub(crate) mod actions;
+mod admins;
+mod apply;
+mod assignments;
 mod client;
 mod dpop;
 mod events;
+mod examine;
+mod listing;
+mod masters;
+mod members;
+mod own;
 mod retry;
+mod states;
 mod subject;
 mod token;
 
@@ -22,7 +33,7 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_model::connector::ActionUse;
+use rollcall_model::connector::{ActionUse, Assigned, Assignment, GroupRead, ListedAccount, Page, Probe};
 use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure,
     Observation, Signal, SubjectRead, Transport,
@@ -34,6 +45,12 @@ use client::Client;
 
 /// The least scopes that reading needs (Okta OAuth 2.0 scopes).
 pub const READ_SCOPES: &[&str] = &["okta.users.read", "okta.groups.read", "okta.roles.read"];
+
+/// What the actions need beside [`READ_SCOPES`].
+pub const CUT_SCOPES: &[&str] = &["okta.users.manage", "okta.apiTokens.read", "okta.apiTokens.manage"];
+
+/// What looking at applications and their users needs.
+pub const ASSIGNMENT_SCOPES: &[&str] = &["okta.apps.read"];
 
 /// How to sign in.
 #[derive(Clone, Debug)]
@@ -48,7 +65,7 @@ pub enum OktaAuth {
         key: Secret,
         /// The id under which the public key is registered.
         kid: String,
-        /// The scopes to ask for; [`READ_SCOPES`] are enough.
+        /// The scopes to ask for. [`READ_SCOPES`] must be granted; of the others those that are granted are used.
         scopes: Vec<String>,
     },
 }
@@ -122,20 +139,46 @@ impl Connector for Okta {
 
     async fn observe(
         &self,
-        _call: &Call,
-        _account: Option<&AccountRef>,
+        call: &Call,
+        account: Option<&AccountRef>,
         actions: &[ActionUse],
     ) -> Result<Vec<Observation>, Failure> {
-        Err(actions::unknown(
-            actions.first().map_or("an action", |first| &first.action),
-        ))
+        Box::pin(states::observe(&self.client, call, account, actions)).await
     }
 
-    async fn apply(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Applied, Failure> {
-        Err(actions::unknown(&change.action))
+    async fn apply(&self, call: &Call, change: &Change, _marker: &str) -> Result<Applied, Failure> {
+        Box::pin(apply::apply(&self.client, call, change)).await
     }
 
     async fn find_effect(&self, _call: &Call, change: &Change, _marker: &str) -> Result<Option<Applied>, Failure> {
-        Err(actions::unknown(&change.action))
+        Err(Failure::give_up(format!(
+            "{} leaves no marker in Okta to search for",
+            change.action
+        )))
+    }
+
+    async fn list_accounts(
+        &self,
+        call: &Call,
+        fields: &[String],
+        cursor: Option<&str>,
+    ) -> Result<Page<ListedAccount>, Failure> {
+        Box::pin(listing::page(&self.client, call, fields, cursor)).await
+    }
+
+    async fn assignments(&self, call: &Call, app: &str, cursor: Option<&str>) -> Result<Page<Assignment>, Failure> {
+        Box::pin(assignments::page(&self.client, call, app, cursor)).await
+    }
+
+    async fn assigned(&self, call: &Call, account: &AccountRef, app: &str) -> Result<Assigned, Failure> {
+        Box::pin(assignments::assigned(&self.client, call, account, app)).await
+    }
+
+    async fn group_members(&self, call: &Call, group: &str) -> Result<GroupRead, Failure> {
+        Box::pin(members::of(&self.client, call, group)).await
+    }
+
+    async fn examine(&self, call: &Call) -> Vec<Probe> {
+        Box::pin(examine::all(&self.client, call)).await
     }
 }

@@ -34,6 +34,9 @@ pub(super) fn failure(what: &str, response: &HttpResponse) -> Failure {
         (403, "E0000023") => Failure::needs_human(format!(
             "{said}: the profile is mastered in another system, change it there"
         )),
+        (403, "E0000016" | "E0000017" | "E0000032" | "E0000038") => {
+            Failure::needs_human(format!("{said}: the user's status does not allow it"))
+        }
         (403, _) => Failure::needs_human(format!("{said}: {}", missing_permission(response))),
         (409, "E0000112") => retry(Some(ACTIVATION_PAUSE)),
         // A stale cursor or version is read again from the start, a busy record is tried again, and in read-only mode
@@ -49,6 +52,29 @@ pub(super) fn failure(what: &str, response: &HttpResponse) -> Failure {
             "{said}: a redirect is not followed, check the connection's url"
         )),
         _ => Failure::give_up(said.clone()),
+    };
+    failure.with_request_id(request_id(response))
+}
+
+/// The failure of a lifecycle call that Okta refused for a user who is now in this status. A refusal by validation is about the
+/// status; when that is the one the call is for, it changed in between and the call is worth another try.
+pub(super) fn lifecycle(what: &str, response: &HttpResponse, status: &str) -> Failure {
+    let refused = failure(what, response);
+    let by_status = response.status().as_u16() == 400 || refused.reason.contains("status does not allow");
+    if !by_status {
+        return refused;
+    }
+    let code = error_code(response).unwrap_or_else(|| "no error code".to_owned());
+    let said = format!("{what}: Okta answered {} {code}", response.status().as_u16());
+    let failure = match (what, status) {
+        ("suspending", "active") | ("unsuspending", "suspended") => {
+            Failure::retry(format!("{said} while the user is {status}"))
+        }
+        ("suspending", status) => Failure::needs_human(format!(
+            "{said}: Okta does not suspend a user who is {}, deactivate the user instead",
+            status.to_uppercase()
+        )),
+        _ => Failure::needs_human(format!("{said}: the user is {}", status.to_uppercase())),
     };
     failure.with_request_id(request_id(response))
 }

@@ -6,6 +6,7 @@ use http::StatusCode;
 use rollcall_model::{AccountRef, Call, Failure, Lane, Manager, Person, PersonKey, SourceState, SubjectRead};
 use serde_json::{Value, json};
 
+use super::admins;
 use super::client::{Client, read_failure};
 use super::{ManagerLink, OktaAuth};
 use crate::encode::percent;
@@ -24,7 +25,7 @@ pub(super) async fn read(client: &Client, call: &Call, account: &AccountRef) -> 
     let (user, groups, roles, linked) = futures::join!(
         user(client, call, "reading the user", &account.id),
         groups(client, call, &id),
-        roles(client, call, &id),
+        admins::roles(client, call, &account.id),
         linked_manager(client, call, &id),
     );
     let Some(user) = user? else {
@@ -50,7 +51,7 @@ pub(super) async fn read(client: &Client, call: &Call, account: &AccountRef) -> 
     let groups = groups?;
     let mut person = person(client, account, &user, state, groups);
     match roles {
-        Ok(roles) => person.roles = roles,
+        Ok(roles) => person.roles = admins::role_names(&roles),
         Err(failure) if failure.is_retryable() => return Err(failure),
         Err(failure) => note(&mut person, "okta.roles", &failure),
     }
@@ -129,7 +130,13 @@ pub(super) fn state(user: &Value) -> Result<SourceState, String> {
     }
 }
 
-fn person(client: &Client, account: &AccountRef, user: &Value, state: SourceState, groups: Vec<String>) -> Person {
+pub(super) fn person(
+    client: &Client,
+    account: &AccountRef,
+    user: &Value,
+    state: SourceState,
+    groups: Vec<String>,
+) -> Person {
     let none = Value::Null;
     let profile = user.get("profile").unwrap_or(&none);
     let login = text(profile, "login").unwrap_or_default().to_lowercase();
@@ -189,30 +196,6 @@ async fn groups(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, F
         .filter_map(|group| group.pointer("/profile/name")?.as_str())
         .map(str::to_owned)
         .collect())
-}
-
-/// Types of admin roles, each once: the id of a standard role is the same for every user, so the type is its name.
-async fn roles(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, Failure> {
-    let all = client
-        .list(
-            call,
-            USERS,
-            "reading the user's admin roles",
-            &format!("/api/v1/users/{id}/roles"),
-        )
-        .await?;
-    let mut roles: Vec<String> = all
-        .iter()
-        .filter(|role| text(role, "status").is_none_or(|status| status == "ACTIVE"))
-        .filter_map(|role| match text(role, "type") {
-            Some("CUSTOM") | None => text(role, "label").or_else(|| text(role, "type")),
-            standard => standard,
-        })
-        .map(str::to_owned)
-        .collect();
-    roles.sort();
-    roles.dedup();
-    Ok(roles)
 }
 
 /// The manager's id by a linked object, which Okta gives as an address only.
@@ -310,4 +293,14 @@ async fn by_employee_number(client: &Client, call: &Call, number: &str) -> Resul
 /// Used by the search, which reads the same shape.
 pub(super) fn profile_text<'a>(user: &'a Value, field: &str) -> Option<&'a str> {
     text(user.get("profile")?, field)
+}
+
+/// Further names that a list may call the account by, lower-cased: its e-mail address and its employee number.
+pub(super) fn names(user: &Value) -> Vec<String> {
+    ["email", "employeeNumber"]
+        .iter()
+        .filter_map(|field| profile_text(user, field))
+        .map(|name| name.trim().to_lowercase())
+        .filter(|name| !name.is_empty())
+        .collect()
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::dpop::{ProofKey, token_hash};
 use super::retry::token_failure;
-use super::{OktaAuth, OktaSettings};
+use super::{OktaAuth, OktaSettings, READ_SCOPES};
 use crate::encode::form;
 use crate::exchange::{self, Exchange, header, request, secret_header, text};
 use crate::sign::{private_key, signed};
@@ -21,6 +21,19 @@ const ASSERTION_SECONDS: i64 = 300;
 /// Without DPoP, with it, and again with the nonce: then once more should the nonce have changed in between.
 const MOST_ATTEMPTS: usize = 4;
 
+/// A token that was not granted.
+pub(super) struct Ungranted {
+    pub(super) failure: Failure,
+    /// At least one of the scopes is not granted to the app; Okta does not say which.
+    pub(super) scope: bool,
+}
+
+impl From<Failure> for Ungranted {
+    fn from(failure: Failure) -> Self {
+        Self { failure, scope: false }
+    }
+}
+
 /// What the token endpoint granted.
 pub(super) struct Granted {
     pub(super) authorization: HeaderValue,
@@ -28,24 +41,70 @@ pub(super) struct Granted {
     pub(super) token_hash: Option<String>,
     pub(super) expires_in: Duration,
     pub(super) proof_key: Option<Arc<ProofKey>>,
+    /// The scopes that the token has.
+    pub(super) scopes: Vec<String>,
 }
 
-/// Gets a token. Every attempt carries a new assertion and a new proof, because Okta refuses a repeated `jti`.
+/// Gets a token with as many of the configured scopes as are granted to the app. Okta refuses a wish as a whole when one scope
+/// of it is not granted, so then each scope that reading can do without is tried alone; what is granted is asked for together.
 pub(super) async fn grant(
     exchange: &Exchange,
     ids: &dyn Ids,
     settings: &OktaSettings,
     call: &Call,
-    mut proof_key: Option<Arc<ProofKey>>,
+    proof_key: Option<Arc<ProofKey>>,
 ) -> Result<Granted, Failure> {
+    let OktaAuth::ServiceApp { scopes, .. } = &settings.auth else {
+        return Err(Failure::credential("this connection has no service app"));
+    };
+    let (needed, optional): (Vec<String>, Vec<String>) = scopes
+        .iter()
+        .cloned()
+        .partition(|scope| READ_SCOPES.contains(&scope.as_str()));
+    let refused = match grant_of(exchange, ids, settings, call, proof_key.clone(), scopes).await {
+        Ok(granted) => return Ok(granted),
+        Err(refused) if refused.scope && !optional.is_empty() => refused,
+        Err(refused) => return Err(refused.failure),
+    };
+    let tries = optional.iter().map(|scope| {
+        let key = proof_key.clone();
+        async move {
+            let alone = std::slice::from_ref(scope);
+            match grant_of(exchange, ids, settings, call, key, alone).await {
+                Ok(_) => Ok(Some(scope.clone())),
+                Err(refused) if refused.scope => Ok(None),
+                Err(refused) => Err(refused.failure),
+            }
+        }
+    });
+    let mut granted = needed;
+    for found in futures::future::join_all(tries).await {
+        granted.extend(found?);
+    }
+    if granted.is_empty() {
+        return Err(refused.failure);
+    }
+    let missing = scopes.len() - granted.len();
+    tracing::warn!(connection = %settings.connection, missing, "some scopes are not granted to the app");
+    grant_of(exchange, ids, settings, call, proof_key, &granted)
+        .await
+        .map_err(|refused| refused.failure)
+}
+
+/// Gets a token with exactly these scopes. Every attempt carries a new assertion and a new proof, because Okta refuses a repeated `jti`.
+pub(super) async fn grant_of(
+    exchange: &Exchange,
+    ids: &dyn Ids,
+    settings: &OktaSettings,
+    call: &Call,
+    mut proof_key: Option<Arc<ProofKey>>,
+    scopes: &[String],
+) -> Result<Granted, Ungranted> {
     let OktaAuth::ServiceApp {
-        client_id,
-        key,
-        kid,
-        scopes,
+        client_id, key, kid, ..
     } = &settings.auth
     else {
-        return Err(Failure::credential("this connection has no service app"));
+        return Err(Failure::credential("this connection has no service app").into());
     };
     let what = "getting a token";
     let address = format!("{}/oauth2/v1/token", settings.base_url.trim_end_matches('/'));
@@ -88,23 +147,28 @@ pub(super) async fn grant(
             key.take_nonce(nonce);
         }
         if response.status().is_success() {
-            return granted(what, &response, proof_key).map_err(without_effect);
+            return Ok(granted(what, &response, proof_key, scopes).map_err(without_effect)?);
         }
         match wanted(&response) {
             Wanted::Proof if proof_key.is_none() => proof_key = Some(Arc::new(ProofKey::generate()?)),
             Wanted::Nonce if proof_key.is_some() => {}
-            _ => return Err(token_failure(&response)),
+            wanted => {
+                return Err(Ungranted {
+                    failure: token_failure(&response),
+                    scope: matches!(wanted, Wanted::Scope),
+                });
+            }
         }
     }
-    Err(Failure::retry(format!(
-        "{what}: Okta keeps asking for another DPoP nonce"
-    )))
+    Err(Failure::retry(format!("{what}: Okta keeps asking for another DPoP nonce")).into())
 }
 
 /// What an error asks for.
 enum Wanted {
     Proof,
     Nonce,
+    /// Fewer scopes, or the grant of one.
+    Scope,
     Nothing,
 }
 
@@ -113,11 +177,17 @@ fn wanted(response: &HttpResponse) -> Wanted {
     match text(&body, "error") {
         Some("invalid_dpop_proof") => Wanted::Proof,
         Some("use_dpop_nonce") if header(response, "dpop-nonce").is_some() => Wanted::Nonce,
+        Some("invalid_scope") => Wanted::Scope,
         _ => Wanted::Nothing,
     }
 }
 
-fn granted(what: &str, response: &HttpResponse, proof_key: Option<Arc<ProofKey>>) -> Result<Granted, Failure> {
+fn granted(
+    what: &str,
+    response: &HttpResponse,
+    proof_key: Option<Arc<ProofKey>>,
+    asked: &[String],
+) -> Result<Granted, Failure> {
     let body = exchange::json(what, response, false)?;
     let token =
         text(&body, "access_token").ok_or_else(|| Failure::retry(format!("{what}: the answer holds no token")))?;
@@ -130,6 +200,11 @@ fn granted(what: &str, response: &HttpResponse, proof_key: Option<Arc<ProofKey>>
         token_hash: bound.then(|| token_hash(token)),
         expires_in: Duration::from_secs(seconds),
         proof_key,
+        // An ungranted scope may also be left out in silence, so the answer counts where it says.
+        scopes: text(&body, "scope").map_or_else(
+            || asked.to_vec(),
+            |scopes| scopes.split_whitespace().map(str::to_owned).collect(),
+        ),
     })
 }
 

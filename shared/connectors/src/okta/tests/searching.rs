@@ -119,21 +119,3 @@ async fn a_field_is_a_name_or_nothing() {
         rollcall_model::FailureClass::NeedsHuman
     );
 }
-
-#[tokio::test]
-async fn it_writes_nothing() {
-    let script = Script::new([]);
-    let (okta, _) = connect(ssws(), &script);
-    let refused = okta
-        .observe(
-            &urgent(),
-            None,
-            &[ActionUse {
-                action: "okta/suspend".to_owned(),
-                with: Value::Null,
-            }],
-        )
-        .await
-        .unwrap_err();
-    assert!(refused.reason.contains("okta/suspend"), "{refused}");
-}
