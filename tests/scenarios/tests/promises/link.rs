@@ -494,3 +494,28 @@ async fn what_a_list_does_not_show_of_somebody_stays_as_it_was_read() {
         .expect("memory answers");
     assert_eq!(kept.expect("it is there").body, body);
 }
+
+#[tokio::test]
+async fn everybody_whom_the_directory_itself_lists_is_linked_the_same() {
+    let company = Company::new().await;
+    let scripted = company.link().await;
+    let before = company.kept().await;
+    // From here on the directory's own list: the same people, and those that the script left out.
+    company.okta.lock().expect("no panic before").clear();
+    let report = company.link().await;
+    assert!(
+        report.is_whole() && report.people > scripted.people,
+        "{}",
+        report.people
+    );
+    let (person, account) = company.leaver();
+    assert_eq!(company.owner(&account).await.as_ref(), Some(&person));
+    let after = company.kept().await;
+    for (kind, id, body) in before {
+        let owns = [documents::OWNER, documents::LINKS, documents::LINK].contains(&kind.as_str());
+        assert!(
+            !owns || after.contains(&(kind.clone(), id.clone(), body)),
+            "{kind} {id}"
+        );
+    }
+}
