@@ -1,4 +1,4 @@
-//! `rollcall check --offline`.
+//! `rollcall check`, offline and online.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod support;
@@ -148,4 +148,105 @@ async fn a_folder_that_is_not_there_is_named() {
     )
     .await;
     assert!(said.code == 1 && said.errors.contains("nowhere"), "{}", said.all());
+}
+
+/// A look of `check --json` as `result found`.
+fn look<'a>(probes: &'a Value, what: &str) -> Vec<(&'a str, &'a str)> {
+    let probes = probes.as_array().unwrap().iter();
+    probes
+        .filter(|probe| probe["what"] == what)
+        .map(|probe| (text(probe, "result"), text(probe, "found")))
+        .collect()
+}
+
+fn online(stage: &support::Stage, more: &[&str]) -> Vec<String> {
+    let config = stage.folder.path().join("config").display().to_string();
+    let data = stage.data().display().to_string();
+    let mut all = ["check", "--config", &config, "--env", "test", "--data", &data]
+        .map(str::to_owned)
+        .to_vec();
+    all.extend(more.iter().map(|one| (*one).to_owned()));
+    all
+}
+
+#[tokio::test]
+async fn each_connection_is_looked_at_and_no_state_is_made() {
+    let stage = support::Stage::set().await;
+    let said = rollcall(online(&stage, &["--json"])).await;
+    let document = said.json();
+    assert_eq!(document["online"]["environment"], "test");
+    let connections = document["online"]["connections"].as_object().unwrap();
+    assert_eq!(
+        connections.keys().map(String::as_str).collect::<Vec<_>>(),
+        ["okta-main", "sf-us", "slack"]
+    );
+    assert!(
+        connections
+            .values()
+            .all(|probes| !probes.as_array().unwrap().is_empty())
+    );
+    let tenant = look(&connections["sf-us"], "tenant");
+    assert!(matches!(tenant.as_slice(), [("good", _)]), "{document}");
+    let cross = &document["online"]["configuration"];
+    assert_eq!(look(cross, "limits")[0].0, "good");
+    assert_eq!(look(cross, "tell")[0].0, "good");
+    assert_eq!(look(cross, "approvers").len(), 1);
+    assert_eq!(look(cross, "list protected").len(), 1);
+    // The exit code says whether anything is bad.
+    let bad = document.to_string().contains("\"result\":\"bad\"");
+    assert_eq!((said.code, &document["ok"]), (i32::from(bad), &Value::from(!bad)));
+    assert!(!stage.data().exists(), "the ledger is not opened");
+    for effect in ["freeze", "revoke-token", "end-session", "update-user"] {
+        assert_eq!(stage.world.salesforce.counters().get(effect), 0, "{effect}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_without_its_secret_is_bad_and_the_others_are_looked_at_all_the_same() {
+    let stage = support::Stage::set().await;
+    std::fs::remove_file(stage.folder.path().join("slack")).unwrap();
+    let said = rollcall(online(&stage, &["--json"])).await;
+    assert_eq!(said.code, 1, "{}", said.all());
+    let document = said.json();
+    assert_eq!(document["ok"], false);
+    let connections = &document["online"]["connections"];
+    assert_eq!(look(&connections["slack"], "secret")[0].0, "bad");
+    assert_eq!(look(&connections["sf-us"], "tenant")[0].0, "good");
+    assert_eq!(look(&document["online"]["configuration"], "tell")[0].0, "bad");
+
+    let said = rollcall(online(&stage, &["--connection", "slack"])).await;
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(
+        said.text.contains("✗  secret") && !said.text.contains("\nsf-us"),
+        "{}",
+        said.text
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_tenant_is_bad() {
+    let stage = support::Stage::set().await;
+    let file = stage.folder.path().join("config/env/test.yaml");
+    let environment = std::fs::read_to_string(&file).unwrap();
+    let wrong = environment.replace(rollcall_simulators::world::SALESFORCE_ORG, "00D5f000009WRONGAA");
+    assert_ne!(environment, wrong);
+    std::fs::write(&file, wrong).unwrap();
+    let said = rollcall(online(&stage, &["--connection", "sf-us", "--json"])).await;
+    assert_eq!(said.code, 1, "{}", said.all());
+    let document = said.json();
+    assert_eq!(look(&document["online"]["connections"]["sf-us"], "tenant")[0].0, "bad");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_there_is_refused_by_name() {
+    let stage = support::Stage::set().await;
+    let said = rollcall(online(&stage, &["--connection", "sf-emea"])).await;
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(
+        said.errors.contains("sf-emea") && said.errors.contains("sf-us"),
+        "{}",
+        said.all()
+    );
+    let said = rollcall(online(&stage, &["--offline", "--connection", "sf-us"])).await;
+    assert_eq!(said.code, 2, "{}", said.all());
 }

@@ -7,6 +7,7 @@ mod guard;
 mod held;
 mod last_admin;
 mod leave;
+mod link;
 mod named;
 mod pause;
 mod poison;
