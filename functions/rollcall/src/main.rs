@@ -4,8 +4,8 @@ mod cli;
 mod commands;
 #[cfg(feature = "demo")]
 mod demo;
+mod hour;
 mod local;
-#[expect(dead_code, reason = "the commands that decide come next")]
 mod operator;
 mod out;
 mod report;
@@ -61,6 +61,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Explain(options) => commands::explain::run(&options, &out).await,
         Command::Receipt(ReceiptCommand::Verify(options)) => commands::receipt::verify(&options, &out),
         Command::Redrive(options) => commands::redrive::run(&options, &out).await,
+        Command::Leave(options) => commands::leave::run(&options, &out).await,
         Command::Pause(options) => commands::pause::pause(&options, &out).await,
         Command::Resume(options) => commands::pause::resume(&options, &out).await,
     }

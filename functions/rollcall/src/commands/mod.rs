@@ -4,6 +4,7 @@ mod again;
 pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod leave;
 pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod receipt;
