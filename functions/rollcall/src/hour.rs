@@ -103,7 +103,6 @@ fn next(time: Time, now: Timestamp, zone: &TimeZone) -> anyhow::Result<Timestamp
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
