@@ -89,6 +89,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  rollcall expect leavers --file hr.csv --window '2026-11-27T10:00/11:00[Europe/London]'\n  rollcall expect list\n  rollcall expect approve 3fb1c2d4e5f6"
     )]
     Expect(ExpectOptions),
+    /// Agree that somebody leaves at an hour, or now; list such leaves; call one off.
+    #[command(
+        after_help = "Examples:\n  rollcall leave amara.okafor@corp.example --at 2026-11-27T17:00[Australia/Melbourne]\n  rollcall leave amara.okafor@corp.example --at 17:00 --to sam.lindqvist@corp.example   at five where she is\n  rollcall leave amara.okafor@corp.example --at now --quiet\n  rollcall leave list\n  rollcall leave cancel lv_5f1c09d2a7b3"
+    )]
+    Leave(LeaveOptions),
     /// Stop writes: everything, one connection or one playbook.
     #[command(after_help = "Examples:\n  rollcall pause\n  rollcall pause connection/sf-us --include-cuts")]
     Pause(PauseOptions),
@@ -267,6 +272,8 @@ pub(crate) struct ExplainOptions {
     /// A person's sign-in name, an event's key or a run's id; without it, the latest runs.
     pub(crate) what: Option<String>,
     #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+    #[command(flatten)]
     pub(crate) data: DataOptions,
 }
 
@@ -295,6 +302,58 @@ pub(crate) struct RedriveOptions {
     /// Show them and send nothing.
     #[arg(long)]
     pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct LeaveOptions {
+    #[command(subcommand)]
+    pub(crate) command: Option<LeaveCommand>,
+    /// Sign-in name or id in the source, or `connection/id`.
+    #[arg(required = true)]
+    pub(crate) person: Option<String>,
+    /// When: `now`, a moment, or a time of day for the next time that it is so; with a zone in brackets, or in the person's
+    /// own zone where their directory knows it.
+    #[arg(long, required = true, value_name = "TIME[ZONE]")]
+    pub(crate) at: Option<String>,
+    /// Messages, reviews and logs carry the run's id instead of the person.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Who takes over what they owned: a sign-in name.
+    #[arg(long, value_name = "SUCCESSOR")]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LeaveCommand {
+    /// Leaves that wait for their hour. Of quiet ones only those with the role `confidential` see more than the id.
+    #[command(after_help = "Examples:\n  rollcall leave list\n  rollcall leave list --json")]
+    List(ListLeavesOptions),
+    /// Call a leave off, as long as its hour has not come.
+    #[command(after_help = "Examples:\n  rollcall leave cancel lv_5f1c09d2a7b3")]
+    Cancel(CancelLeaveOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListLeavesOptions {
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelLeaveOptions {
+    /// The id that `rollcall leave` printed.
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
     #[command(flatten)]
     pub(crate) data: DataOptions,
 }

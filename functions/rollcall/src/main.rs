@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 #[cfg(feature = "demo")]
 mod demo;
+mod hour;
 mod local;
 mod operator;
 mod out;
@@ -64,6 +65,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Redrive(options) => commands::redrive::run(&options, &out).await,
         Command::Reviews(options) => commands::reviews::run(&options, &out).await,
         Command::Expect(options) => commands::expect::run(&options, &out).await,
+        Command::Leave(options) => commands::leave::run(&options, &out).await,
         Command::Pause(options) => commands::pause::pause(&options, &out).await,
         Command::Resume(options) => commands::pause::resume(&options, &out).await,
     }

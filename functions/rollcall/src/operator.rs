@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use anyhow::Context as _;
 use rollcall_policy::Configuration;
 use rollcall_policy::configuration::Role;
+
+use crate::cli::ConfigOptions;
+use crate::local;
 
 /// The operator, as the operating system and the configuration know them.
 #[derive(Clone, Debug)]
@@ -40,6 +44,20 @@ impl Me {
     pub(crate) fn may(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }
+}
+
+/// Whether this process runs as the account that owns a folder.
+pub(crate) fn owns(folder: &Path) -> bool {
+    let owner = |path: &Path| std::fs::metadata(path).map(|found| found.uid()).ok();
+    let ours = owner(Path::new("/proc/self"));
+    ours.is_some() && ours == owner(folder)
+}
+
+/// Whether whoever runs this may read about quiet runs. Where the configuration cannot be read, nobody may.
+pub(crate) fn sees_quiet(options: &ConfigOptions) -> bool {
+    local::configuration(options)
+        .and_then(|configuration| Me::of(&configuration))
+        .is_ok_and(|me| me.may(Role::Confidential))
 }
 
 /// The name of the account that owns this process, from the kernel's word on who that is.

@@ -59,7 +59,7 @@ impl Engine {
                 Ok(())
             }
             Message::WakeAccount(account) => self.work(&account, None).await,
-            Message::WakeTimer(id) => self.ring(&id).await,
+            Message::WakeTimer(id) => Box::pin(self.ring(&id)).await,
             Message::WakeRun(id) => match self.parts.ledger.run(&id).await? {
                 Some(run) if !run.state.is_final() => self.work(&run.plan.subject, Some(&id)).await,
                 Some(_) => Ok(()),

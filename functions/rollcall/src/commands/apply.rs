@@ -48,7 +48,7 @@ fn refused(why: &str, out: &Out) -> anyhow::Result<ExitCode> {
 }
 
 /// Does the work of `serve` for one run: until it ends, is held, or waits longer than a person does.
-async fn drive(engine: &Arc<Engine>, store: &Store, id: &RunId, out: &Out) -> anyhow::Result<Run> {
+pub(super) async fn drive(engine: &Arc<Engine>, store: &Store, id: &RunId, out: &Out) -> anyhow::Result<Run> {
     let wake = Delivery {
         id: format!("apply-{id}"),
         receipt: String::new(),
@@ -82,7 +82,7 @@ async fn drive(engine: &Arc<Engine>, store: &Store, id: &RunId, out: &Out) -> an
     }
 }
 
-async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
+pub(super) async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
     let journal = store.ledger.journal(&run.id).await?;
     out.line("");
     out.line(

@@ -10,24 +10,29 @@ use serde_json::json;
 
 use crate::cli::ExplainOptions;
 use crate::local::Store;
+use crate::operator;
 use crate::out::{Out, moment, plain};
 use story::Story;
 
+/// What stands for the story of a quiet run.
+const VEILED: &str = "(quiet: its story is for operators with the role `confidential`)";
 /// The latest runs that the table shows, and the most that are told of one person.
 const LATEST: usize = 20;
 
 pub(crate) async fn run(options: &ExplainOptions, out: &Out) -> anyhow::Result<ExitCode> {
     let store = Store::existing(&options.data)?;
     let Some(what) = &options.what else {
-        return latest(&store, out).await;
+        return latest(&store, operator::sees_quiet(&options.config), out).await;
     };
     let Some(found) = find(what, &store).await? else {
         anyhow::bail!(
             "nothing is known of {what}: give a person's sign-in name, an event's key or a run's id; without any, the latest runs are listed"
         );
     };
+    let sees = operator::sees_quiet(&options.config);
+    let (open, veiled): (Vec<&Run>, Vec<&Run>) = found.runs.iter().partition(|run| sees || !run.plan.quiet);
     let mut stories = Vec::new();
-    for run in &found.runs {
+    for run in open {
         stories.push(Story::of(run, &store).await?);
     }
     if let Some(event) = &found.event {
@@ -42,9 +47,14 @@ pub(crate) async fn run(options: &ExplainOptions, out: &Out) -> anyhow::Result<E
         }
         story.show(out);
     }
+    for run in &veiled {
+        out.line(format!("{}  {VEILED}", run.id));
+    }
+    let told = stories.iter().map(Story::document);
+    let named = veiled.iter().map(|run| json!({"id": run.id, "quiet": true}));
     out.document(&json!({
         "event": found.event.as_ref().map(event_document),
-        "runs": stories.iter().map(Story::document).collect::<Vec<_>>(),
+        "runs": told.chain(named).collect::<Vec<_>>(),
     }))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -89,7 +99,7 @@ async fn find(what: &str, store: &Store) -> anyhow::Result<Option<Found>> {
 }
 
 /// The latest runs, and what is paused.
-async fn latest(store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
+async fn latest(store: &Store, sees: bool, out: &Out) -> anyhow::Result<ExitCode> {
     let runs = store.ledger.runs(None, LATEST).await?;
     let stops = store.ledger.documents(documents::PAUSE, 200).await?;
     for stop in &stops {
@@ -116,7 +126,11 @@ async fn latest(store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
                 run.id.to_string(),
                 moment(run.opened_at),
                 run.plan.goal.to_string(),
-                plain(&run.person.login),
+                if sees || !run.plan.quiet {
+                    plain(&run.person.login)
+                } else {
+                    "(quiet)".to_owned()
+                },
                 plain(&run.plan.playbook),
                 run.state.name().to_owned(),
                 cut.join(", "),
@@ -135,8 +149,8 @@ async fn latest(store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
     out.document(&json!({
         "paused": stops.iter().map(|stop| &stop.id).collect::<Vec<_>>(),
         "runs": runs.iter().map(|run| json!({
-            "id": run.id, "opened_at": run.opened_at, "goal": run.plan.goal, "person": run.person.login, "playbook": run.plan.playbook,
-            "state": run.state.name(), "time_to_cut_ms": run.time_to_cut_ms(), "triggers": run.triggers,
+            "id": run.id, "opened_at": run.opened_at, "goal": run.plan.goal, "person": (sees || !run.plan.quiet).then_some(&run.person.login), "playbook": run.plan.playbook,
+            "state": run.state.name(), "time_to_cut_ms": run.time_to_cut_ms(), "triggers": if sees || !run.plan.quiet { run.triggers.as_slice() } else { &[] },
         })).collect::<Vec<_>>(),
     }))?;
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod expect;
 pub(crate) mod explain;
 pub(crate) mod link;
+pub(crate) mod leave;
 pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod receipt;

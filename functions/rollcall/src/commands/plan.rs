@@ -35,7 +35,7 @@ pub(crate) async fn run(options: &PlanOptions, out: &Out) -> anyhow::Result<Exit
 }
 
 /// The account that a name stands for: `connection/id` as it is, a sign-in name or address by asking the source.
-async fn resolve(machine: &Machine, store: &Store, who: &str) -> anyhow::Result<String> {
+pub(super) async fn resolve(machine: &Machine, store: &Store, who: &str) -> anyhow::Result<String> {
     if who.contains('/') || !who.contains('@') {
         return Ok(who.to_owned());
     }

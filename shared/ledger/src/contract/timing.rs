@@ -47,7 +47,8 @@ pub async fn a_timer_is_due_from_its_moment_on(bench: &Bench) {
     bench.won(bench.ledger.set_timer(&again, "c").await.unwrap());
     bench.due(at(600), &due).await;
     let stored = read(bench, &set.id).await.unwrap();
-    bench.won(bench.ledger.remove_timer(&set.id, stored.version).await.unwrap());
+    let removed = bench.ledger.remove_timer(&set.id, stored.version).await.unwrap();
+    assert!(bench.lossy || removed == Answer::Won(()), "{removed:?}");
     bench.not_due(at(9999), &due).await;
     assert_eq!(read(bench, &set.id).await, None);
 }

@@ -36,7 +36,9 @@ pub fn guard(configuration: &Configuration, facts: &Facts<'_>, plan: &StagePlan,
     if mode == Mode::Enforce
         && let Some(least) = configuration.guard.linked
     {
-        holds.extend(written.iter().filter_map(|id| uncovered(id, least, inputs)));
+        // Whoever the source describes has an account there: nothing is to be linked.
+        let others = written.iter().filter(|id| ***id != configuration.source);
+        holds.extend(others.filter_map(|id| uncovered(id, least, inputs)));
     }
     if inputs.returned >= MOST_RETURNS {
         holds.push(Hold {
