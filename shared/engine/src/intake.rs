@@ -14,7 +14,7 @@ impl Engine {
     /// instead, so it never blocks another.
     pub async fn handle(&self, delivery: &Delivery) -> Result<(), EngineError> {
         let result = match serde_json::from_str::<Message>(&delivery.body) {
-            Ok(message) => self.dispatch(message).await,
+            Ok(message) => Box::pin(self.dispatch(message)).await,
             // No repetition makes sense of it.
             Err(error) => {
                 return self
@@ -59,7 +59,7 @@ impl Engine {
                 Ok(())
             }
             Message::WakeAccount(account) => self.work(&account, None).await,
-            Message::WakeTimer(id) => Box::pin(self.ring(&id)).await,
+            Message::WakeTimer(id) => self.ring(&id).await,
             Message::WakeRun(id) => match self.parts.ledger.run(&id).await? {
                 Some(run) if !run.state.is_final() => self.work(&run.plan.subject, Some(&id)).await,
                 Some(_) => Ok(()),
