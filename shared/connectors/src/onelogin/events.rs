@@ -29,7 +29,8 @@ pub(super) fn normalise(settings: &OneLoginSettings, signal: &Signal, raw: &str)
         Some(number) => EventKind::Unknown(format!("onelogin:{number} of another account")),
         None => EventKind::Unknown(vendor_type.clone()),
     };
-    let actor = id(event, "actor_user_id");
+    // Somebody who acts as somebody else is the one who acts.
+    let actor = id(event, "assuming_acting_user_id").or_else(|| id(event, "actor_user_id"));
     let credential = text(event, "client_id");
     Event {
         key: signal.key.clone(),

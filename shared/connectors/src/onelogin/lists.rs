@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use rollcall_model::connector::{ListedAccount, Page};
-use rollcall_model::{AccountRef, Call, Failure, Lane};
+use rollcall_model::{AccountRef, Call, Failure};
 use serde_json::Value;
 
 use super::accounts::{CUSTOM, held, is_active, is_name, list_canary, names, username};
@@ -124,7 +124,7 @@ pub(super) async fn accounts(
     );
     let page = page?;
     let mut unproven = canary?.err();
-    if let Some(failure) = rights.worth_waiting_for(call).filter(|_| call.lane != Lane::Urgent) {
+    if let Some(failure) = rights.worth_waiting_for(call) {
         return Err(failure);
     }
     let rows: Vec<Value> = futures::stream::iter(page.rows)

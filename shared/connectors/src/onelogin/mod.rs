@@ -77,8 +77,7 @@ pub struct OneLogin {
 }
 
 impl OneLogin {
-    /// A connection. Nothing is sent yet; names of our own are taken as they come, so the ids of the vendor's calls are not
-    /// needed.
+    /// A connection. Nothing is sent yet. No call to OneLogin carries a name of ours, so the source of names is not used.
     pub fn new(
         settings: OneLoginSettings,
         transport: Arc<dyn Transport>,

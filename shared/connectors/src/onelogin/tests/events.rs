@@ -165,13 +165,24 @@ fn the_owner_of_the_credential_counts_as_ours_only_when_configured() {
     let mut settings = settings();
     settings.own_user_ids = vec!["90000001".to_owned()];
     let signal = signal(raw);
-    assert!(connect(settings, &Script::new([])).0.normalise(&signal, raw).ours);
+    let (onelogin, _) = connect(settings, &Script::new([]));
+    assert!(onelogin.normalise(&signal, raw).ours);
+    let impersonated = r#"{"event_type_id":15,"user_id":1,"actor_user_id":90000001,"assuming_acting_user_id":5}"#;
+    assert!(
+        !onelogin.normalise(&signal, impersonated).ours,
+        "somebody else acts as the owner"
+    );
 }
 
 #[test]
 fn what_the_payloads_say_beside_their_type_is_kept() {
     let impersonated = &of_file("07-impersonation-then-password-change.json")[1];
     assert_eq!(impersonated.account.as_ref().unwrap().id, "90001001");
+    assert_eq!(
+        impersonated.actor.as_deref(),
+        Some("90000007"),
+        "the one who acts as another"
+    );
     let by_mapping = &of_file("04-role-added-by-mapping.json")[1];
     assert!(!by_mapping.ours, "a mapping is nobody of ours");
     // One event and its redelivery are the same in everything, so that what comes of them is the same.
