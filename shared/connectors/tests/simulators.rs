@@ -10,6 +10,10 @@
 
 #[path = "simulators/okta.rs"]
 mod okta;
+#[path = "simulators/okta_cut.rs"]
+mod okta_cut;
+#[path = "simulators/okta_lists.rs"]
+mod okta_lists;
 #[path = "simulators/onelogin.rs"]
 mod onelogin;
 #[path = "simulators/salesforce.rs"]

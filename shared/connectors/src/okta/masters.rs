@@ -26,12 +26,12 @@ const FEATURES: [(&str, &str, &str); 3] = [
     (
         "IMPORT_NEW_USERS",
         "imports users into Okta",
-        "Provisioning, To Okta, the scheduled import",
+        "Provisioning, To Okta, Schedule import",
     ),
     (
         "PROFILE_MASTERING",
         "masters profiles and states of users in Okta",
-        "Provisioning, To Okta, Profile and Lifecycle Sourcing",
+        "Provisioning, To Okta, Profile & Lifecycle Sourcing",
     ),
 ];
 

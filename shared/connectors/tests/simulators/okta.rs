@@ -1,4 +1,6 @@
-use rollcall_connectors::okta::{ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES};
+use rollcall_connectors::okta::{
+    ASSIGNMENT_SCOPES, CUT_SCOPES, ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES,
+};
 use rollcall_model::{AccountQuery, Completeness, Connector as _, FailureClass, MatchKey, SourceState, SubjectRead};
 use rollcall_runtime::RandomIds;
 use rollcall_simulators::okta as simulator;
@@ -7,17 +9,18 @@ use rollcall_simulators::{Fault, FaultRule};
 use super::*;
 
 const BASE: &str = "https://id.example.com";
-const ORG: &str = "00oExampleOrg000001";
+pub(crate) const ORG: &str = "00oExampleOrg000001";
 
-struct World {
-    sim: Arc<simulator::Okta>,
-    clock: Arc<Moment>,
-    admin: String,
-    alice: String,
+pub(crate) struct World {
+    pub(crate) sim: Arc<simulator::Okta>,
+    pub(crate) clock: Arc<Moment>,
+    pub(crate) admin: String,
+    pub(crate) alice: String,
+    pub(crate) token: String,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = Moment::new();
         let sim = Arc::new(simulator::Okta::new(ORG, clock.now()));
         sim.set_base_url(BASE);
@@ -27,7 +30,7 @@ impl World {
         sim.add_role(&admin, "SUPER_ADMIN").unwrap();
         let seed = simulator::UserSeed::active("alice@example.com", "Alice", "Okafor").with("employeeNumber", "00042");
         let alice = sim.add_user(seed.with("managerId", admin.as_str())).unwrap();
-        sim.add_ssws_token("ssws-token", &admin).unwrap();
+        let token = sim.add_ssws_token("ssws-token", &admin).unwrap();
         for name in ["Sales-AE", "RC-Quiet"] {
             let group = sim.add_group(name, simulator::GroupKind::Okta);
             sim.add_member(&group, &alice).unwrap();
@@ -37,16 +40,22 @@ impl World {
             clock,
             admin,
             alice,
+            token,
         }
     }
 
-    fn app(&self, dpop: bool) -> OktaAuth {
+    pub(crate) fn app(&self, dpop: bool) -> OktaAuth {
+        self.app_with(dpop, &[READ_SCOPES, CUT_SCOPES, ASSIGNMENT_SCOPES].concat())
+    }
+
+    /// An app that asks for everything and to which only some of it is granted.
+    pub(crate) fn app_with(&self, dpop: bool, granted: &[&str]) -> OktaAuth {
         let (key, jwk) = key();
         self.sim
             .add_service_app(simulator::ServiceApp {
                 client_id: "0oaRollcall".to_owned(),
                 jwks: jwk,
-                scopes: READ_SCOPES.iter().map(|&scope| scope.to_owned()).collect(),
+                scopes: granted.iter().map(|&scope| scope.to_owned()).collect(),
                 admin_roles: vec!["SUPER_ADMIN".to_owned()],
                 dpop,
             })
@@ -55,17 +64,21 @@ impl World {
             client_id: "0oaRollcall".to_owned(),
             key,
             kid: "key-1".to_owned(),
-            scopes: READ_SCOPES.iter().map(|&scope| scope.to_owned()).collect(),
+            scopes: [READ_SCOPES, CUT_SCOPES, ASSIGNMENT_SCOPES]
+                .concat()
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
-    fn connect(&self, auth: OktaAuth, tenant: &str) -> Okta {
+    pub(crate) fn connect(&self, auth: OktaAuth, tenant: &str) -> Okta {
         let settings = OktaSettings {
             connection: "okta-main".into(),
             base_url: BASE.to_owned(),
             tenant_id: tenant.to_owned(),
             auth,
-            own_ids: Vec::new(),
+            own_ids: vec![self.token.clone()],
             canary: Some(self.admin.clone()),
             manager: ManagerLink::Profile,
         };
@@ -77,7 +90,7 @@ impl World {
     }
 }
 
-fn ssws() -> OktaAuth {
+pub(crate) fn ssws() -> OktaAuth {
     OktaAuth::Ssws(Secret::new("ssws-token"))
 }
 

@@ -1,24 +1,30 @@
-//! What a person holds beside the status: sessions, consents, refresh tokens, factors, API tokens, managers.
+//! What a person holds beside the status: sessions, refresh tokens, factors, managers.
 
 use serde_json::{Value, json};
 
 use super::auth::{Area, Reach};
 use super::call::{Answer, Call, Outcome, own_link};
-use super::events::{Origin, entity, user_target};
+use super::events::{Origin, user_target};
 use super::problem;
-use super::state::{ApiToken, Org, stamp};
+use super::state::{Org, stamp};
 
 impl Org {
-    /// `DELETE /users/{id}/sessions?oauthTokens=`: by id only, never by login.
+    /// `DELETE /users/{id}/sessions?oauthTokens=&forgetDevices=`: by id only, never by login. Remembered devices go unless
+    /// they are to stay.
     pub(super) fn clear_sessions(&mut self, call: &Call<'_>, id: &str) -> Outcome {
         if !self.by_id.contains_key(id) {
             return Err(problem::not_found(id, "User"));
         }
         let at = self.resolve_for(call, id, Area::Users, Reach::Assist)?;
-        let tokens = call.flag("oauthTokens", false);
+        let (tokens, devices) = (call.flag("oauthTokens", false), call.flag("forgetDevices", true));
         let user = self.user_mut(at).ok_or_else(|| problem::not_found(id, "User"))?;
-        let had = user.sessions > 0 || (tokens && !user.refresh_tokens.is_empty());
-        user.sessions = 0;
+        let had = !user.sessions.is_empty()
+            || (tokens && !user.refresh_tokens.is_empty())
+            || (devices && user.remembered_devices > 0);
+        user.sessions.clear();
+        if devices {
+            user.remembered_devices = 0;
+        }
         if tokens {
             user.refresh_tokens.clear();
         }
@@ -27,39 +33,6 @@ impl Org {
             self.counters.add("clear-sessions");
         }
         self.emit("user.session.clear", target, &[], &Origin::of(call), call.now);
-        Ok(Answer::nothing())
-    }
-
-    /// `GET` and `DELETE` on `/users/{id}/grants`.
-    pub(super) fn grants(&mut self, call: &Call<'_>, key: &str) -> Outcome {
-        if *call.method == http::Method::GET {
-            let at = self.resolve(call, key)?;
-            let grants = self.user(at).map(|user| user.grants.as_slice()).unwrap_or_default();
-            let object = |grant: &super::state::Grant| {
-                json!({ "id": grant.id, "status": "ACTIVE", "clientId": grant.client, "scopeId": grant.scope,
-                        "userId": self.user(at).map(|user| user.id.clone()) })
-            };
-            return Ok(Answer::page(
-                grants.iter().map(object).collect(),
-                own_link(&self.base, call),
-                None,
-            ));
-        }
-        let at = self.resolve_for(call, key, Area::Users, Reach::Write)?;
-        let user = self.user_mut(at).ok_or_else(|| problem::not_found(key, "User"))?;
-        let had = !user.grants.is_empty();
-        user.grants.clear();
-        let target = vec![user_target(user)];
-        if had {
-            self.counters.add("revoke-grants");
-            self.emit(
-                "app.oauth2.as.consent.revoke.user",
-                target,
-                &[],
-                &Origin::of(call),
-                call.now,
-            );
-        }
         Ok(Answer::nothing())
     }
 
@@ -128,48 +101,6 @@ impl Org {
             &Origin::of(call),
             call.now,
         );
-        Ok(Answer::nothing())
-    }
-
-    /// `GET /api-tokens`, `GET` and `DELETE` on `/api-tokens/{id}`.
-    pub(super) fn api_tokens(&mut self, call: &Call<'_>, id: Option<&str>) -> Outcome {
-        let read = *call.method == http::Method::GET;
-        if !call
-            .principal
-            .allowed(Area::Tokens, if read { Reach::Read } else { Reach::Write })
-        {
-            return Err(problem::forbidden());
-        }
-        let object = |token: &ApiToken| {
-            let day = jiff::SignedDuration::from_hours(30 * 24);
-            let expires = token.used.saturating_add(day).unwrap_or(token.used);
-            json!({
-                "id": token.id, "name": token.name, "userId": token.owner, "clientName": "Okta API",
-                "created": stamp(token.created), "lastUpdated": stamp(token.used), "expiresAt": stamp(expires),
-                "tokenWindow": "P30D", "network": { "connection": "ANYWHERE" },
-                "_link": { "self": { "href": format!("{}/api/v1/api-tokens/{}", self.base, token.id) } },
-            })
-        };
-        let Some(id) = id else {
-            return Ok(Answer::page(
-                self.api_tokens.iter().map(object).collect(),
-                own_link(&self.base, call),
-                None,
-            ));
-        };
-        let place = self.api_tokens.iter().position(|token| token.id == id);
-        let place = place.ok_or_else(|| problem::not_found(id, "ApiToken"))?;
-        if read {
-            let token = self
-                .api_tokens
-                .get(place)
-                .ok_or_else(|| problem::not_found(id, "ApiToken"))?;
-            return Ok(Answer::ok(object(token)));
-        }
-        let token = self.api_tokens.remove(place);
-        self.counters.add("revoke-token");
-        let target = vec![entity(&token.id, "Token", "unknown", &token.name)];
-        self.emit("system.api_token.revoke", target, &[], &Origin::of(call), call.now);
         Ok(Answer::nothing())
     }
 

@@ -22,7 +22,7 @@ impl Org {
             "created": stamp(app.created),
             "lastUpdated": stamp(app.created),
             "signOnMode": "OPENID_CONNECT",
-            "features": [],
+            "features": app.features,
             "_links": { "self": { "href": format!("{}/api/v1/apps/{}", self.base, app.id) } },
         })
     }
@@ -30,14 +30,14 @@ impl Org {
     fn app_user_json(&self, app: &App, user: &User, assignment: &AppUser) -> Value {
         json!({
             "id": user.id,
-            "externalId": null,
+            "externalId": assignment.external_id,
             "created": stamp(assignment.created),
             "lastUpdated": stamp(assignment.created),
             "statusChanged": stamp(assignment.created),
             "scope": if assignment.through.is_some() { "GROUP" } else { "USER" },
             "status": "ACTIVE",
             "syncState": "DISABLED",
-            "credentials": { "userName": user.text("login") },
+            "credentials": { "userName": assignment.user_name.as_deref().unwrap_or_else(|| user.text("login")) },
             "profile": {},
             "_links": {
                 "app": { "href": format!("{}/api/v1/apps/{}", self.base, app.id) },
@@ -148,6 +148,12 @@ impl Org {
     }
 
     fn remove_app_user(&mut self, call: &Call<'_>, id: &str, user: &str) -> Outcome {
+        self.take_app(id, user, &Origin::of(call), call.now)?;
+        Ok(Answer::nothing())
+    }
+
+    /// Takes an app from a user as an administrator does: not while a group grants it.
+    pub(super) fn take_app(&mut self, id: &str, user: &str, origin: &Origin, now: Timestamp) -> Result<(), Problem> {
         self.app(id).ok_or_else(|| problem::not_found(id, "AppInstance"))?;
         let at = self
             .by_id
@@ -161,10 +167,10 @@ impl Org {
                 "The application cannot be unassigned from the user while their group memberships grant them access";
             return Err(Problem::new(403, "E0000046", "Deactivate application for user forbidden.").because(cause));
         }
-        if self.unassign(at, id, &Origin::of(call), call.now) {
+        if self.unassign(at, id, origin, now) {
             self.counters.add("unassign-app");
         }
-        Ok(Answer::nothing())
+        Ok(())
     }
 
     /// Assigns an app, with its event; nothing happens when it is assigned already.
@@ -174,6 +180,8 @@ impl Org {
             id,
             through,
             created: now,
+            external_id: None,
+            user_name: None,
         };
         let Some(app) = self.app(app_id).cloned() else {
             return;

@@ -13,9 +13,6 @@ use super::problem::{self, Problem};
 use super::state::{Org, Status, User};
 use crate::wire::Request;
 
-/// An SSWS token unused for this long is dead (Okta, "Create an API token").
-const TOKEN_IDLE: SignedDuration = SignedDuration::from_hours(30 * 24);
-
 /// An authenticated caller.
 #[derive(Clone, Debug)]
 pub(super) struct Principal {
@@ -142,7 +139,7 @@ impl Org {
             .iter_mut()
             .find(|token| token.secret == secret)
             .ok_or_else(problem::invalid_token)?;
-        if now.duration_since(token.used) > TOKEN_IDLE {
+        if now.duration_since(token.used) > token.window {
             return Err(problem::invalid_token());
         }
         token.used = token.used.max(now);

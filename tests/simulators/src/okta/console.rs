@@ -173,10 +173,9 @@ impl Okta {
             .map(|user| user.id.clone())
     }
 
-    /// Open sessions.
+    /// How many sessions are open.
     pub fn sessions(&self, user_id: &str) -> u32 {
-        self.read(user_id, |org, at| org.user(at).map(|user| user.sessions))
-            .unwrap_or_default()
+        u32::try_from(self.sessions_of(user_id).len()).unwrap_or(u32::MAX)
     }
 
     /// Refresh tokens.
@@ -231,7 +230,7 @@ impl Okta {
         self.read(user_id, |org, at| org.user(at).map(|user| user.profile.clone()))
     }
 
-    fn read<T>(&self, user_id: &str, reader: impl FnOnce(&Org, usize) -> Option<T>) -> Option<T> {
+    pub(super) fn read<T>(&self, user_id: &str, reader: impl FnOnce(&Org, usize) -> Option<T>) -> Option<T> {
         let org = self.org();
         let at = org.by_id.get(user_id).copied()?;
         reader(&org, at)

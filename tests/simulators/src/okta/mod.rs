@@ -19,11 +19,14 @@
 mod access;
 mod apps;
 mod auth;
+mod bindings;
 mod call;
 mod console;
 mod events;
 mod filter;
+mod grants;
 mod groups;
+mod held;
 mod hooks;
 mod jwt;
 mod lifecycle;
@@ -37,6 +40,7 @@ mod roles;
 mod route;
 mod seed;
 mod state;
+mod tokens;
 mod users;
 
 #[cfg(test)]
@@ -93,9 +97,10 @@ impl Okta {
     }
 
     /// Accepted changes by name: `deactivate`, `suspend`, `unsuspend`, `activate`, `reactivate`, `delete`, `create`,
-    /// `update-profile`, `clear-sessions`, `revoke-grants`, `revoke-client-tokens`, `reset-factors`, `remove-factor`,
-    /// `add-member`, `remove-member`, `add-role`, `remove-role`, `revoke-token`, `unassign-app`, `unlock`,
-    /// `expire-password`, `reset-password`, `create-group`, `update-group`, `delete-group`. Console actions count too.
+    /// `update-profile`, `clear-sessions`, `revoke-grant`, `revoke-client-tokens`, `reset-factors`, `remove-factor`,
+    /// `add-member`, `remove-member`, `add-role`, `remove-role`, `revoke-api-token`, `unassign-app`, `unlock`,
+    /// `expire-password`, `reset-password`, `create-group`, `update-group`, `delete-group`; consents and tokens one by one.
+    /// Console actions count too.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }

@@ -33,6 +33,14 @@ pub(super) fn label(kind: &str) -> Option<&'static str> {
     LABELS.iter().find(|(name, _)| *name == kind).map(|(_, label)| *label)
 }
 
+/// What the console calls an assigned role.
+pub(super) fn role_label(role: &RoleAssignment) -> &str {
+    match &role.custom {
+        Some(binding) => &binding.label,
+        None => label(&role.kind).unwrap_or(&role.kind),
+    }
+}
+
 /// Unpadded base32 (RFC 4648) of a role type.
 pub(super) fn assignment_id(kind: &str) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -55,16 +63,21 @@ pub(super) fn assignment_id(kind: &str) -> String {
 
 impl Org {
     fn role_json(&self, role: &RoleAssignment, user: &User, through: &str) -> Value {
-        json!({
+        let mut object = json!({
             "id": role.id,
-            "label": label(&role.kind).unwrap_or(&role.kind),
+            "label": role_label(role),
             "type": role.kind,
             "status": "ACTIVE",
             "created": stamp(role.created),
             "lastUpdated": stamp(role.created),
             "assignmentType": through,
             "_links": { "assignee": { "href": format!("{}/api/v1/users/{}", self.base, user.id) } },
-        })
+        });
+        if let (Some(binding), Some(members)) = (&role.custom, object.as_object_mut()) {
+            members.insert("role".to_owned(), json!(binding.role));
+            members.insert("resource-set".to_owned(), json!(binding.set));
+        }
+        object
     }
 
     /// `GET`, `POST` on `/users/{id}/roles` and `DELETE` on `/users/{id}/roles/{roleAssignmentId}`.
@@ -136,7 +149,7 @@ impl Org {
                     user.roles.retain(|role| role.id != id);
                 }
                 self.counters.add("remove-role");
-                let gone = label(&found.kind).unwrap_or_default().to_owned();
+                let gone = role_label(&found).to_owned();
                 self.privilege_event(at, &[gone], &Origin::of(call), call.now);
                 Ok(Answer::nothing())
             }
@@ -150,6 +163,7 @@ impl Org {
             id: assignment_id(kind),
             kind: kind.to_owned(),
             created: now,
+            custom: None,
         };
         if let Some(user) = self.user_mut(at) {
             user.roles.push(role.clone());
@@ -162,10 +176,13 @@ impl Org {
         self.users.iter().flatten().filter(holds).count()
     }
 
-    fn privilege_event(&mut self, at: usize, gone: &[String], origin: &Origin, now: Timestamp) {
+    pub(super) fn privilege_event(&mut self, at: usize, gone: &[String], origin: &Origin, now: Timestamp) {
         let Some(user) = self.user(at) else { return };
         let target = vec![user_target(user)];
-        let labels: Vec<&str> = self.role_kinds(user).iter().filter_map(|kind| label(kind)).collect();
+        let groups = self.groups.iter().filter(|group| user.groups.contains(&group.id));
+        let held = user.roles.iter().chain(groups.flat_map(|group| &group.roles));
+        let labels: std::collections::BTreeSet<&str> = held.map(role_label).collect();
+        let labels: Vec<&str> = labels.into_iter().collect();
         if labels.is_empty() {
             let details = [("privilegeRevoked", gone.join(", "))];
             self.emit("user.account.privilege.revoke", target, &details, origin, now);

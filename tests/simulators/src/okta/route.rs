@@ -39,6 +39,9 @@ impl Org {
                 }
                 self.logs(call)
             }
+            ["iam", "resource-sets", set, "bindings", role, "members", member @ ..] => {
+                self.members_of_binding(call, set, role, member)
+            }
             ["api-tokens"] => only_get(call).and_then(|()| self.api_tokens(call, None)),
             ["api-tokens", id] => match call.method.as_str() {
                 "GET" | "DELETE" => self.api_tokens(call, Some(id)),
@@ -59,6 +62,7 @@ impl Org {
             ("POST", [key, "lifecycle", action]) => self.lifecycle(call, key, action),
             ("DELETE", [id, "sessions"]) => self.clear_sessions(call, id),
             ("GET" | "DELETE", [key, "grants"]) => self.grants(call, key),
+            ("GET" | "DELETE", [key, "grants", grant]) => self.grant(call, key, grant),
             ("GET", [key, "clients"]) => self.clients_of(call, key, None),
             ("DELETE", [key, "clients", client, "tokens"]) => self.clients_of(call, key, Some(client)),
             ("GET", [key, "factors"]) => self.factors(call, key, None),
@@ -72,7 +76,8 @@ impl Org {
                 []
                 | [_]
                 | [_, "lifecycle", _]
-                | [_, "sessions" | "grants" | "clients" | "factors" | "groups" | "roles"],
+                | [_, "sessions" | "grants" | "clients" | "factors" | "groups" | "roles"]
+                | [_, "grants", _],
             ) => Err(problem::no_such_method()),
             _ => Err(problem::no_such_path()),
         }

@@ -14,7 +14,7 @@ use super::users::NewUser;
 /// A seed that the org cannot take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the org cannot be seeded: {0}")]
-pub struct SeedError(String);
+pub struct SeedError(pub(super) String);
 
 /// A user to start with.
 #[derive(Clone, Debug)]
@@ -116,11 +116,12 @@ impl Okta {
                 created: start,
             });
         }
+        let sessions = (0..seed.sessions).map(|_| org.fresh("102")).collect();
         let user = org
             .user_mut(at)
             .ok_or_else(|| SeedError("the user is gone".to_owned()))?;
         user.stale = None;
-        user.sessions = seed.sessions;
+        user.sessions = sessions;
         user.refresh_tokens = seed
             .refresh_token_clients
             .into_iter()
@@ -184,6 +185,7 @@ impl Okta {
             id,
             kind: role.to_owned(),
             created: self.start,
+            custom: None,
         });
         Ok(())
     }
@@ -216,6 +218,7 @@ impl Okta {
             active,
             created: self.start,
             groups,
+            features: Vec::new(),
         });
         id
     }
@@ -237,6 +240,8 @@ impl Okta {
             id,
             through,
             created: self.start,
+            external_id: None,
+            user_name: None,
         };
         if let Some(user) = org.user_mut(at) {
             user.apps.insert(app_id.to_owned(), assignment);
@@ -258,6 +263,7 @@ impl Okta {
             name: "Seeded token".to_owned(),
             created: self.start,
             used: self.start,
+            window: super::tokens::WINDOW,
         });
         Ok(id)
     }
@@ -321,6 +327,7 @@ impl Okta {
         let Some(at) = org.by_id.get(user_id).copied() else {
             return;
         };
+        let sessions = (0..sessions).map(|_| org.fresh("102")).collect();
         if let Some(user) = org.user_mut(at) {
             user.sessions = sessions;
             user.last_login = Some(whole_millis(now));

@@ -75,6 +75,16 @@ pub(super) struct RoleAssignment {
     pub(super) id: String,
     pub(super) kind: String,
     pub(super) created: Timestamp,
+    /// What a `CUSTOM` assignment binds.
+    pub(super) custom: Option<Binding>,
+}
+
+/// A custom role over a resource set.
+#[derive(Clone, Debug)]
+pub(super) struct Binding {
+    pub(super) label: String,
+    pub(super) role: String,
+    pub(super) set: String,
 }
 
 /// An app assignment of one user.
@@ -84,6 +94,10 @@ pub(super) struct AppUser {
     /// The group that grants it; a direct assignment when absent.
     pub(super) through: Option<String>,
     pub(super) created: Timestamp,
+    /// The app's own id of the user; lost with the assignment.
+    pub(super) external_id: Option<String>,
+    /// The app's sign-in name of the user, where it is not the login.
+    pub(super) user_name: Option<String>,
 }
 
 /// A person in the directory.
@@ -105,7 +119,10 @@ pub(super) struct User {
     pub(super) profile: Map<String, Value>,
     /// Grows with every profile write; the ETag comes from it, so a status change leaves the ETag alone.
     pub(super) revision: u64,
-    pub(super) sessions: u32,
+    /// Ids of open sessions.
+    pub(super) sessions: Vec<String>,
+    /// Browsers and devices that need no second factor.
+    pub(super) remembered_devices: u32,
     /// Refresh tokens by OAuth client.
     pub(super) refresh_tokens: BTreeMap<String, u32>,
     pub(super) grants: Vec<Grant>,
@@ -181,6 +198,8 @@ pub(super) struct App {
     pub(super) created: Timestamp,
     /// Groups that are assigned.
     pub(super) groups: BTreeSet<String>,
+    /// Provisioning features that are on.
+    pub(super) features: Vec<String>,
 }
 
 /// An SSWS token.
@@ -192,6 +211,8 @@ pub(super) struct ApiToken {
     pub(super) name: String,
     pub(super) created: Timestamp,
     pub(super) used: Timestamp,
+    /// How long it lives without a use; each use begins the window anew.
+    pub(super) window: SignedDuration,
 }
 
 /// An API Services app.

@@ -2,6 +2,7 @@
 
 mod auth;
 mod entitlements;
+mod held;
 mod hooks;
 mod lists;
 mod logs;

@@ -197,7 +197,7 @@ fn only_changes_of_state_count() {
     assert_eq!(
         (
             world.okta.counters().get("clear-sessions"),
-            world.okta.counters().get("revoke-grants")
+            world.okta.counters().get("revoke-grant")
         ),
         (2, 1)
     );
