@@ -66,8 +66,9 @@ impl Connector for Lists {
         fields: &[String],
         cursor: Option<&str>,
     ) -> Result<Page<ListedAccount>, Failure> {
-        let place: usize = cursor.map_or(0, |cursor| cursor.parse().expect("our own cursor"));
-        let page = self.script.lock().expect("no panic before").get(place).cloned();
+        // A cursor that is no place of the script is the real connector's.
+        let place: Option<usize> = cursor.map_or(Some(0), |cursor| cursor.parse().ok());
+        let page = place.and_then(|place| self.script.lock().expect("no panic before").get(place).cloned());
         match page {
             Some(page) => page,
             None => self.inner.list_accounts(call, fields, cursor).await,
