@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use rollcall_policy::{Problem, TestResult, run_tests, schemas};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cli::CheckOptions;
 use crate::out::Out;
@@ -23,8 +23,8 @@ pub(crate) async fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<Exi
         match online::run(options, out).await {
             Ok(proven) => {
                 well &= !proven.has_bad();
-                document["ok"] = json!(well);
-                document["online"] = proven.document();
+                document.insert("ok".to_owned(), json!(well));
+                document.insert("online".to_owned(), proven.document());
             }
             // What is wrong with the folder has been said already, and of a folder that cannot be loaded nothing can be proven.
             Err(_) if !well => out.line("No connection was looked at: mend the folder first."),
@@ -36,7 +36,7 @@ pub(crate) async fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<Exi
 }
 
 /// Checks the folder. Whether it is good, and what programs are told.
-fn offline(options: &CheckOptions, out: &Out) -> anyhow::Result<(bool, Value)> {
+fn offline(options: &CheckOptions, out: &Out) -> anyhow::Result<(bool, Map<String, Value>)> {
     if let Some(folder) = &options.schemas {
         write_schemas(folder, out)?;
     }
@@ -82,17 +82,30 @@ fn offline(options: &CheckOptions, out: &Out) -> anyhow::Result<(bool, Value)> {
             environments.join(", ")
         )
     });
-    let document = json!({
-        "ok": well,
-        "environments": environments,
-        "problems": problems.iter().map(|problem| json!({
-            "file": problem.file, "line": problem.line, "column": problem.column, "what": problem.what, "next": problem.next,
-        })).collect::<Vec<_>>(),
-        "tests": tests.iter().map(|(environment, test)| json!({
-            "environment": environment, "playbook": test.playbook, "name": test.name, "file": test.file, "line": test.line,
-            "passed": test.passed(), "differences": test.differences,
-        })).collect::<Vec<_>>(),
-    });
+    let problems: Vec<Value> = problems
+        .iter()
+        .map(|problem| {
+            json!({
+                "file": problem.file, "line": problem.line, "column": problem.column, "what": problem.what,
+                "next": problem.next,
+            })
+        })
+        .collect();
+    let tests: Vec<Value> = tests
+        .iter()
+        .map(|(environment, test)| {
+            json!({
+                "environment": environment, "playbook": test.playbook, "name": test.name, "file": test.file,
+                "line": test.line, "passed": test.passed(), "differences": test.differences,
+            })
+        })
+        .collect();
+    let document = Map::from_iter([
+        ("ok".to_owned(), json!(well)),
+        ("environments".to_owned(), json!(environments)),
+        ("problems".to_owned(), Value::Array(problems)),
+        ("tests".to_owned(), Value::Array(tests)),
+    ]);
     Ok((well, document))
 }
 
