@@ -14,6 +14,7 @@ use url::Url;
 
 use super::dpop::ProofKey;
 use super::retry;
+use super::subject::ME;
 use super::token::{self, Granted};
 use super::{OktaAuth, OktaSettings};
 use crate::encode::short;
@@ -233,7 +234,7 @@ impl Client {
         let mut own = self.own_user.lock().await;
         if own.is_none() {
             let what = "reading our own user";
-            let response = self.get(call, "/api/v1/users/me", what, "/api/v1/users/me").await?;
+            let response = self.get(call, ME, what, ME).await?;
             if !response.status().is_success() {
                 return Err(read_failure(what, &response));
             }
