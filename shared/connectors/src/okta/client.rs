@@ -87,8 +87,8 @@ impl Client {
         }
     }
 
-    /// Makes a change without a body. 2xx, 400, 403 and 404 come back as they are, for what they mean depends on the state
-    /// they met; everything else is a failure.
+    /// Makes a change without a body. 2xx and refusals come back as they are, for what a refusal means depends on the state that
+    /// it met; everything else is a failure, a refused credential and a used-up quota too.
     pub(super) async fn write(
         &self,
         call: &Call,
@@ -99,7 +99,8 @@ impl Client {
     ) -> Result<HttpResponse, Failure> {
         let response = self.send(call, bucket, what, method, path).await?;
         match response.status() {
-            status if status.is_success() || matches!(status.as_u16(), 400 | 403 | 404) => Ok(response),
+            StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Err(retry::failure(what, &response)),
+            status if status.is_success() || status.is_client_error() => Ok(response),
             _ => Err(retry::failure(what, &response)),
         }
     }

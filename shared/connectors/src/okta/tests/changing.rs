@@ -83,6 +83,28 @@ async fn a_refused_suspension_is_judged_by_the_user_as_it_is_now() {
             assert_eq!(failure.executed, Executed::No);
         }
     }
+    for (status, fine) in [("DEPROVISIONED", true), ("ACTIVE", false)] {
+        let busy = lifecycle("suspend", 409, "E0000113");
+        let steps = [tenant("00oPROD"), me(), busy, user(&user_body(status))];
+        let made = make("okta/suspend", Value::Null, steps).await;
+        assert!(
+            made.map_or_else(|failure| !fine && failure.is_retryable(), |_| fine),
+            "{status}"
+        );
+    }
+    for (refusal, class) in [
+        (
+            429,
+            FailureClass::Retry {
+                after: Some(std::time::Duration::from_secs(2)),
+            },
+        ),
+        (401, FailureClass::Credential),
+    ] {
+        let steps = [tenant("00oPROD"), me(), lifecycle("suspend", refusal, "")];
+        let failure = make("okta/suspend", Value::Null, steps).await.unwrap_err();
+        assert_eq!((failure.class, failure.executed), (class, Executed::No));
+    }
     let gone = step(&get(&format!("/api/v1/users/{USER}")), 404, &not_found());
     let steps = [
         tenant("00oPROD"),
