@@ -64,7 +64,7 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
             all.insert(account.account.id.clone(), account);
         }
     }
-    classify(client, call, &mut all).await?;
+    classify(client, call, &mut all).await;
     let completeness = if seen {
         Completeness::Proven
     } else {
@@ -79,23 +79,21 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
     })
 }
 
-/// Marks the accounts that hold an admin role, which shows in their roles only: one call each, side by side. Roles that Okta
-/// will not show leave an account what it is for everybody, a person's.
-async fn classify(client: &Client, call: &Call, all: &mut BTreeMap<String, Account>) -> Result<(), Failure> {
+/// Marks the accounts that hold an admin role, which shows in their roles only: one call each, side by side. Roles that cannot
+/// be read leave an account what it is for everybody, a person's: nobody's cut waits for it.
+async fn classify(client: &Client, call: &Call, all: &mut BTreeMap<String, Account>) {
     let looks = all.keys().map(|id| admins::roles(client, call, id));
     let looks = futures::future::join_all(looks).await;
     for (account, roles) in all.values_mut().zip(looks) {
         match roles {
             Ok(roles) if roles.is_empty() => {}
             Ok(_) => account.class = AccountClass::Admin,
-            Err(failure) if failure.is_retryable() => return Err(failure),
             Err(failure) => tracing::warn!(
                 connection = %client.settings.connection, %failure,
                 "whether an account is an administrator's cannot be read"
             ),
         }
     }
-    Ok(())
 }
 
 /// A value inside a search expression, in quotes (Okta API, "Filter": backslash and quote are escaped).

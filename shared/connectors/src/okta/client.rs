@@ -14,6 +14,7 @@ use url::Url;
 
 use super::dpop::ProofKey;
 use super::retry;
+use super::subject::ME;
 use super::token::{self, Granted};
 use super::{OktaAuth, OktaSettings};
 use crate::encode::short;
@@ -86,8 +87,8 @@ impl Client {
         }
     }
 
-    /// Makes a change without a body. 2xx, 400, 403 and 404 come back as they are, for what they mean depends on the state
-    /// they met; everything else is a failure.
+    /// Makes a change without a body. 2xx and refusals come back as they are, for what a refusal means depends on the state that
+    /// it met; everything else is a failure, a refused credential and a used-up quota too.
     pub(super) async fn write(
         &self,
         call: &Call,
@@ -98,7 +99,8 @@ impl Client {
     ) -> Result<HttpResponse, Failure> {
         let response = self.send(call, bucket, what, method, path).await?;
         match response.status() {
-            status if status.is_success() || matches!(status.as_u16(), 400 | 403 | 404) => Ok(response),
+            StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Err(retry::failure(what, &response)),
+            status if status.is_success() || status.is_client_error() => Ok(response),
             _ => Err(retry::failure(what, &response)),
         }
     }
@@ -233,7 +235,7 @@ impl Client {
         let mut own = self.own_user.lock().await;
         if own.is_none() {
             let what = "reading our own user";
-            let response = self.get(call, "/api/v1/users/me", what, "/api/v1/users/me").await?;
+            let response = self.get(call, ME, what, ME).await?;
             if !response.status().is_success() {
                 return Err(read_failure(what, &response));
             }

@@ -107,6 +107,13 @@ async fn scopes(client: &Client, call: &Call) -> Probe {
                     roles.join(", ")
                 ),
             ),
+            // Every admin role that is of use here may at least read roles.
+            Err(failure) if !failure.is_retryable() => advice(
+                WHAT,
+                ProbeResult::Bad,
+                &format!("an API token has no scopes but the roles of its user: {failure}"),
+                "give the token's user an admin role",
+            ),
             Err(failure) => failed(WHAT, &failure),
         };
     }

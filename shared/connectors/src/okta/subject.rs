@@ -15,7 +15,7 @@ use crate::exchange::{json, text};
 /// Rate-limit rows of Okta's table.
 pub(super) const ONE_USER: &str = "/api/v1/users/{idOrLogin}";
 pub(super) const USERS: &str = "/api/v1/users";
-const ME: &str = "/api/v1/users/me";
+pub(super) const ME: &str = "/api/v1/users/me";
 
 /// Reads one account. User, groups and roles are asked for side by side and the manager after them, so that it takes two
 /// calls one after the other once there is a token (three when a canary has to be asked).
@@ -71,10 +71,11 @@ fn note(person: &mut Person, name: &str, failure: &Failure) {
         .insert(name.to_owned(), json!(format!("unknown: {failure}")));
 }
 
-/// The user of this id or login; `None` when Okta says that there is none.
+/// The user of this id or login, or `me`; `None` when Okta says that there is none.
 pub(super) async fn user(client: &Client, call: &Call, what: &str, key: &str) -> Result<Option<Value>, Failure> {
+    let bucket = if key == "me" { ME } else { ONE_USER };
     let response = client
-        .get(call, ONE_USER, what, &format!("/api/v1/users/{}", percent(key)))
+        .get(call, bucket, what, &format!("/api/v1/users/{}", percent(key)))
         .await?;
     match response.status() {
         StatusCode::NOT_FOUND => Ok(None),

@@ -1,7 +1,10 @@
 mod auth;
+mod changing;
 mod events;
+mod planning;
 mod reading;
 mod searching;
+mod seeing;
 mod table;
 
 use std::sync::Arc;

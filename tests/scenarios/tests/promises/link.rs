@@ -274,7 +274,10 @@ async fn everybody_is_linked_from_whole_lists_and_a_repetition_writes_nothing() 
     assert_eq!(joined(&report, "sf-us").links.len(), 2, "the leaver and the colleague");
     assert_eq!(company.owner(&account).await.as_ref(), Some(&person));
     let links = company.stage.engine.links_of(&person).await.expect("memory answers");
-    assert_eq!(links.accounts[&ConnectionId::new("sf-us")], std::slice::from_ref(&account.id));
+    assert_eq!(
+        links.accounts[&ConnectionId::new("sf-us")],
+        std::slice::from_ref(&account.id)
+    );
     assert_eq!(links.accounts[&ConnectionId::new(DIRECTORY)], ["7001"]);
     // By any of their names, and by an account anywhere.
     for name in [LEAVER, &account.to_string(), "onelogin-main/7001", person.as_str()] {

@@ -107,6 +107,7 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
     let directory_group = okta.add_group("Imported from directory", GroupKind::App);
     let token = "00simulatedSswsToken0000000000000000000000";
     okta.add_ssws_token(token, &admin)?;
+    let (holder, leaver, delegate, app) = held_in_okta(&okta)?;
 
     let key = service_key()?;
     let scopes = [
@@ -142,6 +143,10 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
         "token": token,
         "admin_id": admin,
         "directory_group_id": directory_group,
+        "holder_id": holder,
+        "leaver_id": leaver,
+        "delegate_id": delegate,
+        "app_id": app,
         "client_id": "0oaServiceBearer0001",
         "dpop_client_id": "0oaServiceDpop000001",
         "client_id_without_role": "0oaServiceNoRole0001",
@@ -152,6 +157,7 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
     Ok((served, description))
 }
 
+<<<<<<< HEAD
 /// An account with a service account that owns the credentials, a leaver with everything that a leaver can hold, and enough
 /// people for several short pages.
 async fn start_onelogin(port: u16) -> Result<(Served, Value), Failure> {
@@ -236,6 +242,31 @@ async fn start_onelogin(port: u16) -> Result<(Served, Value), Failure> {
         "users": number_of_people + 3,
     });
     Ok((served, description))
+=======
+/// Somebody who holds consents, an API token and an app, a leaver with a token and the app, an administrator by a custom role,
+/// and the app.
+fn held_in_okta(okta: &Okta) -> Result<(String, String, String, String), Failure> {
+    let month = std::time::Duration::from_hours(30 * 24);
+    let holder = okta.add_user(UserSeed::active("keeper@example.com", "Kaya", "Keeper"))?;
+    let leaver = okta.add_user(UserSeed::active("leaving@example.com", "Lior", "Leaving"))?;
+    let delegate = okta.add_user(UserSeed::active("delegate@example.com", "Dana", "Delegate"))?;
+    for scope in ["okta.users.read", "okta.groups.read", "okta.apps.read"] {
+        okta.add_grant(&holder, "0oaReportingTool0001", scope)?;
+    }
+    okta.add_api_token(&holder, "Nightly export", Timestamp::now(), month)?;
+    okta.add_api_token(&leaver, "Forgotten script", Timestamp::now(), month)?;
+    okta.add_custom_role(
+        &delegate,
+        "Branch help desk",
+        "cr00simulatedRole001",
+        "iam0simulatedSet0001",
+    )?;
+    let app = okta.add_app("CRM", true);
+    okta.assign_app(&app, &holder, None)?;
+    okta.assign_app(&app, &leaver, None)?;
+    okta.set_app_user(&app, &holder, Some("0055f00000HOLDER"), Some("holder@crm.example"))?;
+    Ok((holder, leaver, delegate, app))
+>>>>>>> h/okta
 }
 
 /// An org with an integration user and its app, an administrator, a leaver with sessions and a token, and enough users for

@@ -42,7 +42,9 @@ impl Org {
         let gone = std::mem::take(&mut user.grants);
         let target = vec![user_target(user)];
         if !gone.is_empty() {
-            gone.iter().for_each(|_| self.counters.add("revoke-grant"));
+            for _ in &gone {
+                self.counters.add("revoke-grant");
+            }
             let origin = Origin::of(call);
             self.emit("app.oauth2.as.consent.revoke.user", target, &[], &origin, call.now);
         }

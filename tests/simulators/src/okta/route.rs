@@ -75,9 +75,8 @@ impl Org {
                 _,
                 []
                 | [_]
-                | [_, "lifecycle", _]
-                | [_, "sessions" | "grants" | "clients" | "factors" | "groups" | "roles"]
-                | [_, "grants", _],
+                | [_, "lifecycle" | "grants", _]
+                | [_, "sessions" | "grants" | "clients" | "factors" | "groups" | "roles"],
             ) => Err(problem::no_such_method()),
             _ => Err(problem::no_such_path()),
         }

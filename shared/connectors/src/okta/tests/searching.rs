@@ -1,4 +1,4 @@
-use rollcall_model::{Completeness, MatchKey};
+use rollcall_model::{AccountClass, Completeness, MatchKey};
 
 use super::*;
 use crate::encode::percent;
@@ -49,6 +49,8 @@ async fn keys_links_and_the_canary_are_asked_for_together() {
         me(),
         search(expression, &json!([{ "id": "00uMe", "profile": { "login": "me@example.com" } }, user_body("DEPROVISIONED"), stale])),
         step(&get("/api/v1/users/00uLinked"), 200, &json!({ "id": "00uLinked", "status": "ACTIVE", "profile": { "login": "l@example.com" } })),
+        roles(&json!([{ "id": "ra1", "type": "CUSTOM", "label": "Help", "status": "ACTIVE" }])),
+        step(&get("/api/v1/users/00uLinked/roles"), 403, &json!({ "errorCode": "E0000006" })),
     ])
     .await
     .unwrap();
@@ -62,14 +64,31 @@ async fn keys_links_and_the_canary_are_asked_for_together() {
                 account.active,
                 account.sure,
                 account.matched_by.join(","),
+                account.class,
+                account.names.join(","),
             )
         })
         .collect();
     assert_eq!(
         brief,
         [
-            (USER, false, true, "employeeNumber".to_owned()),
-            ("00uLinked", true, true, "linked".to_owned())
+            (
+                USER,
+                false,
+                true,
+                "employeeNumber".to_owned(),
+                AccountClass::Admin,
+                "alice.okafor@example.com,00042".to_owned()
+            ),
+            // What cannot be read makes nobody an administrator.
+            (
+                "00uLinked",
+                true,
+                true,
+                "linked".to_owned(),
+                AccountClass::Human,
+                String::new()
+            )
         ]
     );
 }

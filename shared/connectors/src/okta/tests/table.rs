@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rollcall_model::{Executed, FailureClass, HttpResponse};
 use serde_json::json;
 
-use super::super::retry::{failure, token_failure};
+use super::super::retry::{failure, lifecycle, token_failure};
 
 fn response(status: u16, body: &str, headers: &[(&'static str, &str)]) -> HttpResponse {
     let mut response = http::Response::builder()
@@ -45,7 +45,11 @@ fn every_answer_has_its_treatment() {
         (401, "E0000015", &[], NeedsHuman, No, "feature"),
         (403, "E0000005", &[], Credential, No, ""),
         (403, "E0000006", &[], NeedsHuman, No, "admin role"),
+        (403, "E0000016", &[], NeedsHuman, No, "status does not allow"),
+        (403, "E0000017", &[], NeedsHuman, No, "status does not allow"),
         (403, "E0000023", &[], NeedsHuman, No, "mastered"),
+        (403, "E0000032", &[], NeedsHuman, No, "status does not allow"),
+        (403, "E0000038", &[], NeedsHuman, No, "status does not allow"),
         (
             403,
             "",
@@ -91,6 +95,67 @@ fn every_answer_has_its_treatment() {
         );
         assert!(
             !found.reason.contains("planted") && !found.reason.contains("html"),
+            "{found}"
+        );
+        assert_eq!(found.request_id.as_deref(), Some("req-1"));
+    }
+}
+
+#[test]
+fn a_refused_lifecycle_call_is_about_the_status_that_is_found() {
+    use FailureClass::NeedsHuman;
+    let retry = FailureClass::Retry { after: None };
+    for (what, http, code, status, class, words) in [
+        (
+            "suspending",
+            400,
+            "E0000001",
+            "password_expired",
+            NeedsHuman,
+            &["PASSWORD_EXPIRED", "deactivate"][..],
+        ),
+        (
+            "suspending",
+            400,
+            "E0000001",
+            "locked_out",
+            NeedsHuman,
+            &["LOCKED_OUT", "deactivate"],
+        ),
+        (
+            "suspending",
+            403,
+            "E0000038",
+            "recovery",
+            NeedsHuman,
+            &["RECOVERY", "deactivate"],
+        ),
+        ("suspending", 400, "E0000001", "active", retry.clone(), &["active"]),
+        ("suspending", 403, "E0000006", "active", NeedsHuman, &["admin role"]),
+        (
+            "suspending",
+            404,
+            "E0000007",
+            "active",
+            FailureClass::GiveUp,
+            &["E0000007"],
+        ),
+        ("unsuspending", 400, "E0000001", "suspended", retry, &["suspended"]),
+        (
+            "unsuspending",
+            400,
+            "E0000001",
+            "deprovisioned",
+            NeedsHuman,
+            &["DEPROVISIONED"],
+        ),
+    ] {
+        let body = json!({ "errorCode": code, "errorSummary": "planted secret" }).to_string();
+        let found = lifecycle(what, &response(http, &body, &[]), status);
+        assert_eq!((&found.class, found.executed), (&class, Executed::No), "{found}");
+        assert!(words.iter().all(|word| found.reason.contains(word)), "{found}");
+        assert!(
+            found.reason.contains(code) && !found.reason.contains("planted"),
             "{found}"
         );
         assert_eq!(found.request_id.as_deref(), Some("req-1"));
