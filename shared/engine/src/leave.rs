@@ -24,8 +24,6 @@ use crate::{Engine, EngineError};
 /// The kind of these timers.
 pub(crate) const KIND: &str = "leave";
 
-/// The list of people whose leaving nobody is to read about.
-
 /// When an agreed leave is looked at again that an open run with less to do stands in the way of.
 const AFTER_THE_OTHER: Duration = Duration::from_mins(1);
 

@@ -157,7 +157,6 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
     Ok((served, description))
 }
 
-<<<<<<< HEAD
 /// An account with a service account that owns the credentials, a leaver with everything that a leaver can hold, and enough
 /// people for several short pages.
 async fn start_onelogin(port: u16) -> Result<(Served, Value), Failure> {
@@ -242,7 +241,8 @@ async fn start_onelogin(port: u16) -> Result<(Served, Value), Failure> {
         "users": number_of_people + 3,
     });
     Ok((served, description))
-=======
+}
+
 /// Somebody who holds consents, an API token and an app, a leaver with a token and the app, an administrator by a custom role,
 /// and the app.
 fn held_in_okta(okta: &Okta) -> Result<(String, String, String, String), Failure> {
@@ -266,7 +266,6 @@ fn held_in_okta(okta: &Okta) -> Result<(String, String, String, String), Failure
     okta.assign_app(&app, &leaver, None)?;
     okta.set_app_user(&app, &holder, Some("0055f00000HOLDER"), Some("holder@crm.example"))?;
     Ok((holder, leaver, delegate, app))
->>>>>>> h/okta
 }
 
 /// An org with an integration user and its app, an administrator, a leaver with sessions and a token, and enough users for
