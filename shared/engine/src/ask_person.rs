@@ -82,9 +82,16 @@ impl Engine {
                 .ledger
                 .review(&account_review(claim, &account.account))
                 .await?;
+            // The decision outlives the run: the next one does not ask again.
             said = match review.map(|review| review.state) {
-                Some(ReviewState::Approved { .. }) => Some(true),
-                Some(ReviewState::Refused { .. }) => Some(false),
+                Some(ReviewState::Approved { .. }) => {
+                    self.confirm_account(person, &account.account).await?;
+                    Some(true)
+                }
+                Some(ReviewState::Refused { .. }) => {
+                    self.deny_account(person, &account.account).await?;
+                    Some(false)
+                }
                 Some(ReviewState::Open) | None => None,
             };
         }

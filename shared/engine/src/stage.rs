@@ -103,6 +103,7 @@ impl Engine {
             .await?;
         count_replan(claim, &plan);
         if let Some(end) = self.moved(claim, &plan).await? {
+            self.keep(claim, &found).await?;
             return Ok(end);
         }
         match self.guard(&configuration, &known, claim, &plan).await? {

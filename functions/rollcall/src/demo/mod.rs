@@ -14,8 +14,9 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
+use rollcall_engine::{Engine, LinkOptions};
 use rollcall_evidence::{PublicKey, Verified, verify};
-use rollcall_model::{HttpRequest, Ledger, Run, RunState, Transport as _};
+use rollcall_model::{ConnectionId, HttpRequest, Ledger, Run, RunState, Transport as _};
 use rollcall_runtime::Secrets;
 use rollcall_simulators::world::{HOOK, LEAVER, PROTECTED};
 
@@ -38,6 +39,7 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
     let store = Store::open(&scene.data().data, LEASE)?;
     let machine = local::machine(local::configuration(&scene.config())?, &store, LEASE).await?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let engine = machine.engine.clone();
     let running = server::start(
         machine.engine,
         &store,
@@ -61,6 +63,8 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
     verify_hook(&scene, &transport, &door).await?;
     out.line(format!("  Okta has verified the hook at {door}"));
 
+    link(&engine, out).await?;
+
     let before = Bystander::all(&scene.world, scene.company()?);
     let pressed = store.clock.now();
     scene
@@ -69,7 +73,8 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
         .map_err(|why| anyhow::anyhow!("Okta refused the deactivation: {why}"))?;
     out.line("  An administrator deactivates Amara in Okta; Okta posts its event hook:\n");
     deliver(&scene, &transport, &door, pressed).await?;
-    follow(&store.ledger, out, pressed, 1).await?;
+    let mut watch = Watch::new(&store.ledger, out, pressed);
+    follow(&store.ledger, &mut watch, 1).await?;
     out.line("\n  By mistake somebody deactivates Noor, too:\n");
     let pressed = store.clock.now();
     scene
@@ -78,7 +83,7 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
         .admin_deactivate(&scene.company()?.protected, &scene.world.administrator, pressed)
         .map_err(|why| anyhow::anyhow!("Okta refused the deactivation: {why:?}"))?;
     deliver(&scene, &transport, &door, pressed).await?;
-    let mut runs = follow(&store.ledger, out, pressed, 2).await?;
+    let mut runs = follow(&store.ledger, &mut watch, 2).await?;
     // The one that it is about comes first, whatever the ledger lists first.
     runs.sort_by_key(|run| run.opened_at);
 
@@ -102,6 +107,18 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
         running.stop().await;
     }
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Links everybody beforehand, as `rollcall link` does: a deactivation takes the evidence away.
+async fn link(engine: &Engine, out: &Out) -> anyhow::Result<()> {
+    let report = engine.link_everyone(&LinkOptions::default(), &|_| {}).await?;
+    anyhow::ensure!(report.is_whole(), "not every connection could be linked: {report:?}");
+    let names: Vec<&str> = report.connections.keys().map(ConnectionId::as_str).collect();
+    out.line(format!(
+        "  `rollcall link` has found whose account is whose in {}\n",
+        names.join(", ")
+    ));
+    Ok(())
 }
 
 /// The one-time question by which Okta makes sure that the hook's address is ours.
@@ -156,23 +173,19 @@ async fn send(
 }
 
 /// Follows what comes of the hooks until this many runs have ended or wait for a person.
-async fn follow(
-    ledger: &Arc<dyn Ledger>,
-    out: &Out,
-    from: jiff::Timestamp,
-    how_many: usize,
-) -> anyhow::Result<Vec<Run>> {
+async fn follow(ledger: &Arc<dyn Ledger>, watch: &mut Watch<'_>, how_many: usize) -> anyhow::Result<Vec<Run>> {
     let begun = Instant::now();
-    let mut watch = Watch::new(ledger, out, from);
     loop {
         let runs = ledger.runs(None, 10).await?;
         for run in &runs {
             watch.look(&run.id).await?;
         }
         let ended = runs.len() >= how_many
-            && runs
-                .iter()
-                .all(|run| run.state.is_final() || matches!(run.state, RunState::Held { .. }));
+            && runs.iter().all(|run| {
+                // Whoever waits has told so before they wait.
+                let told = run.changes.iter().all(|record| record.outcome.is_final());
+                run.state.is_final() || (matches!(run.state, RunState::Held { .. }) && told)
+            });
         if ended || begun.elapsed() > PATIENCE {
             return Ok(runs);
         }
