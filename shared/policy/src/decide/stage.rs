@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use rollcall_model::action::{Action, ActionCatalogue, Planned};
 use rollcall_model::connector::{ActionUse, Completeness, Observation, State};
-use rollcall_model::event::EventKind;
 use rollcall_model::ids::{AccountRef, ConnectionId};
-use rollcall_model::person::{Account, SourceState};
+use rollcall_model::person::Account;
 use rollcall_model::plan::{Change, PlanItem, StagePlan, StageSpec, StepSpec, Verdict};
 use rollcall_model::{AccountSearch, EffectClass};
 use serde_json::{Value, json};
@@ -202,24 +201,12 @@ impl Planner<'_> {
     }
 
     /// Whether a linked account is accounted for without a line of its own: it was returned after all, or its directory says
-    /// that it is deleted.
+    /// that it is deleted. A directory's search reads what is linked by its id, so what a proven one does not return is gone. An
+    /// application never deletes a user, so there it is a link or a search that is wrong.
     fn is_elsewhere(&self, connection: &ConnectionId, id: &str, search: &AccountSearch) -> bool {
-        // Directories delete accounts, and their searches read what is linked by its id: not there is deleted.
-        if self
-            .configuration
-            .connection(connection)
-            .is_some_and(|known| known.kind.is_directory())
-        {
-            return true;
-        }
-        let is_it = |account: &AccountRef| account.connection == *connection && account.id == id;
-        let (person, event) = (self.facts.person, self.facts.event);
-        let is_read_deleted = is_it(&person.account) && person.state == SourceState::Deleted;
-        // The subject may be described by another directory; its own has reported the deletion then.
-        let is_reported_deleted = is_it(&self.facts.plan.subject)
-            && event.kind == EventKind::UserDeleted.as_str()
-            && event.source == connection.as_str();
-        is_read_deleted || is_reported_deleted || search.accounts.iter().any(|account| is_it(&account.account))
+        let known = self.configuration.connection(connection);
+        known.is_some_and(|known| known.kind.is_directory())
+            || search.accounts.iter().any(|account| account.account.id == id)
     }
 
     /// Plans one account; true when it is somebody else's.

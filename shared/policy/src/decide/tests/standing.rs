@@ -195,8 +195,8 @@ fn other_people_s_accounts_do_not_prove_that_the_person_has_none() {
 }
 
 #[test]
-fn a_deleted_account_is_believed_to_be_gone_by_its_own_directory_s_word_only() {
-    let mut run = Run::of(super::company::company(), amara());
+fn a_linked_account_that_a_proven_search_does_not_return_is_deleted_in_a_directory_only() {
+    let run = Run::of(super::company::company(), amara());
     let mut inputs = StageInputs {
         accounts: run.plan.stages[0]
             .steps
@@ -207,31 +207,26 @@ fn a_deleted_account_is_believed_to_be_gone_by_its_own_directory_s_word_only() {
         ..StageInputs::default()
     };
     inputs.linked.insert("onelogin-main".into(), vec!["7".to_owned()]);
-    let onelogin = |run: &Run, inputs: &StageInputs| {
+    inputs.linked.insert("sf-us".into(), vec!["005000000000007AAA".to_owned()]);
+    let of = |inputs: &StageInputs, connection: &str| {
         let plan = run.stage(0, inputs);
-        let found = plan.items.iter().find(|item| item.change.action == "onelogin/suspend");
+        let found = plan.items.iter().find(|item| item.change.connection == connection);
         found.unwrap().verdict.clone()
     };
-    assert!(matches!(onelogin(&run, &inputs), Verdict::Unknown(why) if why.contains("links onelogin-main/7")));
-
-    // Its own directory reported the deletion, and a complete search that tried the id did not return it.
-    run.plan.subject = AccountRef::new("onelogin-main", "7");
-    run.event.source = "onelogin-main".to_owned();
-    run.event.kind = "user.deleted".to_owned();
-    assert_eq!(onelogin(&run, &inputs), Verdict::AlreadySo);
-    run.event.source = "okta-main".to_owned();
+    // A directory reads what is linked by its id, and deletes users.
+    assert_eq!(of(&inputs, "onelogin-main"), Verdict::AlreadySo);
+    // Salesforce deletes none: the link or the search is wrong.
     assert!(
-        matches!(onelogin(&run, &inputs), Verdict::Unknown(_)),
-        "another directory's word is about another account"
+        matches!(of(&inputs, "sf-us"), Verdict::Unknown(why) if why.contains("links sf-us/005000000000007AAA")),
     );
 
-    // Or it was read so. OneLogin's user describes the person then, by OneLogin's names.
-    run.person.attributes.clear();
-    run.person.account = AccountRef::new("onelogin-main", "7");
-    run.person.state = SourceState::Deleted;
-    assert_eq!(onelogin(&run, &inputs), Verdict::AlreadySo);
-    run.person.state = SourceState::Deactivated;
-    assert!(matches!(onelogin(&run, &inputs), Verdict::Unknown(_)));
+    // A search that proves nothing says nothing of either.
+    for search in inputs.accounts.values_mut() {
+        search.completeness = Completeness::Unproven("the canary did not come back".to_owned());
+    }
+    for connection in ["onelogin-main", "sf-us"] {
+        assert!(matches!(of(&inputs, connection), Verdict::Unknown(why) if why.contains("canary")));
+    }
 }
 
 #[test]
