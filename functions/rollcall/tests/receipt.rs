@@ -60,10 +60,7 @@ fn whatever_is_changed_is_refused_with_its_place() {
         .position(|journal| journal["sequence"] == "sf-us")
         .unwrap();
     let entries = good["journals"][vendor]["entries"].as_array().unwrap();
-    let changed = entries
-        .iter()
-        .position(|entry| entry["outcome"] == "Changed")
-        .unwrap();
+    let changed = entries.iter().position(|entry| entry["outcome"] == "Changed").unwrap();
     let altered = format!("entry {} of {}", changed + 1, entries.len());
     let removed = format!("entry 2 of {}", entries.len());
 

@@ -1,5 +1,8 @@
 //! Texts that go into addresses and forms.
 
+/// Why nothing takes the inverse of an action back.
+pub(crate) const IS_UNDO: &str = "it takes something back itself";
+
 /// Percent-encodes everything but unreserved characters (RFC 3986, section 2.3), so that a value can never become structure.
 pub(crate) fn percent(text: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";

@@ -206,6 +206,7 @@ impl Engine {
                 started_at: now,
                 ended_at: now,
                 request_id: None,
+                reference: Value::Null,
             });
         }
         if let Some(connector) = connector {
@@ -325,6 +326,7 @@ impl Engine {
                     started_at: one.started_at,
                     ended_at: now,
                     request_id,
+                    reference,
                 });
             }
         }

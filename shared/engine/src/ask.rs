@@ -237,6 +237,7 @@ impl Engine {
             notes: Vec::new(),
             said: None,
             asked_by: None,
+            undoes: None,
             returned: 0,
             plan,
         })

@@ -51,7 +51,7 @@ impl Journalled {
                         .and_then(|name| Outcome::named(name, reason));
                     journalled.seen.extend(outcome.map(|outcome| (change.clone(), outcome)));
                 }
-                EntryKind::Decision => {}
+                EntryKind::Decision | EntryKind::Progress => {}
             }
         }
         journalled

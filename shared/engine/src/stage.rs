@@ -383,6 +383,7 @@ impl Engine {
                 started_at: now,
                 ended_at: now,
                 request_id: None,
+                reference: serde_json::Value::Null,
             });
         }
         claim.run.note(

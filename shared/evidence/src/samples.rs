@@ -47,6 +47,7 @@ fn step(id: &str, actions: &[&str], connections: &[&str]) -> StepSpec {
         condition: None,
         after: None,
         classes: rollcall_model::AccountClass::OWN.to_vec(),
+        accounts: Vec::new(),
     }
 }
 
@@ -133,6 +134,7 @@ fn record(change: Change, outcome: Outcome, from: u64, to: u64) -> ChangeRecord 
         started_at: at(from),
         ended_at: at(to),
         request_id: None,
+        reference: Value::Null,
     }
 }
 
@@ -223,6 +225,7 @@ pub(crate) fn run() -> Run {
         }],
         said: None,
         asked_by: None,
+        undoes: None,
         returned: 0,
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::connector::State;
+use crate::plan::Change;
 
 /// What an intent without an observation means, and what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +44,22 @@ pub enum Planned {
     Ask(String),
 }
 
+/// How a change that was made is taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undo {
+    /// By this action, with these parameters, on the same account.
+    By {
+        /// The action's name.
+        action: &'static str,
+        /// Its parameters: what the change found before it, from the journal.
+        with: Value,
+    },
+    /// Nothing is lost with it, so there is nothing to take back: ended sessions; why.
+    Nothing(&'static str),
+    /// The vendor has no way to take it back; what people have to do instead.
+    Not(&'static str),
+}
+
 /// One thing a connector can do. Pure: reading and writing are the connector's.
 pub trait Action: Send + Sync {
     /// `kind/verb`: `salesforce/freeze`.
@@ -70,6 +87,13 @@ pub trait Action: Send + Sync {
     fn parameters(&self) -> &'static [(&'static str, bool, &'static str)] {
         &[]
     }
+    /// True when it takes many calls over many records: the engine then uses [`Connector::advance`](crate::Connector::advance)
+    /// in place of `apply`, and believes its word on what became of it.
+    fn long(&self) -> bool {
+        false
+    }
+    /// How a change by this action is taken back, from what the journal says of it. Pure.
+    fn undo(&self, change: &Change, reference: &Value) -> Undo;
     /// What should become of an observed state. Pure.
     fn plan(&self, observed: &State, with: &Value) -> Planned;
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::event::{Event, Lane, Signal};
 use crate::failure::Failure;
 use crate::ids::{AccountRef, ConnectionId};
+use crate::long::{Advance, Desk, Preflight};
 use crate::person::{Account, AccountClass, Person};
 use crate::plan::Change;
 
@@ -255,6 +256,23 @@ pub trait Connector: Send + Sync {
     /// The members of a group, by the group's name.
     async fn group_members(&self, _call: &Call, _group: &str) -> Result<GroupRead, Failure> {
         Err(cannot(self.connection(), "read a group's members"))
+    }
+
+    /// Does a piece of a long change and says how it stands. `state` is what was saved last, nothing before the first piece.
+    /// A failure leaves the change as it was saved.
+    async fn advance(
+        &self,
+        _change: &Change,
+        _marker: &str,
+        _state: Option<&Value>,
+        _desk: &dyn Desk,
+    ) -> Result<Advance, Failure> {
+        Err(cannot(self.connection(), "make changes that take many calls"))
+    }
+
+    /// What stands in the way of deactivating an account, or breaks with it. Changes nothing.
+    async fn preflight(&self, _call: &Call, _account: &AccountRef) -> Result<Preflight, Failure> {
+        Ok(Preflight::default())
     }
 
     /// Looks at everything that the connection needs in order to work, and changes nothing. Probes that could not be made say so.

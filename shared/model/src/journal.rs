@@ -17,6 +17,8 @@ use crate::plan::ChangeKey;
 pub enum EntryKind {
     /// A call is about to be made.
     Intent,
+    /// A long change has come this far.
+    Progress,
     /// The outcome is known.
     Observed,
     /// The engine decided something: a stage was planned, held, superseded.

@@ -14,6 +14,7 @@ pub mod files;
 pub mod ids;
 pub mod journal;
 pub mod ledger;
+pub mod long;
 pub mod outcome;
 pub mod person;
 pub mod plan;
@@ -23,7 +24,7 @@ pub mod run;
 pub mod signer;
 pub mod transport;
 
-pub use action::{Action, ActionCatalogue, EffectClass, Planned};
+pub use action::{Action, ActionCatalogue, EffectClass, Planned, Undo};
 pub use connector::{
     AccountQuery, AccountSearch, Applied, Assigned, Assignment, Call, Completeness, Connector, GroupRead,
     ListedAccount, MatchKey, Member, Observation, Page, Probe, ProbeResult, State, SubjectRead,
@@ -34,6 +35,7 @@ pub use files::{FileError, Files};
 pub use ids::{AccountRef, ConnectionId, Digest, PersonKey, ReviewId, RunId, SignalKey};
 pub use journal::{Chain, Entry, EntryKind};
 pub use ledger::{Answer, Ledger, LedgerError};
+pub use long::{Advance, Desk, HandOver, Obstacle, Preflight, Tally};
 pub use outcome::Outcome;
 pub use person::{Account, AccountClass, Manager, Person, SourceState};
 pub use plan::{Change, ChangeKey, Goal, RunPlan, StagePlan, StageSpec, StepSpec, TellMoment, TellSpec};

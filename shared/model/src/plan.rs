@@ -20,6 +20,8 @@ pub enum Goal {
     Move,
     /// Take access away.
     Leave,
+    /// Take back what an earlier run did.
+    Undo,
 }
 
 impl Goal {
@@ -29,6 +31,7 @@ impl Goal {
             Self::Join => "join",
             Self::Move => "move",
             Self::Leave => "leave",
+            Self::Undo => "undo",
         }
     }
 }
@@ -60,6 +63,16 @@ pub struct StepSpec {
     /// Which accounts it concerns. Service accounts never are.
     #[serde(default = "own_accounts", skip_serializing_if = "is_own_accounts")]
     pub classes: Vec<AccountClass>,
+    /// The only accounts that it concerns, by the vendor's id; empty: all. An undo works on the accounts that were changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<String>,
+}
+
+impl StepSpec {
+    /// Whether the step concerns this account, as far as its id tells.
+    pub fn concerns(&self, id: &str) -> bool {
+        self.accounts.is_empty() || self.accounts.iter().any(|one| one == id)
+    }
 }
 
 fn own_accounts() -> Vec<AccountClass> {
@@ -168,6 +181,8 @@ impl RunPlan {
         match self.goal {
             Goal::Leave => state.has_left(),
             Goal::Join | Goal::Move => state == SourceState::Active,
+            // Somebody asked for it, whatever the directory says.
+            Goal::Undo => true,
         }
     }
 

@@ -93,6 +93,10 @@ pub struct ChangeRecord {
     pub ended_at: Timestamp,
     /// The vendor's request id of the write.
     pub request_id: Option<String>,
+    /// What the vendor named the result, as [`Applied::reference`](crate::Applied::reference); a
+    /// [`HandOver`](crate::HandOver) where records were moved.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub reference: serde_json::Value,
 }
 
 /// One goal for one person. The ledger keeps it whole and replaces it only under the claimer's fence.
@@ -157,6 +161,9 @@ pub struct Run {
     /// The operator who asked for it, as authenticated; none for a run that an event opened.
     #[serde(default)]
     pub asked_by: Option<String>,
+    /// The run that this one takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RunId>,
     /// How often access that an earlier run had cut was found to be back before this run.
     #[serde(default)]
     pub returned: u32,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_model::action::{Action, ActionCatalogue, EffectClass, Planned};
+use rollcall_model::action::{Action, ActionCatalogue, EffectClass, Planned, Undo};
 use rollcall_model::connector::State;
 use rollcall_model::ids::{AccountRef, PersonKey};
 use rollcall_model::person::{Manager, Person, SourceState};
+use rollcall_model::plan::Change;
 use serde_json::{Value, json};
 
 struct Fake {
@@ -58,6 +59,10 @@ impl Action for Fake {
 
     fn parameters(&self) -> &'static [(&'static str, bool, &'static str)] {
         self.parameters
+    }
+
+    fn undo(&self, _change: &Change, _reference: &Value) -> Undo {
+        Undo::Nothing("for tests")
     }
 
     fn plan(&self, observed: &State, with: &Value) -> Planned {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_model::{Action, ActionCatalogue, EffectClass, Planned, State};
+use rollcall_model::{Action, ActionCatalogue, Change, EffectClass, Planned, State, Undo};
 use serde_json::{Value, json};
 
-use crate::encode::short;
+use crate::encode::{IS_UNDO, short};
 use crate::exchange::{items, text};
 
 /// Bars sign-in; groups, apps, factors and roles stay.
@@ -134,6 +134,19 @@ impl Action for OnUser {
 
     fn parameters(&self) -> &'static [Parameter] {
         self.parameters
+    }
+
+    fn undo(&self, _change: &Change, _reference: &Value) -> Undo {
+        match self.goal {
+            Goal::Suspended => Undo::By {
+                action: UNSUSPEND,
+                with: Value::Null,
+            },
+            Goal::Active => Undo::Nothing(IS_UNDO),
+            Goal::NoGrants => Undo::Nothing("an app asks for the consent again when it is next used"),
+            Goal::NoApiTokens => Undo::Not("Okta does not bring a revoked API token back: its owner makes a new one"),
+            Goal::NoSessions => Undo::Nothing("who may sign in starts new sessions"),
+        }
     }
 
     fn plan(&self, observed: &State, with: &Value) -> Planned {

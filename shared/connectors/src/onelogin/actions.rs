@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_model::{Action, ActionCatalogue, EffectClass, Planned, State};
+use rollcall_model::{Action, ActionCatalogue, Change, EffectClass, Planned, State, Undo};
 use serde_json::{Value, json};
+
+use crate::encode::IS_UNDO;
 
 use super::status::{ACTIVE, DEACTIVATED, GONE, SUSPENDED};
 
@@ -59,6 +61,17 @@ impl Action for SetStatus {
 
     fn reversible(&self) -> bool {
         true
+    }
+
+    fn undo(&self, _change: &Change, _reference: &Value) -> Undo {
+        if self.suspend {
+            Undo::By {
+                action: UNSUSPEND,
+                with: Value::Null,
+            }
+        } else {
+            Undo::Nothing(IS_UNDO)
+        }
     }
 
     fn plan(&self, observed: &State, _with: &Value) -> Planned {
@@ -120,6 +133,10 @@ impl Action for LogOut {
     fn reversible(&self) -> bool {
         // A session does not come back, but nothing is lost with it: who may sign in starts a new one.
         true
+    }
+
+    fn undo(&self, _change: &Change, _reference: &Value) -> Undo {
+        Undo::Nothing("who may sign in starts new sessions")
     }
 
     fn observable(&self) -> bool {

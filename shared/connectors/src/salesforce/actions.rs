@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_model::{Action, ActionCatalogue, EffectClass, Planned, State};
+use rollcall_model::{Action, ActionCatalogue, Change, EffectClass, Planned, State, Undo};
 use serde_json::{Value, json};
+
+use crate::encode::IS_UNDO;
 
 /// Bars sign-in; the user keeps licence and records.
 pub(super) const FREEZE: &str = "salesforce/freeze";
@@ -97,6 +99,18 @@ impl Action for SetTo {
     fn reversible(&self) -> bool {
         // Tokens and sessions do not come back, but nothing is lost with them: who may sign in makes new ones.
         true
+    }
+
+    fn undo(&self, _change: &Change, _reference: &Value) -> Undo {
+        match (self.predicate, self.goal) {
+            ("frozen", Goal::Is(true)) => Undo::By {
+                action: UNFREEZE,
+                with: Value::Null,
+            },
+            ("frozen", _) => Undo::Nothing(IS_UNDO),
+            ("tokens", _) => Undo::Nothing("an app asks for a token again when it is next used"),
+            _ => Undo::Nothing("who may sign in starts new sessions"),
+        }
     }
 
     fn plan(&self, observed: &State, _with: &Value) -> Planned {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_model::{Action, ActionCatalogue, EffectClass, Planned, State};
+use rollcall_model::{Action, ActionCatalogue, Change, EffectClass, Planned, State, Undo};
 use serde_json::{Value, json};
 
 use crate::exchange::text;
@@ -130,6 +130,10 @@ impl Action for Tell {
 
     fn parameters(&self) -> &'static [Parameter] {
         self.parameters
+    }
+
+    fn undo(&self, _change: &Change, _reference: &Value) -> Undo {
+        Undo::Nothing("what people were told stays told")
     }
 
     fn plan(&self, observed: &State, with: &Value) -> Planned {

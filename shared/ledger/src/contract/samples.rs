@@ -70,6 +70,7 @@ pub fn run(id: &str, person: &str, connections: &[&str]) -> Run {
                     condition: None,
                     after: None,
                     classes: rollcall_model::AccountClass::OWN.to_vec(),
+                    accounts: Vec::new(),
                 }],
             }],
             tell: Vec::new(),
@@ -116,6 +117,7 @@ pub fn run(id: &str, person: &str, connections: &[&str]) -> Run {
         notes: Vec::new(),
         said: None,
         asked_by: None,
+        undoes: None,
         returned: 0,
     }
 }

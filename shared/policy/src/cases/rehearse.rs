@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_model::Timestamp;
-use rollcall_model::action::{Action, ActionCatalogue, EffectClass, Planned};
+use rollcall_model::action::{Action, ActionCatalogue, EffectClass, Planned, Undo};
 use rollcall_model::connector::{AccountSearch, Completeness, Observation, State};
 use rollcall_model::event::{Event, EventKind};
 use rollcall_model::ids::{AccountRef, ConnectionId, PersonKey, SignalKey};
@@ -340,6 +340,14 @@ impl Action for SomethingToDo {
 
     fn parameters(&self) -> &'static [(&'static str, bool, &'static str)] {
         self.0.parameters()
+    }
+
+    fn long(&self) -> bool {
+        self.0.long()
+    }
+
+    fn undo(&self, change: &Change, reference: &Value) -> Undo {
+        self.0.undo(change, reference)
     }
 
     fn plan(&self, _: &State, _: &Value) -> Planned {

@@ -166,6 +166,7 @@ fn step(reader: &mut Reader, item: &Node, stage: &str, scene: &Scene<'_>, before
         condition,
         after,
         classes,
+        accounts: Vec::new(),
     })
 }
 

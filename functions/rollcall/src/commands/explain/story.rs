@@ -138,6 +138,7 @@ impl<'a> Story<'a> {
                 let public = &entry.public;
                 let kind = match public.kind {
                     EntryKind::Intent => "intent",
+                    EntryKind::Progress => "progress",
                     EntryKind::Observed => "observed",
                     EntryKind::Decision => "decided",
                 };

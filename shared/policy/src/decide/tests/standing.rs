@@ -207,7 +207,9 @@ fn a_linked_account_that_a_proven_search_does_not_return_is_deleted_in_a_directo
         ..StageInputs::default()
     };
     inputs.linked.insert("onelogin-main".into(), vec!["7".to_owned()]);
-    inputs.linked.insert("sf-us".into(), vec!["005000000000007AAA".to_owned()]);
+    inputs
+        .linked
+        .insert("sf-us".into(), vec!["005000000000007AAA".to_owned()]);
     let of = |inputs: &StageInputs, connection: &str| {
         let plan = run.stage(0, inputs);
         let found = plan.items.iter().find(|item| item.change.connection == connection);
@@ -216,9 +218,7 @@ fn a_linked_account_that_a_proven_search_does_not_return_is_deleted_in_a_directo
     // A directory reads what is linked by its id, and deletes users.
     assert_eq!(of(&inputs, "onelogin-main"), Verdict::AlreadySo);
     // Salesforce deletes none: the link or the search is wrong.
-    assert!(
-        matches!(of(&inputs, "sf-us"), Verdict::Unknown(why) if why.contains("links sf-us/005000000000007AAA")),
-    );
+    assert!(matches!(of(&inputs, "sf-us"), Verdict::Unknown(why) if why.contains("links sf-us/005000000000007AAA")),);
 
     // A search that proves nothing says nothing of either.
     for search in inputs.accounts.values_mut() {
