@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rollcall_model::action::{Action, ActionCatalogue, Planned};
 use rollcall_model::connector::{ActionUse, Completeness, Observation, State};
-use rollcall_model::ids::{AccountRef, ConnectionId};
+use rollcall_model::ids::ConnectionId;
 use rollcall_model::person::Account;
 use rollcall_model::plan::{Change, PlanItem, StagePlan, StageSpec, StepSpec, Verdict};
 use rollcall_model::{AccountSearch, EffectClass};
