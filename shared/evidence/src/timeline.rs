@@ -11,6 +11,7 @@ use std::fmt;
 use jiff::Timestamp;
 use rollcall_model::ledger::StoredEvent;
 use rollcall_model::{ChangeKey, ChangeRecord, ConnectionId, Entry, EntryKind, Run, RunState, TellMoment};
+use serde_json::Value;
 
 use words::{Ink, Paint, clean, column, duration, mark, moment, short, time_of_day};
 
@@ -325,14 +326,34 @@ impl Widths {
         let reason = outcome
             .reason()
             .map_or_else(String::new, |why| format!("  {}", clean(why)));
+        let left = left_open(record).map_or_else(String::new, |left| format!("  {}", clean(&left)));
         format!(
-            "{} {}  {}  {}  {:>9}{tries}{reason}",
+            "{} {}  {}  {}  {:>9}{tries}{reason}{left}",
             paint.dye(ink, sign),
             column(&clean(&record.change.step), self.step),
             column(&clean(&record.change.action), self.action),
             column(outcome.name(), self.outcome),
             duration(took)
         )
+    }
+}
+
+/// The applications in which a sign-out leaves sessions, by the vendor's answer.
+fn left_open(record: &ChangeRecord) -> Option<String> {
+    match record.reference.get("open_app_sessions")? {
+        Value::Array(apps) if apps.is_empty() => None,
+        Value::Array(apps) => {
+            let names: Vec<&str> = apps.iter().filter_map(Value::as_str).collect();
+            let all = record.reference.get("apps").and_then(Value::as_u64).unwrap_or(0);
+            let more = all.saturating_sub(names.len() as u64);
+            let more = if more == 0 {
+                String::new()
+            } else {
+                format!(" and {more} more")
+            };
+            Some(format!("sessions may live on in {}{more}", names.join(", ")))
+        }
+        other => Some(format!("sessions inside apps: {}", other.as_str().unwrap_or("unknown"))),
     }
 }
 
