@@ -105,6 +105,8 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
     };
     okta.add_user(left)?;
     let directory_group = okta.add_group("Imported from directory", GroupKind::App);
+    let ruled_group = okta.add_group("By rule", GroupKind::Okta);
+    let rule = okta.add_group_rule("Everybody in Ruling", "department", "Ruling", &ruled_group);
     let token = "00simulatedSswsToken0000000000000000000000";
     okta.add_ssws_token(token, &admin)?;
     let (holder, leaver, delegate, app) = held_in_okta(&okta)?;
@@ -143,6 +145,8 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
         "token": token,
         "admin_id": admin,
         "directory_group_id": directory_group,
+        "ruled_group_id": ruled_group,
+        "group_rule_id": rule,
         "holder_id": holder,
         "leaver_id": leaver,
         "delegate_id": delegate,
