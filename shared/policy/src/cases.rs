@@ -66,6 +66,8 @@ pub struct Given {
     pub states: BTreeMap<String, Value>,
     /// Lists that the person is in, beside those that the person's own groups and names put them in.
     pub lists: Vec<String>,
+    /// Whether the person is converting; `None` when it cannot be told.
+    pub converting: Option<bool>,
 }
 
 /// What happens in a test.

@@ -177,7 +177,7 @@ fn compare_tell(
         cut: cut.join(", "),
         summary: "test".to_owned(),
         why: "test".to_owned(),
-        handover: String::new(),
+        ..TextFacts::default()
     };
     for (moment, expected) in &expect.tell {
         let moments = [TellMoment::Cut, TellMoment::Done, TellMoment::Held, TellMoment::Failed];

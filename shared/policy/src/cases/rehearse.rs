@@ -65,6 +65,7 @@ pub(super) fn run(
         person: &person,
         event: &start.event,
         memberships: &memberships,
+        converting: case.given.converting,
     };
     let assumed = assuming(catalogue, &case.given.states);
     let rehearsal = rehearse(configuration, &assumed, &facts, &reads, case);
