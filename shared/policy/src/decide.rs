@@ -10,6 +10,7 @@ mod results;
 mod run;
 mod stage;
 mod standing;
+mod targets;
 mod tell;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use accounts::{account_query, lists_to_read, memberships};
 pub use guard::guard;
 pub use run::{goals, planned_playbook, run_plan};
 pub use stage::{stage_plan, stage_stop, to_observe};
+pub(crate) use targets::PEOPLE;
 pub use tell::tell_changes;
 
 /// A playbook that concerns an event, and the goal a run of it has.

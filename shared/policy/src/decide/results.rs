@@ -13,11 +13,12 @@ use crate::configuration::Configuration;
 impl TextFacts {
     /// What the changes of a run came to; everything else is left empty for the caller to fill.
     ///
-    /// Read from the references of the records: a [`HandOver`], and `{"open_app_sessions": ["…"]}` of a directory's log-out.
-    /// References of any other shape say nothing here.
-    pub fn of(_configuration: &Configuration, changes: &[ChangeRecord]) -> Self {
+    /// Read from the references of the records: a [`HandOver`], `{"licences": {"freed": ["…"]}}` of a change that gave licences
+    /// back, and `{"open_app_sessions": ["…"]}` of a directory's log-out. References of any other shape say nothing here.
+    pub fn of(configuration: &Configuration, changes: &[ChangeRecord]) -> Self {
         Self {
             handover: handover(changes),
+            licences: licences(configuration, changes),
             open_app_sessions: open_app_sessions(changes),
             ..Self::default()
         }
@@ -119,4 +120,56 @@ fn open_app_sessions(changes: &[ChangeRecord]) -> String {
         names.dedup();
         names.join(", ")
     })
+}
+
+/// A line for each connection in which licences became free, with what they cost a month together where that is known.
+fn licences(configuration: &Configuration, changes: &[ChangeRecord]) -> String {
+    let mut by_connection: BTreeMap<&ConnectionId, BTreeMap<String, u64>> = BTreeMap::new();
+    for record in changes.iter().filter(|record| record.outcome.is_green()) {
+        let freed = record.reference.pointer("/licences/freed").and_then(Value::as_array);
+        for name in freed.into_iter().flatten().filter_map(Value::as_str) {
+            let all = by_connection.entry(&record.change.connection).or_default();
+            *all.entry(name.to_owned()).or_default() += 1;
+        }
+    }
+    let everywhere: Vec<(String, u64)> = by_connection
+        .values()
+        .flatten()
+        .map(|(name, many)| (name.clone(), *many))
+        .collect();
+    let is_several = by_connection.len() > 1;
+    let mut text = lines(by_connection, |freed| {
+        let names: Vec<String> = freed.iter().map(|(name, many)| format!("{name} {many}")).collect();
+        let freed: Vec<(String, u64)> = freed.into_iter().collect();
+        format!("{}{}", names.join(", "), costing("; ", configuration, &freed))
+    });
+    if is_several {
+        text.push_str(&costing("\nin all: ", configuration, &everywhere));
+    }
+    text
+}
+
+/// What they cost together, by currency; which of them the table does not know. Nothing where there is no table.
+fn costing(lead: &str, configuration: &Configuration, freed: &[(String, u64)]) -> String {
+    if configuration.licences.is_empty() {
+        return String::new();
+    }
+    let (mut sums, mut unknown): (BTreeMap<&str, u64>, Vec<&str>) = (BTreeMap::new(), Vec::new());
+    for (name, many) in freed {
+        match configuration.licences.get(&name.to_lowercase()) {
+            Some(cost) => {
+                *sums.entry(&cost.currency).or_default() += cost.hundredths * many;
+            }
+            None if unknown.contains(&name.as_str()) => {}
+            None => unknown.push(name),
+        }
+    }
+    let mut parts: Vec<String> = sums
+        .iter()
+        .map(|(currency, hundredths)| format!("{}.{:02} {currency} a month", hundredths / 100, hundredths % 100))
+        .collect();
+    if !unknown.is_empty() {
+        parts.push(format!("no cost known of {}", unknown.join(", ")));
+    }
+    format!("{lead}{}", parts.join(", "))
 }
