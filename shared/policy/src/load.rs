@@ -4,10 +4,13 @@ mod cases;
 mod environment;
 mod folder;
 mod guard;
+mod handover;
+mod licences;
 mod modes;
 mod operators;
 mod people;
 mod playbook;
+mod recipients;
 mod root;
 mod stages;
 mod tables;
@@ -28,6 +31,7 @@ use crate::reader::Reader;
 use crate::shipped::Library;
 use crate::suggest::nearest;
 use crate::yaml::{self, At};
+pub(crate) use handover::HAND_OVER;
 
 /// The largest configuration, in bytes over all files.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -135,7 +139,7 @@ pub(crate) fn assemble(
         return Err(reader.problems.settled());
     };
 
-    let tables = tables::read(&mut reader, files, &mut contents, &root);
+    let (tables, licences) = tables::read(&mut reader, files, &mut contents, &root);
     let lists = tables::lists(&mut reader, files, &mut contents, &root);
     let people = people::read(&mut reader, files, &mut contents, &root.source);
     let scene = Scene {
@@ -212,6 +216,7 @@ pub(crate) fn assemble(
         matching: root.matching,
         lists,
         tables,
+        licences,
         guard: root.guard,
         modes: env.modes,
         operators: env.operators,

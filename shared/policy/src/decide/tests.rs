@@ -14,6 +14,7 @@ use crate::load_files;
 use crate::tests::{amara, catalogue};
 
 mod company;
+mod dismantling;
 mod guarding;
 mod standing;
 
@@ -89,6 +90,7 @@ struct Run {
     hash: Digest,
     event: EventFacts,
     memberships: Memberships,
+    converting: Option<bool>,
 }
 
 impl Run {
@@ -107,6 +109,7 @@ impl Run {
             memberships: memberships(&configuration, &person, &ListReads::new()),
             configuration,
             person,
+            converting: Some(false),
         }
     }
 
@@ -121,6 +124,7 @@ impl Run {
             person: &self.person,
             event: &self.event,
             memberships: &self.memberships,
+            converting: self.converting,
         }
     }
 
