@@ -466,6 +466,7 @@ impl Known {
             person: &run.person,
             event: &self.event,
             memberships: &self.memberships,
+            converting: None,
         }
     }
 }

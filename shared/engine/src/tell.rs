@@ -6,6 +6,7 @@ use std::time::Duration;
 use rollcall_model::ledger::{Lock, RunClaim};
 use rollcall_model::plan::{PlanItem, TellMoment, TellSpec, Verdict};
 use rollcall_model::{ChangeRecord, ConnectionId, Lane, Outcome, RunState};
+use rollcall_policy::Configuration;
 use rollcall_policy::decide::{self, TextFacts};
 
 use crate::stage::Known;
@@ -36,7 +37,7 @@ impl Engine {
         let configuration = self.pinned(&claim.run.plan.config).await?;
         let reads = self.lists(&configuration, &claim.holder).await;
         let known = Known::of(&configuration, &claim.run, reads);
-        let texts = texts(claim);
+        let texts = texts(&configuration, claim);
         let plan = rollcall_model::RunPlan {
             tell: messages,
             ..claim.run.plan.clone()
@@ -195,7 +196,7 @@ fn is_waiting(record: &ChangeRecord) -> bool {
     record.change.stage == TELL && !record.outcome.is_final()
 }
 
-fn texts(claim: &RunClaim) -> TextFacts {
+fn texts(configuration: &Configuration, claim: &RunClaim) -> TextFacts {
     let run = &claim.run;
     let cut: Vec<String> = run
         .time_to_cut_ms()
@@ -232,6 +233,6 @@ fn texts(claim: &RunClaim) -> TextFacts {
         cut: cut.join(", "),
         summary: summary.join("\n"),
         why,
-        handover: String::new(),
+        ..TextFacts::of(configuration, &run.changes)
     }
 }

@@ -4,9 +4,10 @@
 //! every search complete, every action with something to do, everybody linked, nobody in a list that is read at run time. `expect` is partial: what it does not name is not compared.
 
 mod compare;
+mod recipients;
 mod rehearse;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_model::action::ActionCatalogue;
 use rollcall_model::ids::ConnectionId;
@@ -66,6 +67,50 @@ pub struct Given {
     pub states: BTreeMap<String, Value>,
     /// Lists that the person is in, beside those that the person's own groups and names put them in.
     pub lists: Vec<String>,
+    /// Whether the person is converting; absent = they are not.
+    pub converting: Option<Converting>,
+    /// The sign-in name of whoever takes over.
+    pub successor: Option<String>,
+    /// Who of those that could take over is not in a connection: neither they nor, for a manager, anybody above them.
+    pub missing: BTreeSet<(ConnectionId, Target)>,
+}
+
+/// Whether the person of a test is converting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Converting {
+    /// They are.
+    Yes,
+    /// They are not.
+    No,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// Who could take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// Whoever was named to.
+    Successor,
+    /// The manager, as the source names them.
+    Manager,
+}
+
+impl Target {
+    pub(crate) const WORDS: &'static [(&'static str, Self)] =
+        &[("manager", Self::Manager), ("successor", Self::Successor)];
+}
+
+/// Who must get the records of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// The step.
+    pub step: String,
+    /// Where.
+    pub connection: ConnectionId,
+    /// An object that the step names under `objects`; absent = all others.
+    pub object: Option<String>,
+    /// Who: `manager`, a sign-in name, an e-mail address, `queue:Orphans`.
+    pub who: String,
 }
 
 /// What happens in a test.
@@ -124,6 +169,8 @@ pub struct Expect {
     pub mode: Option<Mode>,
     /// Text that a message of a moment contains; it is compared with `recipient: text`.
     pub tell: BTreeMap<String, String>,
+    /// Who gets which records.
+    pub recipients: Vec<Recipient>,
 }
 
 /// One test of a playbook.

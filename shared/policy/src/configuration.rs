@@ -272,6 +272,15 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
 }
 
+/// What one licence costs a month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LicenceCost {
+    /// In hundredths of the currency's unit.
+    pub hundredths: u64,
+    /// Its three letters: `EUR`.
+    pub currency: String,
+}
+
 /// So many in an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -435,6 +444,8 @@ pub struct Configuration {
     pub lists: BTreeMap<String, ListSource>,
     /// Tables by name.
     pub tables: BTreeMap<String, Table>,
+    /// What licences cost, by their names in small letters, from the table `licences`; empty without one.
+    pub licences: BTreeMap<String, LicenceCost>,
     /// Guard settings.
     pub guard: Guard,
     /// Modes.

@@ -6,9 +6,11 @@
 
 mod accounts;
 mod guard;
+mod results;
 mod run;
 mod stage;
 mod standing;
+mod targets;
 mod tell;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ pub use accounts::{account_query, lists_to_read, memberships};
 pub use guard::guard;
 pub use run::{goals, planned_playbook, run_plan};
 pub use stage::{stage_plan, stage_stop, to_observe};
+pub(crate) use targets::PEOPLE;
 pub use tell::tell_changes;
 
 /// A playbook that concerns an event, and the goal a run of it has.
@@ -124,6 +127,10 @@ pub struct Facts<'a> {
     pub event: &'a EventFacts,
     /// Who is in which list, from [`memberships`] (entries may be replaced by the caller's own reads).
     pub memberships: &'a Memberships,
+    /// Whether the person seems to be changing from one kind of employment to another: their account was switched off and
+    /// another, active one of the source carries a value of theirs in a sure field of `match`. `None` when it could not be
+    /// told, which is never taken for `false`: a condition that asks for it has no answer, and its stage is tried again.
+    pub converting: Option<bool>,
 }
 
 /// One action that a stage wants to know the state of, on one account.
@@ -253,8 +260,12 @@ pub struct TextFacts {
     pub summary: String,
     /// Why the run is held or failed.
     pub why: String,
-    /// What was handed over to whom; empty while nothing is.
+    /// What was handed over to whom, a line for each connection; empty while nothing is.
     pub handover: String,
+    /// Which licences became free, a line for each connection, and what they cost; empty while none is.
+    pub licences: String,
+    /// Sessions in applications that signing out leaves open, as far as they were seen; empty when none was.
+    pub open_app_sessions: String,
 }
 
 #[cfg(test)]

@@ -78,6 +78,7 @@ const PERSON: &[&str] = &[
     "attributes",
     "city",
     "company",
+    "converting",
     "costCenter",
     "countryCode",
     "department",
@@ -122,7 +123,7 @@ pub(crate) fn field(object: Object, name: &str) -> Option<Type> {
         return None;
     }
     Some(match (object, name) {
-        (Object::Person | Object::Account, "active") => Type::Bool,
+        (Object::Person | Object::Account, "active") | (Object::Person, "converting") => Type::Bool,
         (Object::Person, "attributes") => Type::Dynamic,
         (Object::Person, "groups" | "roles") => Type::List(Box::new(Type::Text)),
         (Object::Person, "manager") => Type::Fact(Object::Manager),
@@ -132,8 +133,13 @@ pub(crate) fn field(object: Object, name: &str) -> Option<Type> {
 
 /// The facts of a run at one of its stages, without an account.
 pub(crate) fn of_run(facts: &Facts<'_>, stage: &str) -> Value {
+    let mut person = person(facts.person);
+    // Left out when it could not be told: a condition that asks for it then has no answer, which is not the same as "no".
+    if let (Value::Object(fields), Some(converting)) = (&mut person, facts.converting) {
+        fields.insert("converting".to_owned(), Value::Bool(converting));
+    }
     json!({
-        "person": person(facts.person),
+        "person": person,
         "event": {
             "kind": facts.event.kind,
             "source": facts.event.source,
@@ -164,7 +170,7 @@ pub(crate) fn with_account(mut facts: Value, account: &Account) -> Value {
     facts
 }
 
-/// The person alone.
+/// The person alone. Whether they are converting is no part of the person and is added with the run.
 pub(crate) fn person(person: &Person) -> Value {
     let manager = person.manager.clone().unwrap_or_default();
     let mut fields: Map<String, Value> = ATTRIBUTES
@@ -223,7 +229,7 @@ mod tests {
     #[test]
     fn every_declared_field_of_a_person_is_filled() {
         let person = person(&crate::tests::amara());
-        for name in PERSON {
+        for name in PERSON.iter().filter(|name| **name != "converting") {
             assert!(person.get(name).is_some(), "{name}");
         }
     }

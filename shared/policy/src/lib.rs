@@ -23,10 +23,10 @@ mod units;
 mod yaml;
 
 pub use bundle::Bundle;
-pub use cases::{Case, Expect, Given, Held, Presence, TestResult, When, run_tests};
+pub use cases::{Case, Converting, Expect, Given, Held, Presence, Recipient, Target, TestResult, When, run_tests};
 pub use configuration::{
-    Configuration, Connection, Guard, Hook, Kind, ListSource, MatchRow, Mode, ModeRule, Modes, OktaAuth, Playbook,
-    Rate, SalesforceFlow, Table, Tell, Tenant, TenantSettings, Trigger,
+    Configuration, Connection, Guard, Hook, Kind, LicenceCost, ListSource, MatchRow, Mode, ModeRule, Modes, OktaAuth,
+    Playbook, Rate, SalesforceFlow, Table, Tell, Tenant, TenantSettings, Trigger,
 };
 pub use decide::{
     EventFacts, Facts, Guarded, Hold, HoldCode, Limit, Membership, Memberships, Observations, PlaybookMatch,

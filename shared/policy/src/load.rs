@@ -4,10 +4,13 @@ mod cases;
 mod environment;
 mod folder;
 mod guard;
+mod handover;
+mod licences;
 mod modes;
 mod operators;
 mod people;
 mod playbook;
+mod recipients;
 mod root;
 mod stages;
 mod tables;
@@ -135,7 +138,7 @@ pub(crate) fn assemble(
         return Err(reader.problems.settled());
     };
 
-    let tables = tables::read(&mut reader, files, &mut contents, &root);
+    let (tables, licences) = tables::read(&mut reader, files, &mut contents, &root);
     let lists = tables::lists(&mut reader, files, &mut contents, &root);
     let people = people::read(&mut reader, files, &mut contents, &root.source);
     let scene = Scene {
@@ -212,6 +215,7 @@ pub(crate) fn assemble(
         matching: root.matching,
         lists,
         tables,
+        licences,
         guard: root.guard,
         modes: env.modes,
         operators: env.operators,

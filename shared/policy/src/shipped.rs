@@ -2,7 +2,8 @@
 //!
 //! A shipped playbook is a playbook file with `parameters`. `${with.NAME}` as a whole value stands for what the user's
 //! `with` gives, or the parameter's default; a member whose parameter is optional and absent disappears, and so do a step
-//! that has no connection left, a trigger without a directory and a message that has nobody left to go to.
+//! that has no connection left, a stage without a step, a trigger without a directory and a message that has nobody left to go
+//! to. In a list, a parameter that is itself a list stands for its items.
 
 use std::collections::BTreeMap;
 
@@ -155,7 +156,18 @@ fn fill(node: Node, values: &BTreeMap<String, Option<Node>>) -> Option<Node> {
             }
         }
         Data::List(items) => {
-            let filled: Vec<Node> = items.into_iter().filter_map(|item| fill(item, values)).collect();
+            let mut filled = Vec::new();
+            for item in items {
+                let stands_for_all = matches!(&item.data, Data::Scalar(text, _) if text.starts_with("${with."));
+                match fill(item, values) {
+                    Some(Node {
+                        data: Data::List(several),
+                        ..
+                    }) if stands_for_all => filled.extend(several),
+                    Some(one) => filled.push(one),
+                    None => {}
+                }
+            }
             Data::List(filled)
         }
         Data::Map(members) => {
@@ -170,7 +182,9 @@ fn fill(node: Node, values: &BTreeMap<String, Option<Node>>) -> Option<Node> {
             let is_mute = !lost.is_empty() && filled.iter().all(|(key, _)| key.name == "text" || key.name == "by");
             // A step without a place and a trigger without a sender are nothing.
             let is_nowhere = lost.iter().any(|name| name == "in" || name == "from");
-            if is_mute || is_nowhere {
+            let is_empty = |node: &Node| matches!(&node.data, Data::List(items) if items.is_empty());
+            let is_idle = filled.iter().any(|(key, node)| key.name == "steps" && is_empty(node));
+            if is_mute || is_nowhere || is_idle {
                 return None;
             }
             Data::Map(filled)

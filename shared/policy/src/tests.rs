@@ -105,6 +105,33 @@ pub(crate) fn catalogue() -> ActionCatalogue {
         true,
         &[("to", true, "who gets the records"), ("scope", false, "which records")],
     );
+    add(
+        "salesforce/hand-over-records",
+        json!({"records": "none"}),
+        true,
+        true,
+        &[
+            ("to", true, "who gets the records"),
+            ("objects", false, "targets by object"),
+            ("scope", false, "which records"),
+            ("fields", false, "other fields"),
+            ("people", false, "who could take over"),
+        ],
+    );
+    add(
+        "salesforce/remove-entitlements",
+        json!({"entitlements": "none"}),
+        true,
+        true,
+        &[("what", false, "which")],
+    );
+    add("salesforce/deactivate", json!({"active": false}), true, true, &[]);
+    add("onelogin/remove-roles", json!({"roles": []}), true, true, &[]);
+    add("onelogin/remove-privileges", json!({"privileges": []}), true, true, &[]);
+    add("onelogin/remove-devices", json!({"devices": []}), false, true, &[]);
+    add("okta/remove-groups", json!({"groups": []}), true, true, &[]);
+    add("okta/reset-factors", json!({"factors": []}), false, true, &[]);
+    add("okta/deactivate", json!({"status": "deprovisioned"}), true, true, &[]);
     add("onelogin/suspend", json!({"status": "suspended"}), true, true, &[]);
     add("onelogin/log-out", Value::Null, true, true, &[]);
     add("okta/suspend", json!({"status": "suspended"}), true, true, &[]);

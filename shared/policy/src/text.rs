@@ -30,7 +30,17 @@ pub(crate) struct TextError {
     pub next: String,
 }
 
-const RUN: &[&str] = &["cut", "goal", "handover", "id", "playbook", "summary", "why"];
+const RUN: &[&str] = &[
+    "cut",
+    "goal",
+    "handover",
+    "id",
+    "licences",
+    "open_app_sessions",
+    "playbook",
+    "summary",
+    "why",
+];
 const PERSON: &[&str] = &["department", "display", "email", "login", "manager", "state", "title"];
 const MANAGER: &[&str] = &["display", "email", "login"];
 
@@ -127,7 +137,8 @@ fn sample() -> Value {
         },
         "run": {
             "id": "run-1", "goal": "leave", "playbook": "leaver", "cut": "sf-us 412 ms", "summary": "3 changes",
-            "why": "the mode is review", "handover": "12 records to Jun Sato",
+            "why": "the mode is review", "handover": "sf-us: 12 counted: 12 moved (to 005 12), 0 kept, 0 refused, 0 gone",
+            "licences": "sf-us: Salesforce 1, 165.00 EUR a month", "open_app_sessions": "onelogin-main: Mail, Vault",
         },
     })
 }
@@ -160,6 +171,8 @@ pub(crate) fn render(text: &str, facts: &Facts<'_>, texts: &TextFacts) -> Result
             "summary": texts.summary,
             "why": texts.why,
             "handover": texts.handover,
+            "licences": texts.licences,
+            "open_app_sessions": texts.open_app_sessions,
         },
     });
     environment()

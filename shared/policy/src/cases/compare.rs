@@ -8,7 +8,7 @@ use rollcall_model::plan::{StagePlan, TellMoment, Verdict};
 use serde_json::{Value, json};
 
 use super::rehearse::Rehearsal;
-use super::{Expect, Held};
+use super::{Case, Expect, Held, recipients};
 use crate::configuration::{Configuration, Mode};
 use crate::decide::{Facts, TextFacts, tell_changes};
 
@@ -44,8 +44,9 @@ pub(super) fn compare(
     catalogue: &ActionCatalogue,
     facts: &Facts<'_>,
     rehearsal: &Rehearsal,
-    expect: &Expect,
+    case: &Case,
 ) -> Vec<String> {
+    let expect = &case.expect;
     let mut differences = Vec::new();
     if let Some(expected) = &expect.stages {
         let stages: Vec<String> = facts.plan.stages.iter().map(|stage| stage.name.clone()).collect();
@@ -117,6 +118,7 @@ pub(super) fn compare(
             differences.push(format!("stopped: {stage} is not stopped"));
         }
     }
+    differences.extend(recipients::compare(facts, rehearsal, case));
     differences.extend(compare_guard(rehearsal, expect));
     differences.extend(compare_tell(configuration, catalogue, facts, rehearsal, expect));
     differences
@@ -177,7 +179,7 @@ fn compare_tell(
         cut: cut.join(", "),
         summary: "test".to_owned(),
         why: "test".to_owned(),
-        handover: String::new(),
+        ..TextFacts::default()
     };
     for (moment, expected) in &expect.tell {
         let moments = [TellMoment::Cut, TellMoment::Done, TellMoment::Held, TellMoment::Failed];

@@ -14,7 +14,7 @@ use rollcall_model::plan::{Change, StagePlan};
 use serde_json::{Value, json};
 
 use super::compare::compare;
-use super::{Case, Presence, When};
+use super::{Case, Converting, Presence, When};
 use crate::configuration::{Configuration, Playbook, Trigger};
 use crate::decide::{
     EventFacts, Facts, GuardInputs, Guarded, ListRead, ListReads, Membership, PlaybookMatch, StageInputs, Stop, Wish,
@@ -65,10 +65,15 @@ pub(super) fn run(
         person: &person,
         event: &start.event,
         memberships: &memberships,
+        converting: match case.given.converting {
+            None | Some(Converting::No) => Some(false),
+            Some(Converting::Yes) => Some(true),
+            Some(Converting::Unknown) => None,
+        },
     };
     let assumed = assuming(catalogue, &case.given.states);
     let rehearsal = rehearse(configuration, &assumed, &facts, &reads, case);
-    compare(configuration, &assumed, &facts, &rehearsal, &case.expect)
+    compare(configuration, &assumed, &facts, &rehearsal, case)
 }
 
 fn shown(when: &When) -> String {
@@ -100,6 +105,7 @@ fn starts(configuration: &Configuration, playbook: &Playbook, case: &Case, perso
             event: EventFacts::default(),
             wish: Wish {
                 asked: true,
+                successor: case.given.successor.clone(),
                 ..Wish::default()
             },
         }),
@@ -141,7 +147,10 @@ fn starts(configuration: &Configuration, playbook: &Playbook, case: &Case, perso
                 matched,
                 subject,
                 event: EventFacts::from(&event),
-                wish: Wish::default(),
+                wish: Wish {
+                    successor: case.given.successor.clone(),
+                    ..Wish::default()
+                },
             })
         }
     }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::accounts::account_query;
 use super::standing::{Standing, classed, not_concerned, standing};
+use super::targets::{PEOPLE, people};
 use super::{Facts, ListReads, StageInputs, Stop, ToObserve, Wanted};
 use crate::configuration::Configuration;
 use crate::expression::{Condition, EvaluationError, Names, Scope, evaluate_parameters};
@@ -64,7 +65,7 @@ pub fn to_observe(
                     if !action.observable() {
                         continue;
                     }
-                    if let Ok(with) = parameters(configuration, action.as_ref(), step, &scope) {
+                    if let Ok(with) = parameters(configuration, action.as_ref(), step, facts, connection, &scope) {
                         wanted.push(Wanted {
                             step: step.id.clone(),
                             action: ActionUse {
@@ -253,7 +254,8 @@ impl Planner<'_> {
             item.verdict = Verdict::Unknown(format!("this version has no action {name}"));
             return;
         };
-        match parameters(self.configuration, action.as_ref(), step, scope) {
+        let connection = &account.account.connection;
+        match parameters(self.configuration, action.as_ref(), step, self.facts, connection, scope) {
             Ok(with) => item.change.with = with,
             Err(error) => {
                 item.verdict = Verdict::Unknown(format!("a parameter cannot be told: {error}"));
@@ -369,24 +371,31 @@ fn step_holds(
     }
 }
 
-/// The step's parameters that this action takes, evaluated.
+/// The step's parameters that this action takes, evaluated, with the people who could take over where it asks for them.
 fn parameters(
     configuration: &Configuration,
     action: &dyn Action,
     step: &StepSpec,
+    facts: &Facts<'_>,
+    connection: &ConnectionId,
     scope: &Scope<'_>,
 ) -> Result<Value, EvaluationError> {
-    let Value::Object(all) = &step.with else {
-        return Ok(Value::Null);
-    };
-    let own: serde_json::Map<String, Value> = all
-        .iter()
-        .filter(|(name, _)| action.parameters().iter().any(|(known, _, _)| known == name))
+    let takes = |name: &str| action.parameters().iter().any(|(known, _, _)| *known == name);
+    let own: serde_json::Map<String, Value> = step
+        .with
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| takes(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if own.is_empty() {
-        return Ok(Value::Null);
-    }
     let names = Names::new(&configuration.lists, true);
-    evaluate_parameters(&Value::Object(own), &names, scope)
+    let mut with = evaluate_parameters(&Value::Object(own), &names, scope)?;
+    let Value::Object(members) = &mut with else {
+        return Ok(Value::Null);
+    };
+    if takes(PEOPLE) {
+        members.insert(PEOPLE.to_owned(), people(configuration, facts, connection));
+    }
+    Ok(if members.is_empty() { Value::Null } else { with })
 }

@@ -89,6 +89,7 @@ struct Run {
     hash: Digest,
     event: EventFacts,
     memberships: Memberships,
+    converting: Option<bool>,
 }
 
 impl Run {
@@ -107,6 +108,7 @@ impl Run {
             memberships: memberships(&configuration, &person, &ListReads::new()),
             configuration,
             person,
+            converting: Some(false),
         }
     }
 
@@ -121,6 +123,7 @@ impl Run {
             person: &self.person,
             event: &self.event,
             memberships: &self.memberships,
+            converting: self.converting,
         }
     }
 

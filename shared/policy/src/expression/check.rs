@@ -112,6 +112,13 @@ impl Checker<'_> {
             Expr::Select(select) => {
                 let operand = self.expression(&select.operand)?;
                 let field = self.field(at, &operand, &select.field)?;
+                if select.test && operand == Type::Fact(Object::Person) && select.field == "converting" {
+                    return Err(self.error(
+                        at,
+                        "`has` cannot ask whether a conversion could be told",
+                        "write `person.converting`: while it cannot be told, the condition waits",
+                    ));
+                }
                 Ok(if select.test { Type::Bool } else { field })
             }
             Expr::List(list) => {
@@ -194,16 +201,12 @@ impl Checker<'_> {
         match operand {
             Type::Dynamic => Ok(Type::Dynamic),
             Type::Fact(object) => facts::field(*object, field).ok_or_else(|| {
-                let next = if *object == Object::Person && field == "converting" {
-                    "this version does not look for conversions yet: leave it out".to_owned()
-                } else {
-                    match nearest(field, facts::fields(*object)) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None if *object == Object::Person => {
-                            format!("any other attribute of the profile is `person.attributes.{field}`")
-                        }
-                        None => format!("it has {}", facts::fields(*object).join(", ")),
+                let next = match nearest(field, facts::fields(*object)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if *object == Object::Person => {
+                        format!("any other attribute of the profile is `person.attributes.{field}`")
                     }
+                    None => format!("it has {}", facts::fields(*object).join(", ")),
                 };
                 self.error(at, format!("`{}` has no `{field}`", object.name()), next)
             }),

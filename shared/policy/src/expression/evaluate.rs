@@ -75,6 +75,9 @@ fn is_in(memberships: &Memberships, list: &str) -> Result<bool, ExecutionError> 
 fn reason(error: &ExecutionError) -> String {
     match error {
         ExecutionError::FunctionError { message, .. } => message.clone(),
+        ExecutionError::NoSuchKey(name) if name.as_str() == "converting" => {
+            "whether the person is converting could not be told".to_owned()
+        }
         ExecutionError::NoSuchKey(name) => {
             format!("there is no `{name}` here; ask `has(…)` first where an attribute may be absent")
         }

@@ -27,11 +27,22 @@ pub struct CaseFile {
     pub expect: ExpectFile,
 }
 
-pub(crate) const GIVEN: &[&str] = &["person", "state", "accounts", "states", "lists"];
+pub(crate) const GIVEN: &[&str] = &[
+    "person",
+    "state",
+    "accounts",
+    "states",
+    "lists",
+    "converting",
+    "successor",
+];
 
-/// What a test begins with.
+/// What a test begins with. `sf-emea.manager: none` and `sf-emea.successor: none` say that they cannot take over there.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("patternProperties" = {
+    "^[a-z][a-z0-9_-]*\\.(manager|successor)$": { "enum": ["account", "none"] }
+}))]
 pub struct GivenFile {
     /// A file of `people/`, or the person inline.
     #[schemars(default)]
@@ -50,6 +61,22 @@ pub struct GivenFile {
     /// Lists that the person is in, beside those that their own groups and names put them in.
     #[schemars(default)]
     pub lists: Option<OneOrMore<String>>,
+    /// Whether the person is converting: `true`, `false` or `unknown`; `false` by default.
+    #[schemars(default)]
+    pub converting: Option<ConvertingFile>,
+    /// The sign-in name of whoever takes over.
+    #[schemars(default)]
+    pub successor: Option<String>,
+}
+
+/// True, false, or `unknown`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ConvertingFile {
+    /// It is so, or not.
+    Flag(bool),
+    /// `unknown`.
+    Word(String),
 }
 
 /// A person by file or inline.
@@ -127,8 +154,12 @@ pub(crate) const EXPECT: &[&str] = &[
 ];
 
 /// What must come of it. Lists of connections are complete: `cut: [sf-us]` says that nothing is cut elsewhere.
+/// `STEP.CONNECTION.to: NAME` says who gets the records of a step, `STEP.CONNECTION.OBJECT: NAME` those of one object.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("patternProperties" = {
+    "^[a-z][a-z0-9_-]*\\.[a-z][a-z0-9_-]*\\.[A-Za-z][A-Za-z0-9_]*$": { "type": "string" }
+}))]
 pub struct ExpectFile {
     /// True when the playbook must not run.
     #[schemars(default)]

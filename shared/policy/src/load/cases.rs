@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use rollcall_model::event::EventKind;
 use rollcall_model::ids::ConnectionId;
 use rollcall_model::person::{Person, SourceState};
+use rollcall_model::plan::StageSpec;
 
-use super::{Scene, people, playbook};
-use crate::cases::{Case, Expect, Given, Held, Presence, When};
+use super::{Scene, people, playbook, recipients};
+use crate::cases::{Case, Converting, Expect, Given, Held, Presence, When};
 use crate::configuration::Kind;
 use crate::expression::Names;
 use crate::files;
@@ -15,15 +16,15 @@ use crate::reader::{Fields, Reader};
 use crate::suggest::nearest;
 use crate::yaml::{Data, Node, Style};
 
-pub(super) fn read(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Vec<Case> {
+pub(super) fn read(reader: &mut Reader, node: &Node, scene: &Scene<'_>, stages: &[StageSpec]) -> Vec<Case> {
     reader
         .list(node, "tests")
         .iter()
-        .filter_map(|item| case(reader, item, scene))
+        .filter_map(|item| case(reader, item, scene, stages))
         .collect()
 }
 
-fn case(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Option<Case> {
+fn case(reader: &mut Reader, node: &Node, scene: &Scene<'_>, stages: &[StageSpec]) -> Option<Case> {
     let fields = reader.fields(node, "tests", files::CASE);
     let given = fields
         .get("given")
@@ -34,7 +35,7 @@ fn case(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Option<Case> {
         .and_then(|node| when(reader, node, scene));
     let expect = reader
         .required(&fields, "expect", "tests", "{cut: [sf-us]}")
-        .map(|node| expect(reader, node, scene));
+        .map(|node| expect(reader, node, scene, stages));
     Some(Case {
         name: fields.get("name").and_then(|node| reader.text(node, "name")),
         file: node.at.file.to_string(),
@@ -46,8 +47,20 @@ fn case(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Option<Case> {
 }
 
 fn given(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Given {
-    let fields = reader.fields(node, "given", files::GIVEN);
-    let mut given = Given::default();
+    let fields = recipients::fields(reader, node, "given", files::GIVEN);
+    let mut given = Given {
+        missing: recipients::missing(reader, node, scene),
+        successor: fields.get("successor").and_then(|node| reader.text(node, "successor")),
+        ..Given::default()
+    };
+    let converting = fields
+        .get("converting")
+        .and_then(|node| reader.word(node, "converting", &["true", "false", "unknown"]));
+    given.converting = converting.map(|word| match word {
+        "true" => Converting::Yes,
+        "false" => Converting::No,
+        _ => Converting::Unknown,
+    });
     if let Some(node) = fields.get("person") {
         (given.person, given.state) = person(reader, node, scene);
     }
@@ -184,8 +197,8 @@ fn kind(reader: &mut Reader, node: &Node) -> Option<String> {
     reader.word(node, "when", EventKind::KNOWN).map(str::to_owned)
 }
 
-fn expect(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Expect {
-    let fields = reader.fields(node, "expect", files::EXPECT);
+fn expect(reader: &mut Reader, node: &Node, scene: &Scene<'_>, stages: &[StageSpec]) -> Expect {
+    let fields = recipients::fields(reader, node, "expect", files::EXPECT);
     let mut expect = Expect {
         nothing: fields.get("nothing").and_then(|node| reader.flag(node, "nothing")),
         ..Expect::default()
@@ -220,6 +233,7 @@ fn expect(reader: &mut Reader, node: &Node, scene: &Scene<'_>) -> Expect {
         .get("mode")
         .and_then(|node| reader.word(node, "mode", &["observe", "review", "enforce"]))
         .map(super::modes::mode);
+    expect.recipients = recipients::expected(reader, node, scene, stages);
     expect.tell = fields.get("tell").map(|node| tell(reader, node)).unwrap_or_default();
     expect
 }

@@ -177,7 +177,7 @@ fn own(reader: &mut Reader, tree: &Node, name: &str, scene: &Scene<'_>) -> Optio
         .map(modes::mode);
     let tests = fields
         .get("tests")
-        .map(|node| cases::read(reader, node, scene))
+        .map(|node| cases::read(reader, node, scene, &stages))
         .unwrap_or_default();
     Some(Playbook {
         name: name.to_owned(),

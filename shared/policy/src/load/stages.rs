@@ -5,8 +5,9 @@ use rollcall_model::person::AccountClass;
 use rollcall_model::plan::{StageSpec, StepSpec};
 use serde_json::Value;
 
-use super::Scene;
+use super::{Scene, handover};
 use crate::configuration::Kind;
+use crate::decide::PEOPLE;
 use crate::expression::Names;
 use crate::files;
 use crate::reader::{Fields, Reader};
@@ -135,7 +136,16 @@ fn step(reader: &mut Reader, item: &Node, stage: &str, scene: &Scene<'_>, before
     let id = step_id(reader, &fields, &actions, before)?;
     let after = fields.get("after").and_then(|node| {
         let text = reader.text(node, "after")?;
-        if !before.iter().any(|step| step.id == text) {
+        let first = before.iter().find(|step| step.id == text);
+        if let Some(first) = first.filter(|first| !first.connections.iter().any(|id| connections.contains(id))) {
+            let names: Vec<&str> = first.connections.iter().map(ConnectionId::as_str).collect();
+            reader.problem(
+                &node.at,
+                format!("`{text}` works in {} only, where this step does not", names.join(", ")),
+                "a step waits for another one in the same connection; take `after` out, or let both work in one",
+            );
+        }
+        if first.is_none() {
             let known: Vec<&str> = before.iter().map(|step| step.id.as_str()).collect();
             reader.problem(
                 &node.at,
@@ -326,6 +336,7 @@ fn parameters(
             action
                 .parameters()
                 .iter()
+                .filter(|(parameter, ..)| *parameter != PEOPLE)
                 .map(move |(parameter, required, about)| (*parameter, *required, *about, name))
         })
         .collect();
@@ -357,5 +368,6 @@ fn parameters(
         return Value::Null;
     }
     reader.fields(node, "with", &parameters);
+    handover::check(reader, node, actions);
     reader.data(node, "with", names)
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::licences;
 use super::root::{RawList, Root};
-use crate::configuration::{ListSource, Table};
+use crate::configuration::{LicenceCost, ListSource, Table};
 use crate::reader::Reader;
 use crate::yaml::At;
 
@@ -14,17 +15,24 @@ const MOST_ROWS: usize = 100_000;
 /// The most columns of a table.
 const MOST_COLUMNS: usize = 64;
 
-/// Reads the tables that `rollcall.yaml` names.
+/// Reads the tables that `rollcall.yaml` names, and what licences cost from the one that says it.
 pub(super) fn read(
     reader: &mut Reader,
     files: &BTreeMap<String, String>,
     contents: &mut BTreeMap<String, Value>,
     root: &Root,
-) -> BTreeMap<String, Table> {
-    root.tables
-        .iter()
-        .filter_map(|(name, (path, at))| one(reader, files, contents, path, at).map(|table| (name.clone(), table)))
-        .collect()
+) -> (BTreeMap<String, Table>, BTreeMap<String, LicenceCost>) {
+    let (mut tables, mut costs) = (BTreeMap::new(), BTreeMap::new());
+    for (name, (path, at)) in &root.tables {
+        let Some((table, lines)) = one(reader, files, contents, path, at) else {
+            continue;
+        };
+        if name == licences::NAME {
+            costs = licences::read(reader, path, &table, &lines);
+        }
+        tables.insert(name.clone(), table);
+    }
+    (tables, costs)
 }
 
 /// Reads the lists, with the tables behind them.
@@ -45,7 +53,7 @@ pub(super) fn lists(
             RawList::People(people) => ListSource::People(people.clone()),
             RawList::Csv(path, at) => {
                 let values = one(reader, files, contents, path, at)
-                    .map(|table| {
+                    .map(|(table, _)| {
                         table
                             .rows
                             .iter()
@@ -67,13 +75,14 @@ pub(super) fn lists(
     lists
 }
 
+/// A table, with the line of each row.
 fn one(
     reader: &mut Reader,
     files: &BTreeMap<String, String>,
     contents: &mut BTreeMap<String, Value>,
     path: &str,
     at: &At,
-) -> Option<Table> {
+) -> Option<(Table, Vec<usize>)> {
     let Some(text) = files.get(path) else {
         let tables: Vec<&str> = files
             .keys()
@@ -88,12 +97,12 @@ fn one(
         return None;
     };
     let before = reader.problems.len();
-    let table = parse(reader, path, text);
+    let (table, lines) = parse(reader, path, text);
     contents.insert(path.to_owned(), json!([table.columns, table.rows]));
-    (reader.problems.len() == before).then_some(table)
+    (reader.problems.len() == before).then_some((table, lines))
 }
 
-fn parse(reader: &mut Reader, path: &str, text: &str) -> Table {
+fn parse(reader: &mut Reader, path: &str, text: &str) -> (Table, Vec<usize>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let header = text.lines().next().unwrap_or_default();
     let count = |separator: char| header.matches(separator).count();
@@ -110,6 +119,7 @@ fn parse(reader: &mut Reader, path: &str, text: &str) -> Table {
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let mut table = Table::default();
+    let mut lines = Vec::new();
     for (index, row) in rows.records().enumerate() {
         let row = match row {
             Ok(row) => row,
@@ -120,7 +130,7 @@ fn parse(reader: &mut Reader, path: &str, text: &str) -> Table {
                     "the row cannot be read",
                     "check its quotes, and save the file as UTF-8",
                 );
-                return table;
+                return (table, lines);
             }
         };
         let line = row.position().map_or(0, csv::Position::line);
@@ -134,7 +144,7 @@ fn parse(reader: &mut Reader, path: &str, text: &str) -> Table {
                 format!("the table has more than {MOST_ROWS} rows"),
                 "use a group of the directory instead",
             );
-            return table;
+            return (table, lines);
         }
         if row.len() != table.columns.len() {
             let column = row.len().min(table.columns.len()) + 1;
@@ -151,11 +161,12 @@ fn parse(reader: &mut Reader, path: &str, text: &str) -> Table {
             continue;
         }
         table.rows.push(row.iter().map(str::to_owned).collect());
+        lines.push(usize::try_from(line).unwrap_or(usize::MAX));
     }
     if table.columns.is_empty() {
         reader.problem(&At::file(path), "the table is empty", "give it a header row");
     }
-    table
+    (table, lines)
 }
 
 fn columns(reader: &mut Reader, row: &csv::StringRecord, place: &impl Fn(u64, usize) -> At, table: &mut Table) {
