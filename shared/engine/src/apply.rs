@@ -16,7 +16,8 @@ use rollcall_model::{
 use rollcall_runtime::clock::{between, plus};
 use serde_json::{Value, json};
 
-use crate::journal::{Journalled, OpenIntent};
+use crate::journal::{Begun, Journalled, OpenIntent};
+use crate::long::{self, Patience, Worked};
 use crate::{Engine, EngineError};
 
 /// What every connection's work of one try shares.
@@ -30,6 +31,48 @@ pub(crate) struct Pass<'a> {
     pub(crate) open: &'a BTreeMap<ChangeKey, OpenIntent>,
     /// Outcomes of earlier tries, so that the journal does not repeat itself.
     pub(crate) before: BTreeMap<ChangeKey, Outcome>,
+    /// What earlier tries wrote down of their changes.
+    pub(crate) records: BTreeMap<ChangeKey, ChangeRecord>,
+    /// How changes were begun whose end the run may not know.
+    pub(crate) made: &'a BTreeMap<ChangeKey, Begun>,
+    /// What long changes saved last.
+    pub(crate) long: &'a BTreeMap<ChangeKey, Value>,
+    /// The step that must be green first, by stage and step.
+    pub(crate) gates: BTreeMap<(String, String), String>,
+}
+
+impl Pass<'_> {
+    /// The record of a change that an earlier try made.
+    fn changed(&self, key: &ChangeKey) -> Option<&ChangeRecord> {
+        let record = self.records.get(key);
+        record.filter(|record| record.outcome == Outcome::Changed)
+    }
+
+    /// Whether a long change has begun: it is gone on with, whatever stands before it now.
+    fn is_begun(&self, engine: &Engine, change: &Change) -> bool {
+        engine.is_long(&change.action) && self.open.contains_key(&change.key())
+    }
+
+    /// The record of a change for which no call was made now. What an earlier try made is recorded as it was begun.
+    fn as_begun(&self, change: &Change, outcome: Outcome, now: Timestamp) -> ChangeRecord {
+        let mut change = change.clone();
+        let mut reference = Value::Null;
+        if outcome == Outcome::Changed
+            && let Some(begun) = self.made.get(&change.key())
+        {
+            change.before.clone_from(&begun.before);
+            change.with.clone_from(&begun.with);
+            reference.clone_from(&begun.reference);
+        }
+        ChangeRecord {
+            change,
+            outcome,
+            started_at: now,
+            ended_at: now,
+            request_id: None,
+            reference,
+        }
+    }
 }
 
 /// A change whose call was made in this try, or in an earlier one whose end nobody saw.
@@ -54,6 +97,8 @@ pub(crate) struct Came {
     pub(crate) paused: Option<String>,
     /// Changes wait for people's decisions until then.
     pub(crate) waits_for_people: Option<Timestamp>,
+    /// Changes that wait without having failed.
+    pub(crate) patience: Patience,
 }
 
 impl Engine {
@@ -100,6 +145,10 @@ impl Engine {
             locks,
             open: &journalled.open,
             before: before(claim, journalled),
+            records: records(claim),
+            made: &journalled.made,
+            long: &journalled.long,
+            gates: gates(claim),
         }
     }
 
@@ -130,6 +179,7 @@ impl Engine {
                 Ok(part) => {
                     came.asked = came.asked.max(part.came.asked);
                     came.paused = came.paused.or(part.came.paused);
+                    came.patience.join(part.came.patience);
                     for record in part.records {
                         claim.run.put_record(record);
                     }
@@ -157,8 +207,39 @@ impl Engine {
         let connector = self.connector(connection);
         for item in items {
             let change = &item.change;
+            let gate = pass.gates.get(&(change.stage.clone(), change.step.clone()));
+            if let Some(connector) = connector
+                && (gate.is_some() || self.is_long(&change.action))
+            {
+                // What this one waits for must have been read back, and a long one leaves nothing unread behind for hours.
+                let made = std::mem::take(&mut made);
+                self.read_back(pass, connector.as_ref(), made, &mut part, &mut drafts)
+                    .await;
+            }
             let now = self.now();
+            let closed = gate.and_then(|step| closed(step, &part.records));
             let outcome = match &item.verdict {
+                // What it moved is accounted for; whatever has come since is another run's.
+                Verdict::Run if self.is_long(&change.action) && pass.changed(&change.key()).is_some() => {
+                    part.records.extend(pass.changed(&change.key()).cloned());
+                    continue;
+                }
+                Verdict::Run if closed.is_some() && !pass.is_begun(self, change) => {
+                    let outcome = closed.unwrap_or(Outcome::Pending);
+                    if !outcome.is_final() {
+                        part.came.patience.behind.insert(change.key());
+                    }
+                    outcome
+                }
+                Verdict::Run if self.is_long(&change.action) => match connector {
+                    Some(connector) => {
+                        self.append(head, None, std::mem::take(&mut drafts), &pass.salt).await?;
+                        let record = self.long(pass, connector.as_ref(), head, change, &mut part.came).await?;
+                        part.records.push(record);
+                        continue;
+                    }
+                    None => Outcome::Failed(format!("connection {connection} is no longer configured")),
+                },
                 Verdict::Run => match connector {
                     Some(connector) => match self.make(pass, connector.as_ref(), head, change).await? {
                         Step::Made(result) => {
@@ -188,7 +269,14 @@ impl Engine {
                 // An intent of ours that nobody saw the end of is why it is so now.
                 Verdict::AlreadySo if pass.open.contains_key(&change.key()) => Outcome::Changed,
                 Verdict::AlreadySo => match pass.before.get(&change.key()) {
-                    Some(Outcome::Changed) => Outcome::Changed,
+                    // What it found and what the vendor answered stay as they were written down then: an undo needs them.
+                    Some(Outcome::Changed) => {
+                        if let Some(record) = pass.changed(&change.key()) {
+                            part.records.push(record.clone());
+                            continue;
+                        }
+                        Outcome::Changed
+                    }
                     _ => Outcome::AlreadySo,
                 },
                 Verdict::Skip(why) => Outcome::Skipped(why.clone()),
@@ -200,14 +288,7 @@ impl Engine {
             if !undecided && pass.before.get(&change.key()) != Some(&outcome) {
                 drafts.push(observed(change, &outcome, None, &Value::Null));
             }
-            part.records.push(ChangeRecord {
-                change: change.clone(),
-                outcome,
-                started_at: now,
-                ended_at: now,
-                request_id: None,
-                reference: Value::Null,
-            });
+            part.records.push(pass.as_begun(change, outcome, now));
         }
         if let Some(connector) = connector {
             self.read_back(pass, connector.as_ref(), made, &mut part, &mut drafts)
@@ -215,6 +296,54 @@ impl Engine {
         }
         self.append(head, None, drafts, &pass.salt).await?;
         Ok(part)
+    }
+
+    /// A long change: what this try of it came to.
+    async fn long(
+        &self,
+        pass: &Pass<'_>,
+        connector: &dyn Connector,
+        head: &mut Head,
+        change: &Change,
+        came: &mut Came,
+    ) -> Result<ChangeRecord, EngineError> {
+        let key = change.key();
+        let mut record = ChangeRecord {
+            change: change.clone(),
+            outcome: Outcome::Pending,
+            started_at: pass.records.get(&key).map_or_else(|| self.now(), |known| known.started_at),
+            ended_at: self.now(),
+            request_id: None,
+            reference: Value::Null,
+        };
+        let entry = match self.work_long(pass, connector, head, change).await? {
+            Worked::Done(applied, outcome) => {
+                let entry = observed(change, &outcome, applied.request_id.clone(), &applied.reference);
+                record.outcome = outcome;
+                record.request_id = applied.request_id;
+                record.reference = applied.reference;
+                Some(entry)
+            }
+            Worked::Later(after, why) => {
+                came.patience.works(key, after, why);
+                None
+            }
+            Worked::Failed(failure) => {
+                came.asked = came.asked.max(failure.retry_after());
+                let (outcome, entry) = long::failed(change, &failure);
+                record.outcome = outcome;
+                record.request_id = failure.request_id;
+                entry
+            }
+            Worked::Paused(why) => {
+                came.paused.get_or_insert_with(|| why.clone());
+                record.outcome = Outcome::Unknown(why);
+                None
+            }
+        };
+        record.ended_at = self.now();
+        self.append(head, None, entry.into_iter().collect(), &pass.salt).await?;
+        Ok(record)
     }
 
     /// One change: what an earlier try left, then intent and call.
@@ -271,7 +400,8 @@ impl Engine {
             request_id: None,
             deadline: Some(call.deadline),
             private: json!({
-                "account": change.account, "before": change.before, "after": change.after, "evidence": change.evidence, "marker": marker,
+                "account": change.account, "before": change.before, "after": change.after, "with": change.with,
+                "evidence": change.evidence, "marker": marker,
             }),
         };
         let lock = change.account.as_ref().and_then(|account| pass.locks.get(account));
@@ -313,6 +443,7 @@ impl Engine {
             let now = self.now();
             for (one, state) in group.into_iter().zip(states) {
                 let (outcome, known) = judge(&one, state);
+                let change = pass.as_begun(one.change, outcome.clone(), now).change;
                 let (request_id, reference) = match &one.result {
                     Ok(applied) => (applied.request_id.clone(), applied.reference.clone()),
                     Err(failure) => (failure.request_id.clone(), Value::Null),
@@ -321,7 +452,7 @@ impl Engine {
                     drafts.push(observed(one.change, &outcome, request_id.clone(), &reference));
                 }
                 part.records.push(ChangeRecord {
-                    change: one.change.clone(),
+                    change,
                     outcome,
                     started_at: one.started_at,
                     ended_at: now,
@@ -406,7 +537,7 @@ fn judge(one: &Made<'_>, state: Option<Observation>) -> (Outcome, bool) {
     }
 }
 
-fn refused(failure: &Failure) -> Outcome {
+pub(crate) fn refused(failure: &Failure) -> Outcome {
     match &failure.class {
         FailureClass::Retry { .. } | FailureClass::Credential => {
             Outcome::Unknown(format!("not done yet: {}", failure.reason))
@@ -428,17 +559,51 @@ fn before(claim: &RunClaim, journalled: &Journalled) -> BTreeMap<ChangeKey, Outc
     before
 }
 
+/// What earlier tries wrote down of their changes.
+fn records(claim: &RunClaim) -> BTreeMap<ChangeKey, ChangeRecord> {
+    let records = claim.run.changes.iter();
+    records.map(|record| (record.change.key(), record.clone())).collect()
+}
+
+/// Which step waits for which in the present stage.
+fn gates(claim: &RunClaim) -> BTreeMap<(String, String), String> {
+    let stage = claim.run.plan.stages.get(claim.run.stage);
+    let steps = stage.into_iter().flat_map(|stage| stage.steps.iter().map(|step| (&stage.name, step)));
+    steps
+        .filter_map(|(stage, step)| Some(((stage.clone(), step.id.clone()), step.after.clone()?)))
+        .collect()
+}
+
+/// Why a change may not be made yet, or not at all: the step that it follows is not green here. Other connections do not
+/// count, so one that is slow does not hold up the rest.
+fn closed(step: &str, records: &[ChangeRecord]) -> Option<Outcome> {
+    let before = || records.iter().filter(|record| record.change.step == step);
+    let reason = |record: &ChangeRecord| {
+        let reason = record.outcome.reason().unwrap_or("the vendor is still at it");
+        format!("{}: {reason}", record.change.action)
+    };
+    if let Some(failed) = before().find(|record| record.outcome.is_final() && !record.outcome.is_green()) {
+        return Some(Outcome::Refused(format!(
+            "step {step} did not succeed here ({}), and this one follows it",
+            reason(failed)
+        )));
+    }
+    before()
+        .find(|record| !record.outcome.is_final())
+        .map(|open| Outcome::Unknown(format!("waits for step {step} ({})", reason(open))))
+}
+
 /// Our key for a change, the same on every repetition, and short enough for every vendor's field.
 pub(crate) fn marker(run: &str, key: &ChangeKey) -> String {
     let full = digest::sha256(format!("{run}\n{key}").as_bytes());
     format!("rc-{}", full.as_str().get(..32).unwrap_or_default())
 }
 
-fn what(change: &Change) -> String {
+pub(crate) fn what(change: &Change) -> String {
     format!("{}/{} {}", change.stage, change.step, change.action)
 }
 
-fn observed(change: &Change, outcome: &Outcome, request_id: Option<String>, reference: &Value) -> Draft {
+pub(crate) fn observed(change: &Change, outcome: &Outcome, request_id: Option<String>, reference: &Value) -> Draft {
     Draft {
         kind: EntryKind::Observed,
         change: Some(change.key()),

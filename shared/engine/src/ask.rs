@@ -239,6 +239,8 @@ impl Engine {
             asked_by: None,
             undoes: None,
             returned: 0,
+            exception: None,
+            read: None,
             plan,
         })
     }

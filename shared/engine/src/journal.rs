@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rollcall_model::journal::Draft;
 use rollcall_model::ledger::{Head, Lock, RunClaim};
-use rollcall_model::plan::ChangeKey;
-use rollcall_model::{Answer, ConnectionId, Entry, EntryKind, Outcome};
+use rollcall_model::plan::{Change, ChangeKey};
+use rollcall_model::run::JournalMark;
+use rollcall_model::{Answer, ChangeRecord, ConnectionId, Entry, EntryKind, Outcome};
 use serde_json::Value;
 
 use crate::{Engine, EngineError};
@@ -27,22 +28,68 @@ pub(crate) struct Journalled {
     pub(crate) open: BTreeMap<ChangeKey, OpenIntent>,
     /// The last outcome that was seen. The run itself may not have been written back after it.
     pub(crate) seen: BTreeMap<ChangeKey, Outcome>,
+    /// How changes were begun, as far back as was read.
+    pub(crate) made: BTreeMap<ChangeKey, Begun>,
+    /// Long changes that were begun and not seen to the end, as they were begun; as far back as was read.
+    pub(crate) begun: BTreeMap<ChangeKey, Change>,
+    /// What long changes saved last that are not at their end.
+    pub(crate) long: BTreeMap<ChangeKey, Value>,
+    /// Where they saved it.
+    saved_at: BTreeMap<ChangeKey, (ConnectionId, u64)>,
+    /// The last place that was read, by sequence.
+    upto: BTreeMap<ConnectionId, u64>,
+}
+
+/// How a change was begun for the first time, and what the vendor answered in the end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Begun {
+    pub(crate) before: Value,
+    pub(crate) with: Value,
+    pub(crate) reference: Value,
 }
 
 impl Journalled {
-    /// Reads the entries in order.
-    pub(crate) fn of(entries: &[Entry]) -> Self {
+    /// Reads entries in order, on from where an earlier reading stopped.
+    pub(crate) fn of(mark: Option<&JournalMark>, entries: &[Entry]) -> Self {
         let mut journalled = Self::default();
+        if let Some(mark) = mark {
+            let open = mark.open.iter().map(|(key, &deadline)| (key.clone(), OpenIntent { deadline }));
+            journalled.open = open.collect();
+            journalled.seen.clone_from(&mark.seen);
+            journalled.upto.clone_from(&mark.upto);
+        }
         for entry in entries {
+            let upto = journalled.upto.entry(entry.connection.clone()).or_default();
+            *upto = entry.public.seq.max(*upto);
             let Some(change) = &entry.change else { continue };
+            let private = |name: &str| entry.private.get(name).cloned().unwrap_or_default();
             match entry.public.kind {
                 EntryKind::Intent => {
                     let deadline = entry.deadline.unwrap_or(entry.public.at);
                     journalled.open.insert(change.clone(), OpenIntent { deadline });
                     journalled.seen.remove(change);
+                    journalled.made.entry(change.clone()).or_insert_with(|| Begun {
+                        before: private("before"),
+                        with: private("with"),
+                        reference: Value::Null,
+                    });
+                    if let Ok(begun) = serde_json::from_value(private("change")) {
+                        journalled.begun.insert(change.clone(), begun);
+                    }
+                }
+                EntryKind::Progress => {
+                    journalled.long.insert(change.clone(), private("state"));
+                    let place = (entry.connection.clone(), entry.public.seq);
+                    journalled.saved_at.insert(change.clone(), place);
                 }
                 EntryKind::Observed => {
                     journalled.open.remove(change);
+                    journalled.begun.remove(change);
+                    journalled.long.remove(change);
+                    journalled.saved_at.remove(change);
+                    if let Some(made) = journalled.made.get_mut(change) {
+                        made.reference = private("reference");
+                    }
                     let reason = entry.private.get("reason").and_then(Value::as_str);
                     let outcome = entry
                         .public
@@ -51,14 +98,56 @@ impl Journalled {
                         .and_then(|name| Outcome::named(name, reason));
                     journalled.seen.extend(outcome.map(|outcome| (change.clone(), outcome)));
                 }
-                EntryKind::Decision | EntryKind::Progress => {}
+                EntryKind::Decision => {}
             }
         }
         journalled
     }
+
+    /// How far the journal need not be read again: what long changes saved last is read each time.
+    fn mark(&self) -> JournalMark {
+        let mut upto = self.upto.clone();
+        for (connection, place) in self.saved_at.values() {
+            upto.entry(connection.clone())
+                .and_modify(|upto| *upto = place.saturating_sub(1).min(*upto));
+        }
+        JournalMark {
+            upto,
+            open: self.open.iter().map(|(key, intent)| (key.clone(), intent.deadline)).collect(),
+            seen: self.seen.clone(),
+        }
+    }
 }
 
 impl Engine {
+    /// What the journal says of a run's changes. While a long one is at work, what was read is marked in the run, which
+    /// whoever lets go of it writes back: a hand-over's thousands of entries are not read again at each of its pieces.
+    pub(crate) async fn journalled(&self, claim: &mut RunClaim) -> Result<Journalled, EngineError> {
+        let run = &claim.run;
+        let entries = match &run.read {
+            Some(mark) => self.parts.ledger.journal_after(&run.id, &mark.upto).await?,
+            None => self.parts.ledger.journal(&run.id).await?,
+        };
+        let journalled = Journalled::of(run.read.as_ref(), &entries);
+        for (key, change) in &journalled.begun {
+            // Once its intent lies behind the mark, the run alone knows how it was begun.
+            if claim.run.record(key).is_none_or(|record| record.outcome != Outcome::Pending) {
+                claim.run.put_record(ChangeRecord {
+                    change: change.clone(),
+                    outcome: Outcome::Pending,
+                    started_at: self.now(),
+                    ended_at: self.now(),
+                    request_id: None,
+                    reference: Value::Null,
+                });
+            }
+        }
+        if claim.run.read.is_some() || !journalled.long.is_empty() {
+            claim.run.read = Some(journalled.mark());
+        }
+        Ok(journalled)
+    }
+
     /// Writes entries at the end of one sequence; the claim having passed on is an error that ends the work.
     pub(crate) async fn append(
         &self,

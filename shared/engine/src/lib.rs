@@ -20,6 +20,7 @@ mod journal;
 mod leave;
 mod link;
 mod lists;
+mod long;
 mod people;
 mod reviews;
 mod rows;

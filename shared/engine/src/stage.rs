@@ -62,6 +62,7 @@ impl Engine {
         }
         if let Some(why) = superseded(claim) {
             self.decided(claim, "superseded", json!({"why": why})).await?;
+            self.abandon(claim, &why).await?;
             return Ok(StageEnd::Ended(RunState::Superseded { why }));
         }
         let reads = self.lists(&configuration, &claim.holder).await;
@@ -70,6 +71,7 @@ impl Engine {
             decide::Stop::Go => {}
             decide::Stop::Stopped(why) => {
                 self.decided(claim, "stopped", json!({"why": why})).await?;
+                self.abandon(claim, &why).await?;
                 return Ok(StageEnd::Ended(RunState::Superseded { why }));
             }
             decide::Stop::Unknown(why) => return self.not_yet(claim, codes::CONDITION_UNKNOWN, why, None).await,
@@ -78,7 +80,7 @@ impl Engine {
         let journalled = if fresh {
             Journalled::default()
         } else {
-            Journalled::of(&self.parts.ledger.journal(&claim.run.id).await?)
+            self.journalled(claim).await?
         };
         if let Some(wait) = self.unfinished(&journalled.open) {
             if wait > self.settings.sleep_in_place || !self.has_time_for(wait) {
@@ -98,9 +100,14 @@ impl Engine {
                 why: "another worker holds an account of this person".to_owned(),
             });
         }
-        let Planned { plan, found, patient } = self
+        let Planned {
+            mut plan,
+            found,
+            patient,
+        } = self
             .plan(&configuration, &known, claim, found, &journalled.seen)
             .await?;
+        self.go_on_with(claim, &mut plan, &journalled);
         count_replan(claim, &plan);
         if let Some(end) = self.moved(claim, &plan).await? {
             self.keep(claim, &found).await?;
@@ -170,11 +177,13 @@ impl Engine {
             .changes
             .iter()
             .filter(|record| record.change.stage == plan.stage && !record.outcome.is_final())
+            .filter(|record| !applied.patience.excuses(&record.change.key()))
             .map(|record| {
                 let reason = record.outcome.reason().unwrap_or("the vendor is still at it");
                 format!("{} {}: {reason}", record.change.connection, record.change.action)
             })
             .collect();
+        let working = applied.patience.working.clone();
         if let Some(why) = applied.paused {
             // Nobody's fault and nobody's news: it goes on when somebody resumes.
             return Ok(StageEnd::Again { after: PAUSED, why });
@@ -184,6 +193,13 @@ impl Engine {
             self.tell(claim, subject, locks).await?;
             return Ok(StageEnd::Again {
                 after: between(self.now(), until).max(Duration::from_secs(1)),
+                why: why.clone(),
+            });
+        }
+        if let (Some((after, why)), true) = (&working, open.is_empty()) {
+            // Waiting for a vendor's job is no failed try.
+            return Ok(StageEnd::Again {
+                after: *after,
                 why: why.clone(),
             });
         }
@@ -197,10 +213,12 @@ impl Engine {
                 &why,
             )
             .await?;
-            if claim.run.attempts >= self.settings.tries {
+            // The last try of what fails is the one after the last long change is through: no job is left half-way.
+            if claim.run.attempts >= self.settings.tries && working.is_none() {
                 return Ok(StageEnd::Ended(RunState::Incomplete { why }));
             }
             let after = self.settings.pause(claim.run.attempts, applied.asked);
+            let after = working.map_or(after, |(working, _)| working.min(after));
             if after < WORTH_TELLING {
                 return Ok(StageEnd::Again { after, why });
             }
@@ -512,6 +530,7 @@ fn waits_only(claim: &RunClaim, plan: &StagePlan, applied: &Came) -> Option<Time
         .changes
         .iter()
         .filter(|record| record.change.stage == plan.stage && !record.outcome.is_final())
+        .filter(|record| !applied.patience.behind.contains(&record.change.key()))
         .all(|record| asks(&record.change.key()))
         .then_some(until)
 }

@@ -9,7 +9,6 @@ use rollcall_model::{ChangeRecord, ConnectionId, Lane, Outcome, RunState};
 use rollcall_policy::Configuration;
 use rollcall_policy::decide::{self, TextFacts};
 
-use crate::journal::Journalled;
 use crate::stage::Known;
 use crate::{Engine, EngineError};
 
@@ -91,7 +90,7 @@ impl Engine {
         if waiting(claim).next().is_none() {
             return Ok(None);
         }
-        let journalled = Journalled::of(&self.parts.ledger.journal(&claim.run.id).await?);
+        let journalled = self.journalled(claim).await?;
         // A message that was seen to arrive is not sent again because the run was not written back after it.
         for record in claim.run.changes.iter_mut().filter(|record| is_waiting(record)) {
             if let Some(seen) = journalled.seen.get(&record.change.key()) {

@@ -227,6 +227,8 @@ pub(crate) fn run() -> Run {
         asked_by: None,
         undoes: None,
         returned: 0,
+        exception: None,
+        read: None,
     }
 }
 

@@ -294,7 +294,7 @@ pub trait Ledger: Send + Sync {
         upto: u64,
     ) -> Result<Answer<(RunClaim, Inbox)>, LedgerError>;
 
-    /// Opens a run that a person asked for, without an inbox.
+    /// Opens a run that a person asked for, without an inbox. Its exception, when it has one, is in force with this write.
     async fn open_asked(&self, run: &Run, holder: &Holder) -> Result<Answer<RunClaim>, LedgerError>;
 
     /// Adds events to an open run as triggers, and marks their rows as dealt with.
@@ -338,6 +338,13 @@ pub trait Ledger: Send + Sync {
 
     /// All entries of a run, by sequence and place.
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError>;
+
+    /// The entries of a run behind these places, by sequence and place; all of a sequence that is not named.
+    async fn journal_after(
+        &self,
+        run: &RunId,
+        upto: &BTreeMap<ConnectionId, u64>,
+    ) -> Result<Vec<Entry>, LedgerError>;
 
     /// What is due. May be stale.
     async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<Due>, LedgerError>;
@@ -409,6 +416,8 @@ pub mod documents {
     pub const NAME: &str = "name";
     /// Stop switches, by what they stop.
     pub const PAUSE: &str = "pause";
+    /// People whom a playbook leaves alone, by playbook and person: [`Exception`](crate::Exception).
+    pub const EXCEPTION: &str = "exception";
     /// Plans that a person may name, by hash.
     pub const PLAN: &str = "plan";
     /// Messages and events that could not be dealt with.

@@ -41,7 +41,7 @@ pub use person::{Account, AccountClass, Manager, Person, SourceState};
 pub use plan::{Change, ChangeKey, Goal, RunPlan, StagePlan, StageSpec, StepSpec, TellMoment, TellSpec};
 pub use queue::{Delivery, Message, Queue, QueueError};
 pub use review::{Review, ReviewAbout, ReviewState};
-pub use run::{ChangeRecord, Run, RunState};
+pub use run::{ChangeRecord, Exception, Run, RunState};
 pub use signer::{Signature, Signer, SignerError};
 pub use transport::{HttpRequest, HttpResponse, Transport, TransportError};
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ConnectionId, Digest, ReviewId, RunId, SignalKey};
+use crate::ids::{ConnectionId, Digest, PersonKey, ReviewId, RunId, SignalKey};
 use crate::outcome::Outcome;
 use crate::person::{Person, SourceState};
-use crate::plan::{Change, RunPlan, StagePlan};
+use crate::plan::{Change, ChangeKey, RunPlan, StagePlan};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +167,64 @@ pub struct Run {
     /// How often access that an earlier run had cut was found to be back before this run.
     #[serde(default)]
     pub returned: u32,
+    /// What an undo keeps the playbook from: written down for the person with the write that opens the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<Exception>,
+    /// How far the journal was read while a long change is at work, so that no try reads all of it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<JournalMark>,
+}
+
+/// A person whom a playbook leaves alone, because somebody took back what it had done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exception {
+    /// Whom.
+    pub person: PersonKey,
+    /// The playbook that leaves them alone.
+    pub playbook: String,
+    /// What the source said of them: another word of it ends the exception.
+    pub source: SourceState,
+    /// When it ends by itself.
+    pub until: Timestamp,
+    /// The operator, as authenticated.
+    pub by: String,
+    /// When they asked.
+    pub at: Timestamp,
+    /// The run that takes back.
+    pub run: RunId,
+    /// The run that is taken back.
+    pub undoes: RunId,
+    /// The only stage that is taken back; none: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+}
+
+impl Exception {
+    /// The name that it is kept by: one a playbook and person.
+    pub fn id(playbook: &str, person: &PersonKey) -> String {
+        format!("{playbook} {person}")
+    }
+
+    /// Whether it still keeps the playbook from the person, by the source's present word.
+    pub fn holds(&self, source: SourceState, now: Timestamp) -> bool {
+        self.source == source && now < self.until
+    }
+
+    /// Whether it takes back what the run's stage of this name did.
+    pub fn covers(&self, run: &RunId, stage: &str) -> bool {
+        self.undoes == *run && self.stage.as_deref().is_none_or(|only| only == stage)
+    }
+}
+
+/// How far a run's journal was read, and what it said of its changes up to there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalMark {
+    /// The place of the last entry that need not be read again, by sequence.
+    pub upto: BTreeMap<ConnectionId, u64>,
+    /// Intents that nobody saw the end of, with the moment after which no call of theirs is under way.
+    pub open: BTreeMap<ChangeKey, Timestamp>,
+    /// The last outcome that was seen.
+    pub seen: BTreeMap<ChangeKey, Outcome>,
 }
 
 /// What the event that opened a run said.

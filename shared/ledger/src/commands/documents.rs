@@ -87,7 +87,7 @@ impl TableLedger {
         Ok(documents)
     }
 
-    async fn document_body(&self, id: &str, body: &Value, nonce: &str) -> Result<String, LedgerError> {
+    pub(super) async fn document_body(&self, id: &str, body: &Value, nonce: &str) -> Result<String, LedgerError> {
         let item = DocumentItem {
             id: id.to_owned(),
             body: body.clone(),

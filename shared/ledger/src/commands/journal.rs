@@ -1,9 +1,11 @@
 //! Journal sequences.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rollcall_model::journal::{Draft, Entry};
 use rollcall_model::ledger::{Head, Lock};
-use rollcall_model::{Answer, LedgerError, RunId};
+use rollcall_model::{Answer, ConnectionId, LedgerError, RunId};
 
 use super::items::HeadItem;
 use super::keys;
@@ -124,6 +126,24 @@ impl TableLedger {
         }
         *head = head_at(item, now.version);
         Ok(Answer::AlreadyMine(entries))
+    }
+
+    pub(super) async fn read_journal_after(
+        &self,
+        run: &RunId,
+        upto: &BTreeMap<ConnectionId, u64>,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        // The ends say which places there are, so what was read before is not even asked for.
+        let mut places = Vec::new();
+        for (connection, head) in self.heads(run).await? {
+            let first = upto.get(&connection).copied().unwrap_or(0) + 1;
+            places.extend((first..=head.chain.length).map(|seq| keys::entry(run, &connection, seq)));
+        }
+        let mut entries: Vec<Entry> = Vec::with_capacity(places.len());
+        for entry in self.table.get(&places).await?.into_iter().flatten() {
+            entries.push(self.decode(&entry).await?);
+        }
+        Ok(entries)
     }
 
     pub(super) async fn read_journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {

@@ -38,6 +38,7 @@ mod settle;
 mod timers;
 mod writing;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -199,6 +200,14 @@ impl Ledger for TableLedger {
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
         self.read_journal(run).await
+    }
+
+    async fn journal_after(
+        &self,
+        run: &RunId,
+        upto: &BTreeMap<ConnectionId, u64>,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        self.read_journal_after(run, upto).await
     }
 
     async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<Due>, LedgerError> {

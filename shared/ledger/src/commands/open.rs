@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use rollcall_model::journal::Chain;
-use rollcall_model::ledger::{Disposition, Head, Holder, Inbox, Lock, RunClaim};
-use rollcall_model::{Answer, ConnectionId, LedgerError, Run};
+use rollcall_model::ledger::{Disposition, Head, Holder, Inbox, Lock, RunClaim, documents};
+use rollcall_model::{Answer, ConnectionId, Exception, LedgerError, Run};
 
 use super::drain::Dealing;
 use super::items::{HeadItem, RunItem, RunName};
 use super::keys;
 use super::locks::under;
 use super::settle::guard_due;
-use super::writing::{Done, TRIES, exhausted, put, put_due};
+use super::writing::{Done, TRIES, as_read, exhausted, put, put_due};
 use super::{OWN_SEQUENCE, TableLedger};
 use crate::table::{Item, Key, WRITE_LIMIT, When, Write};
 
@@ -185,6 +185,17 @@ impl TableLedger {
             put(Key::new(person, listed.clone()), name.clone(), When::Absent),
             put(Key::new(keys::RUNS, listed), name, When::Absent),
         ];
+        if let Some(exception) = &run.exception {
+            let id = Exception::id(&exception.playbook, &exception.person);
+            let body = serde_json::to_value(exception).map_err(|error| LedgerError::Unfit {
+                item: format!("exception of {}", run.id),
+                why: error.to_string(),
+            })?;
+            let place = keys::document(documents::EXCEPTION, &id);
+            let old = self.read(place.clone()).await?;
+            let body = self.document_body(&id, &body, &holder.name).await?;
+            parts.push(put(place, body, as_read(old.as_ref())));
+        }
         let mut heads = BTreeMap::new();
         for connection in sequences {
             let head = HeadItem {

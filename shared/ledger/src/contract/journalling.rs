@@ -116,3 +116,27 @@ pub async fn sequences_are_written_side_by_side(bench: &Bench) {
     .await;
     assert_eq!(bench.ledger.journal(&run.id).await.unwrap().len(), 20);
 }
+
+/// What was read before is not read again: only the entries behind the named places come, and all of a sequence without one.
+pub async fn a_journal_is_read_from_where_it_was_read_to(bench: &Bench) {
+    let id = format!("{}-after", bench.tag);
+    let run = run(&id, &format!("{id}-p"), &["sf-a", "sf-b"]);
+    let mut claim = bench.open(&run, &bench.holder("1", at(60))).await;
+    for (connection, many) in [("sf-a", 130), ("sf-b", 2)] {
+        let head = claim.heads.get_mut(&connection.into()).unwrap();
+        for number in 0..many {
+            let nonce = format!("{number}-{connection}");
+            let append = bench.ledger.append(head, None, vec![draft(&nonce)], at(1), b"s", &nonce);
+            bench.won(append.await.unwrap());
+        }
+    }
+    let after = async |upto: &[(&str, u64)]| -> Vec<(String, u64)> {
+        let upto = upto.iter().map(|&(name, place)| (name.into(), place)).collect();
+        let entries = bench.ledger.journal_after(&run.id, &upto).await.unwrap();
+        let place = |entry: &rollcall_model::Entry| (entry.connection.to_string(), entry.public.seq);
+        entries.iter().map(place).collect()
+    };
+    assert_eq!(after(&[("sf-a", 129), ("sf-b", 2)]).await, [("sf-a".to_owned(), 130)]);
+    assert_eq!(after(&[("sf-a", 130)]).await, [("sf-b".to_owned(), 1), ("sf-b".to_owned(), 2)]);
+    assert_eq!(after(&[]).await.len(), 132);
+}

@@ -1,8 +1,8 @@
 //! Opening runs.
 
 use futures::future::join_all;
-use rollcall_model::ledger::{Disposition, Settle};
-use rollcall_model::{Answer, Goal, LedgerError, PersonKey, RunId};
+use rollcall_model::ledger::{Disposition, Settle, documents};
+use rollcall_model::{Answer, Exception, Goal, LedgerError, PersonKey, RunId, SourceState};
 
 use super::Bench;
 use super::samples::{at, run};
@@ -181,4 +181,43 @@ pub async fn runs_about_one_connection_stand_beside_the_run_about_all(bench: &Be
     assert_eq!(open(None).await, Some(all.id));
     assert_eq!(open(Some("sf-emea")).await, Some(emea.id));
     bench.open(&scoped("us3", Some("sf-us")), &holder).await;
+}
+
+/// An undo's exception is in force with the write that opens the run, takes an earlier one's place, and is not written for a
+/// run that is not opened.
+pub async fn an_exception_is_in_force_with_the_opening(bench: &Bench) {
+    let person = format!("{}-exception", bench.tag);
+    let key = PersonKey::new(&person);
+    let undo = |name: &str| {
+        let mut undo = run(&format!("{person}-{name}"), &person, &["sf-us"]);
+        undo.plan.goal = Goal::Undo;
+        undo.exception = Some(Exception {
+            person: key.clone(),
+            playbook: "leaver".to_owned(),
+            source: SourceState::Deactivated,
+            until: at(1_000),
+            by: "ada@example.com".to_owned(),
+            at: at(0),
+            run: undo.id.clone(),
+            undoes: RunId::new("leave"),
+            stage: None,
+        });
+        undo
+    };
+    let kept = async || {
+        let id = Exception::id("leaver", &key);
+        let document = bench.ledger.document(documents::EXCEPTION, &id).await.unwrap();
+        document.map(|document| serde_json::from_value::<Exception>(document.body).unwrap())
+    };
+    let holder = bench.holder("1", at(60));
+    let (first, second) = (undo("1"), undo("2"));
+    let mut claim = bench.open(&first, &holder).await;
+    assert_eq!(kept().await, first.exception);
+    let lost = bench.ledger.open_asked(&second, &holder).await.unwrap();
+    assert!(matches!(lost, Answer::Lost(id) if id == first.id.as_str()));
+    assert_eq!(kept().await, first.exception);
+    let ended = bench.ledger.settle(&mut claim, Settle::Finish, "end").await;
+    bench.won(ended.unwrap());
+    bench.open(&second, &holder).await;
+    assert_eq!(kept().await, second.exception);
 }

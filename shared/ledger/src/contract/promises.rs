@@ -23,7 +23,8 @@ macro_rules! ledger_promises {
             opening: one_run_is_open_for_a_person_and_goal, one_of_many_openings_wins,
                 opening_deals_with_its_rows, an_opening_is_recognised_when_repeated,
                 a_lost_lock_opens_nothing, a_run_too_wide_is_refused, runs_are_listed_newest_first,
-                runs_about_one_connection_stand_beside_the_run_about_all;
+                runs_about_one_connection_stand_beside_the_run_about_all,
+                an_exception_is_in_force_with_the_opening;
             joining: joined_events_become_triggers, a_finished_run_is_not_joined,
                 rows_drained_for_nothing_say_why;
             finishing: a_claimed_run_is_lost_to_others, an_earlier_holder_writes_nothing,
@@ -32,7 +33,8 @@ macro_rules! ledger_promises {
                 finishing_frees_the_goal, finishing_notices_a_late_join,
                 settling_is_recognised_when_repeated;
             journalling: entries_are_linked_over_claims, an_append_is_recognised_by_its_nonce,
-                an_append_needs_the_accounts_lock, sequences_are_written_side_by_side;
+                an_append_needs_the_accounts_lock, sequences_are_written_side_by_side,
+                a_journal_is_read_from_where_it_was_read_to;
             deciding: a_limit_holds_under_many, a_member_takes_one_place, a_review_is_decided_once,
                 a_decision_binds_to_the_plan_and_ends, a_decision_wakes_its_run, a_decision_on_a_run_that_has_ended_is_not_due_for_ever,
                 documents_stand_by_themselves, reviews_are_listed_newest_first_and_the_open_ones_alone;

@@ -1,5 +1,6 @@
 //! A caller that repeats a command, with the same nonce, until it is answered.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -155,6 +156,14 @@ impl Ledger for Repeating {
 
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
         repeat!(self.0.journal(run))
+    }
+
+    async fn journal_after(
+        &self,
+        run: &RunId,
+        upto: &BTreeMap<ConnectionId, u64>,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        repeat!(self.0.journal_after(run, upto))
     }
 
     async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<Due>, LedgerError> {

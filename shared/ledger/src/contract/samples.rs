@@ -119,6 +119,8 @@ pub fn run(id: &str, person: &str, connections: &[&str]) -> Run {
         asked_by: None,
         undoes: None,
         returned: 0,
+        exception: None,
+        read: None,
     }
 }
 
