@@ -3,7 +3,7 @@
 //! Pure, and nothing is invented: every line stands for something in the run, its journal or its events, and what is not
 //! known is left out. Unlike a receipt it names people, so it goes to the operator's terminal only.
 
-mod words;
+pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -379,12 +379,12 @@ fn bar(ms: i64, longest: i64) -> (String, String) {
 }
 
 /// A message stands in no stage of the plan and acts on no account.
-fn is_message(run: &Run, record: &ChangeRecord) -> bool {
+pub(crate) fn is_message(run: &Run, record: &ChangeRecord) -> bool {
     record.change.account.is_none() && run.plan.stages.iter().all(|stage| stage.name != record.change.stage)
 }
 
 /// The moment that a message's step names (`cut-1` → `cut`); the step itself when it names none.
-fn moment_of(step: &str) -> &str {
+pub(crate) fn moment_of(step: &str) -> &str {
     [TellMoment::Cut, TellMoment::Done, TellMoment::Held, TellMoment::Failed]
         .into_iter()
         .map(TellMoment::as_str)
@@ -392,7 +392,7 @@ fn moment_of(step: &str) -> &str {
         .unwrap_or(step)
 }
 
-fn in_order<'a>(records: &[&'a ChangeRecord]) -> Vec<&'a ConnectionId> {
+pub(crate) fn in_order<'a>(records: &[&'a ChangeRecord]) -> Vec<&'a ConnectionId> {
     let mut connections: Vec<&ConnectionId> = Vec::new();
     for record in records {
         if !connections.contains(&&record.change.connection) {
