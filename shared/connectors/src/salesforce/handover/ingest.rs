@@ -272,7 +272,7 @@ impl Mover<'_> {
         let body = json!({
             "object": object, "operation": "update", "contentType": "CSV", "lineEnding": "LF", "columnDelimiter": "COMMA",
         });
-        created(what, self.post(what, &path, &body).await?)
+        created(what, &self.post(what, &path, &body).await?)
     }
 
     pub(super) async fn post(&self, what: &str, path: &str, body: &Value) -> Result<HttpResponse, Failure> {
@@ -377,16 +377,16 @@ impl Table {
 }
 
 /// The id of a job that was made, or the vendor's refusal for good.
-pub(super) fn created(what: &str, response: HttpResponse) -> Result<Result<String, Refused>, Failure> {
+pub(super) fn created(what: &str, response: &HttpResponse) -> Result<Result<String, Refused>, Failure> {
     if !response.status().is_success() {
-        let failure = retry::failure(what, &response);
+        let failure = retry::failure(what, response);
         if matches!(failure.class, FailureClass::Retry { .. } | FailureClass::Credential) {
             return Err(failure);
         }
-        let refusal = retry::refusal(&response);
+        let refusal = retry::refusal(response);
         return Ok(Err(Refused::new(&refusal.code, &refusal.message)));
     }
-    let job = exchange::json(what, &response, false)?;
+    let job = exchange::json(what, response, false)?;
     match text(&job, "id").filter(|id| is_id(id)) {
         Some(id) => Ok(Ok(id.to_owned())),
         None => Err(Failure::retry(format!("{what}: the answer names no job")).maybe_executed()),

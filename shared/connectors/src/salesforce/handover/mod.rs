@@ -133,14 +133,13 @@ pub(super) async fn advance(
         Vec::new()
     };
     let started = client.exchange.clock.now();
-    let mut state = match saved {
-        Some(saved) => State::read(saved)?,
-        None => {
-            if let Some(wait) = short_of_calls(client, desk).await? {
-                return Ok(wait);
-            }
-            begin(client, desk, change, &leaver, back, started).await?
+    let mut state = if let Some(saved) = saved {
+        State::read(saved)?
+    } else {
+        if let Some(wait) = short_of_calls(client, desk).await? {
+            return Ok(wait);
         }
+        begin(client, desk, change, &leaver, back, started).await?
     };
     let plan: Plan = {
         let body = desk.fetch(&state.plan).await?;

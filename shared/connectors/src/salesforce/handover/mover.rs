@@ -127,9 +127,10 @@ impl Mover<'_> {
         }
         let (object, _) = Self::about(state, work);
         let stored = work.evidence.and_then(|place| state.evidence.get(place));
-        let mut all: Vec<Line> = match stored {
-            Some((_, name)) => lines::read(name, &self.desk.fetch(name).await?)?,
-            None => Vec::new(),
+        let mut all: Vec<Line> = if let Some((_, name)) = stored {
+            lines::read(name, &self.desk.fetch(name).await?)?
+        } else {
+            Vec::new()
         };
         // What a crash left behind the lines that count is written anew.
         all.truncate(work.lines);

@@ -103,7 +103,7 @@ impl Mover<'_> {
             "contentType": "CSV", "columnDelimiter": "COMMA", "lineEnding": "LF",
         });
         // A job whose answer is lost reads something that nobody asks for; the vendor clears it away.
-        match created(what, self.post(what, &path, &body).await?)? {
+        match created(what, &self.post(what, &path, &body).await?)? {
             Ok(id) => {
                 (source.job, source.made, source.ready, source.locator) =
                     (Some(id.clone()), Some(self.now()), None, None);
