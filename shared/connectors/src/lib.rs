@@ -52,7 +52,9 @@ mod tests {
                 "onelogin/unsuspend",
                 "salesforce/end-sessions",
                 "salesforce/freeze",
+                "salesforce/hand-over-records",
                 "salesforce/revoke-tokens",
+                "salesforce/take-back-records",
                 "salesforce/unfreeze",
                 "slack/dm",
                 "slack/post",
@@ -65,7 +67,9 @@ mod tests {
             assert_eq!(action.on_account(), !action.name().starts_with("slack/"));
             if action.on_account() {
                 // What cannot be read back is asked for again by the same key.
-                let effect = if action.observable() {
+                let effect = if action.long() {
+                    EffectClass::Staged
+                } else if action.observable() {
                     EffectClass::Set
                 } else {
                     EffectClass::Keyed

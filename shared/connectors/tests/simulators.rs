@@ -8,6 +8,8 @@
     reason = "all of this is tests and their helpers"
 )]
 
+#[path = "simulators/handover.rs"]
+mod handover;
 #[path = "simulators/okta.rs"]
 mod okta;
 #[path = "simulators/okta_cut.rs"]

@@ -25,6 +25,7 @@ pub(crate) fn add_to(all: &mut ActionCatalogue) {
     for action in ACTIONS {
         all.add(Arc::new(action.clone()));
     }
+    super::handover::actions::add_to(all);
 }
 
 /// One action: a predicate, and the value it must have afterwards.

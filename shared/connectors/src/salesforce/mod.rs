@@ -10,6 +10,7 @@
 //! | finding users | View All Users |
 //! | freezing, reading and ending sessions | Manage Users |
 //! | reading the OAuth tokens of others | Customize Application |
+//! | handing records over | Transfer Record, and Edit on every object (or Modify All Data) |
 //! | telling administrators by their profile, and how many others a freeze leaves | View Setup and Configuration |
 //!
 //! A missing permission hides rows instead of raising errors, and the user's own rows stay visible. So an empty answer counts
@@ -21,6 +22,7 @@ mod admins;
 mod apply;
 mod client;
 mod examine;
+mod handover;
 mod list;
 mod retry;
 mod soql;
@@ -35,10 +37,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
-    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, EventKind, Failure,
-    ListedAccount, Observation, Page, Probe, Signal, SubjectRead, Transport,
+    AccountQuery, AccountRef, AccountSearch, Advance, Applied, Call, Change, ConnectionId, Connector, Desk, Event,
+    EventKind, Failure, ListedAccount, Observation, Page, Probe, Signal, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
+use serde_json::Value;
 
 use crate::exchange::Exchange;
 use client::Client;
@@ -146,7 +149,7 @@ impl Connector for Salesforce {
         account: Option<&AccountRef>,
         actions: &[ActionUse],
     ) -> Result<Vec<Observation>, Failure> {
-        Box::pin(states::observe(&self.client, call, account, actions)).await
+        Box::pin(handover::observe(&self.client, call, account, actions)).await
     }
 
     async fn apply(&self, call: &Call, change: &Change, _marker: &str) -> Result<Applied, Failure> {
@@ -167,6 +170,16 @@ impl Connector for Salesforce {
         cursor: Option<&str>,
     ) -> Result<Page<ListedAccount>, Failure> {
         Box::pin(list::list(&self.client, call, fields, cursor)).await
+    }
+
+    async fn advance(
+        &self,
+        change: &Change,
+        _marker: &str,
+        state: Option<&Value>,
+        desk: &dyn Desk,
+    ) -> Result<Advance, Failure> {
+        Box::pin(handover::advance(&self.client, change, state, desk)).await
     }
 
     async fn examine(&self, call: &Call) -> Vec<Probe> {
