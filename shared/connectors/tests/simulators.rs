@@ -12,6 +12,8 @@
 mod okta;
 #[path = "simulators/okta_cut.rs"]
 mod okta_cut;
+#[path = "simulators/okta_dismantle.rs"]
+mod okta_dismantle;
 #[path = "simulators/okta_lists.rs"]
 mod okta_lists;
 #[path = "simulators/onelogin.rs"]
