@@ -14,6 +14,8 @@ mod handover;
 mod okta;
 #[path = "simulators/okta_cut.rs"]
 mod okta_cut;
+#[path = "simulators/okta_dismantle.rs"]
+mod okta_dismantle;
 #[path = "simulators/okta_lists.rs"]
 mod okta_lists;
 #[path = "simulators/onelogin.rs"]

@@ -220,7 +220,8 @@ impl Okta {
     pub fn excluded_by(&self, rule_id: &str) -> Vec<String> {
         let org = self.org();
         let rule = org.rules.iter().find(|rule| rule.id == rule_id);
-        rule.map(|rule| rule.excluded.iter().cloned().collect()).unwrap_or_default()
+        rule.map(|rule| rule.excluded.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Adds an app and gives its id.
