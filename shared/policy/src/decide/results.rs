@@ -59,15 +59,10 @@ fn counted(all: &HandOver) -> String {
         refusals,
         ..
     } = all.total();
-    let mut text = format!("{counted} counted");
-    if arrived > 0 {
-        text.push_str(&format!(", {arrived} arrived meanwhile"));
-    }
-    text.push_str(&format!(
-        ": {moved} moved{}, {kept} kept, {refused} refused{}, {gone} gone",
-        many("to ", &to),
-        many("", &refusals),
-    ));
+    let arrived = match arrived {
+        0 => String::new(),
+        some => format!(", {some} arrived meanwhile"),
+    };
     let unseen: Vec<String> = all
         .tallies
         .iter()
@@ -76,10 +71,15 @@ fn counted(all: &HandOver) -> String {
             Some(format!("{}.{} ({why})", tally.object, tally.field))
         })
         .collect();
-    if !unseen.is_empty() {
-        text.push_str(&format!("; not looked at to the end: {}", unseen.join(", ")));
-    }
-    text
+    let unseen = match unseen.as_slice() {
+        [] => String::new(),
+        some => format!("; not looked at to the end: {}", some.join(", ")),
+    };
+    format!(
+        "{counted} counted{arrived}: {moved} moved{}, {kept} kept, {refused} refused{}, {gone} gone{unseen}",
+        many("to ", &to),
+        many("", &refusals),
+    )
 }
 
 /// ` (to 005A 7, 005B 2)`, the greatest first; nothing when there is none.
@@ -149,7 +149,7 @@ fn licences(configuration: &Configuration, changes: &[ChangeRecord]) -> String {
         *everywhere.entry(name.clone()).or_default() += many;
     }
     let is_several = by_connection.values().filter(|freed| !freed.names.is_empty()).count() > 1;
-    let mut text = lines(by_connection, |freed| {
+    let text = lines(by_connection, |freed| {
         let mut parts: Vec<String> = Vec::new();
         if !freed.names.is_empty() {
             let names: Vec<String> = freed
@@ -163,10 +163,10 @@ fn licences(configuration: &Configuration, changes: &[ChangeRecord]) -> String {
         parts.extend(freed.unread.map(|why| format!("the licences could not be read: {why}")));
         parts.join("; ")
     });
-    if is_several && let Some(sum) = costing(configuration, &everywhere) {
-        text.push_str(&format!("\nin all: {sum}"));
+    match costing(configuration, &everywhere).filter(|_| is_several) {
+        Some(sum) => format!("{text}\nin all: {sum}"),
+        None => text,
     }
-    text
 }
 
 /// What became free in one connection.
