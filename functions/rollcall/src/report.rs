@@ -15,7 +15,9 @@ pub(crate) fn handed_over(run: &Run) -> BTreeMap<ConnectionId, Tally> {
         let sum = all.entry(record.change.connection.clone()).or_default();
         sum.tallies.extend(one.tallies);
     }
-    all.into_iter().map(|(connection, sum)| (connection, sum.total())).collect()
+    all.into_iter()
+        .map(|(connection, sum)| (connection, sum.total()))
+        .collect()
 }
 
 /// The same for programs.

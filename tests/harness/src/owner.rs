@@ -52,10 +52,16 @@ fn records(org: &Org, owner: &str) {
     let seed = |object: &str, count: usize, make: &dyn Fn(usize) -> serde_json::Value| {
         org.seed_records(object, count, make).expect("the seeds fit the object")
     };
-    let accounts = seed("Account", 3, &|place| json!({ "OwnerId": owner, "Name": format!("Customer {place}") }));
-    seed("Contact", CONTACTS, &|place| {
-        json!({ "OwnerId": owner, "LastName": format!("Contact {place}"), "AccountId": accounts.id(place % 3) })
-    });
+    let accounts = seed(
+        "Account",
+        3,
+        &|place| json!({ "OwnerId": owner, "Name": format!("Customer {place}") }),
+    );
+    seed(
+        "Contact",
+        CONTACTS,
+        &|place| json!({ "OwnerId": owner, "LastName": format!("Contact {place}"), "AccountId": accounts.id(place % 3) }),
+    );
     let deals = seed("Opportunity", 6, &|place| {
         let stage = if place == 0 { "Closed Won" } else { "Prospecting" };
         json!({
@@ -65,11 +71,17 @@ fn records(org: &Org, owner: &str) {
     });
     org.approval_lock(&deals.id(1));
     org.lock_row(&deals.id(2), 1);
-    let cases = seed("Case", 4, &|place| {
-        json!({ "OwnerId": owner, "Subject": format!("Case {place}"), "Status": "New", "AccountId": accounts.id(place % 3) })
-    });
+    let cases = seed(
+        "Case",
+        4,
+        &|place| json!({ "OwnerId": owner, "Subject": format!("Case {place}"), "Status": "New", "AccountId": accounts.id(place % 3) }),
+    );
     org.refuse_by_rule(&cases.id(3), "Not without an entitlement");
-    seed("Project__c", 2, &|place| json!({ "OwnerId": owner, "Name": format!("Project {place}") }));
+    seed(
+        "Project__c",
+        2,
+        &|place| json!({ "OwnerId": owner, "Name": format!("Project {place}") }),
+    );
 }
 
 /// Makes the fixture's playbook dismantle right after the cut; more than ten records of one object go by bulk.
@@ -103,11 +115,28 @@ pub fn violations(vendors: &LeaverWorld, owned: &Owned, leaves: bool, runs: &[Ru
         .iter()
         .map(|who| org.owned_by(who).values().sum::<usize>())
         .sum();
-    must(left + given == all, format!("of {all} records {left} are the leaver's and {given} were given"));
-    must(left == if leaves { owned.left } else { all }, format!("{left} records are the leaver's"));
-    let most = org.owner_changes().values().map(|changes| changes.most).max().unwrap_or(0);
-    must(most <= u8::from(leaves).into(), format!("a record changed hands {most} times"));
-    must(org.is_active(user) != leaves, format!("active: {}", org.is_active(user)));
+    must(
+        left + given == all,
+        format!("of {all} records {left} are the leaver's and {given} were given"),
+    );
+    must(
+        left == if leaves { owned.left } else { all },
+        format!("{left} records are the leaver's"),
+    );
+    let most = org
+        .owner_changes()
+        .values()
+        .map(|changes| changes.most)
+        .max()
+        .unwrap_or(0);
+    must(
+        most <= u8::from(leaves).into(),
+        format!("a record changed hands {most} times"),
+    );
+    must(
+        org.is_active(user) != leaves,
+        format!("active: {}", org.is_active(user)),
+    );
     let held = org
         .assignments_of(user)
         .iter()
@@ -118,7 +147,10 @@ pub fn violations(vendors: &LeaverWorld, owned: &Owned, leaves: bool, runs: &[Ru
     let open = org.open_jobs();
     must(open == 0, format!("{open} bulk jobs are open"));
 
-    for run in runs.iter().filter(|run| leaves && run.plan.goal == rollcall_model::Goal::Leave) {
+    for run in runs
+        .iter()
+        .filter(|run| leaves && run.plan.goal == rollcall_model::Goal::Leave)
+    {
         let told: Vec<HandOver> = run
             .changes
             .iter()

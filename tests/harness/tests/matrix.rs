@@ -141,7 +141,14 @@ fn owner(happens: Happens) -> Story {
 
 #[tokio::test]
 async fn dismantling_survives_every_fault_at_every_point() {
-    let report = exhaustive("owner, every point", owner(Happens::Leaves), &Fault::ALL, || None, |_| true).await;
+    let report = exhaustive(
+        "owner, every point",
+        owner(Happens::Leaves),
+        &Fault::ALL,
+        || None,
+        |_| true,
+    )
+    .await;
     println!("{report}");
     assert!(report.points > 120, "the story has points to strike");
     assert_eq!(
@@ -155,7 +162,14 @@ async fn dismantling_survives_every_fault_at_every_point() {
 #[tokio::test]
 async fn an_owner_who_returns_keeps_everything_whatever_strikes() {
     let faults = [Fault::CrashAfter, Fault::AnswerLost];
-    let report = exhaustive("owner who returns", owner(Happens::LeavesAndReturns), &faults, || None, |_| true).await;
+    let report = exhaustive(
+        "owner who returns",
+        owner(Happens::LeavesAndReturns),
+        &faults,
+        || None,
+        |_| true,
+    )
+    .await;
     println!("{report}");
     assert!(report.points > 30, "the story has points to strike");
     assert_eq!(report.violations, Vec::<String>::new());

@@ -195,7 +195,9 @@ fn records(
             tally.counted, tally.arrived, tally.moved, tally.kept, tally.refused, tally.gone
         );
         check(
-            &format!("{connection}: every record is accounted for: counted + arrived = moved + kept + refused + gone, {numbers}"),
+            &format!(
+                "{connection}: every record is accounted for: counted + arrived = moved + kept + refused + gone, {numbers}"
+            ),
             tally.balances() && tally.counted == RECORDS as u64,
             numbers.clone(),
         );
@@ -206,7 +208,12 @@ fn records(
             owned as u64 == left,
             format!("{owned} are hers"),
         );
-        let most = org.owner_changes().values().map(|changes| changes.most).max().unwrap_or(0);
+        let most = org
+            .owner_changes()
+            .values()
+            .map(|changes| changes.most)
+            .max()
+            .unwrap_or(0);
         check(
             &format!("{connection}: no record changed hands twice"),
             most == 1,
@@ -216,7 +223,10 @@ fn records(
     let [us, emea] = &estate.orphans;
     let queued = [(&world.salesforce, us), (&company.emea, emea)].map(|(org, queue)| {
         let owned = org.owned_by(queue);
-        (owned.get("Case").copied().unwrap_or(0), owned.get("Lead").copied().unwrap_or(0))
+        (
+            owned.get("Case").copied().unwrap_or(0),
+            owned.get("Lead").copied().unwrap_or(0),
+        )
     });
     check(
         "cases and leads are in the queue Orphans, but for three cases that a rule refuses",

@@ -92,7 +92,14 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
         Some(run) => verified(run, &store),
         None => Err("there is no run".to_owned()),
     };
-    let checks = inspect(&scene.world, scene.company()?, scene.estate()?, &before, &runs, &verified);
+    let checks = inspect(
+        &scene.world,
+        scene.company()?,
+        scene.estate()?,
+        &before,
+        &runs,
+        &verified,
+    );
     let well = checks.iter().all(|check| check.holds);
     let story = Story {
         scene: &scene,

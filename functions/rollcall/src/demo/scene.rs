@@ -236,13 +236,7 @@ fn environment(
             &company.emea_consumer_key,
             EMEA_INTEGRATION,
         ),
-        (
-            "sf-apac",
-            APAC_ORG,
-            None,
-            &estate.apac_consumer_key,
-            APAC_INTEGRATION,
-        ),
+        ("sf-apac", APAC_ORG, None, &estate.apac_consumer_key, APAC_INTEGRATION),
     ] {
         writeln!(
             text,

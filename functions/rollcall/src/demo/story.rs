@@ -93,8 +93,14 @@ impl Story<'_> {
             out.line("  tamper with it         change a character of that file and verify again: it names the place");
         }
         if let Some(run) = self.runs.first() {
-            out.line(format!("  the report             {me} run report {} --data {data}", run.id));
-            out.line(format!("  take it all back       {me} undo {} {config} --data {data}", run.id));
+            out.line(format!(
+                "  the report             {me} run report {} --data {data}",
+                run.id
+            ));
+            out.line(format!(
+                "  take it all back       {me} undo {} {config} --data {data}",
+                run.id
+            ));
         }
         if let Some(RunState::Held { review }) = self.runs.get(1).map(|run| &run.state) {
             out.line(format!(

@@ -89,7 +89,12 @@ pub struct SalesforceSettings {
     pub flow: SalesforceFlow,
     /// Hosts that may be an instance although they do not end in `.salesforce.com`.
     pub allowed_hosts: Vec<String>,
+    /// More records than this of one object are handed over by a bulk job; [`BULK_ABOVE`] is Salesforce's advice. At most that.
+    pub bulk_above: usize,
 }
+
+/// Up to this many records Salesforce advises against bulk jobs ("Bulk API Limits", App Limits Cheat Sheet).
+pub const BULK_ABOVE: usize = 2_000;
 
 /// A connection to one org.
 pub struct Salesforce {

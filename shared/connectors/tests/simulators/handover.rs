@@ -84,6 +84,7 @@ impl World {
                 secret: Secret::new("cs"),
             },
             allowed_hosts: vec!["us.my.salesforce.example".to_owned()],
+            bulk_above: rollcall_connectors::salesforce::BULK_ABOVE,
         };
         let line = Line {
             wire: Wire {

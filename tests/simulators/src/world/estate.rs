@@ -118,13 +118,17 @@ impl American {
     /// Five thousand records over eleven objects; one object alone has more than two thousand.
     fn own(org: &Org, owner: &str) -> Seeded<Self> {
         org.enable_teams();
-        let accounts = org.seed_records("Account", 300, |place| {
-            json!({ "OwnerId": owner, "Name": format!("Customer {place:04}"), "Type": "Customer" })
-        })?;
+        let accounts = org.seed_records(
+            "Account",
+            300,
+            |place| json!({ "OwnerId": owner, "Name": format!("Customer {place:04}"), "Type": "Customer" }),
+        )?;
         let account = |place: usize| accounts.id(place % accounts.len());
-        let contacts = org.seed_records("Contact", 2_200, |place| {
-            json!({ "OwnerId": owner, "LastName": format!("Contact {place:04}"), "AccountId": account(place) })
-        })?;
+        let contacts = org.seed_records(
+            "Contact",
+            2_200,
+            |place| json!({ "OwnerId": owner, "LastName": format!("Contact {place:04}"), "AccountId": account(place) }),
+        )?;
         let deals = org.seed_records("Opportunity", 500, |place| {
             // A tenth is closed and stays hers: history is not handed over.
             let stage = if place % 10 == 0 { "Closed Won" } else { "Prospecting" };
@@ -139,9 +143,11 @@ impl American {
         org.seed_records("Lead", 300, |place| {
             json!({ "OwnerId": owner, "LastName": format!("Lead {place:04}"), "Company": "Example Ltd", "Status": "Open" })
         })?;
-        org.seed_records("Campaign", 20, |place| {
-            json!({ "OwnerId": owner, "Name": format!("Campaign {place:02}"), "IsActive": true })
-        })?;
+        org.seed_records(
+            "Campaign",
+            20,
+            |place| json!({ "OwnerId": owner, "Name": format!("Campaign {place:02}"), "IsActive": true }),
+        )?;
         org.seed_records("Task", 500, |place| {
             let status = if place % 5 == 0 { "Completed" } else { "Not Started" };
             json!({ "OwnerId": owner, "Subject": "Call", "Status": status, "Priority": "Normal", "WhatId": account(place) })
@@ -152,15 +158,21 @@ impl American {
                 "StartDateTime": "2031-02-03T09:00:00.000+0000", "EndDateTime": "2031-02-03T10:00:00.000+0000",
             })
         })?;
-        org.seed_records("Contract", 60, |place| {
-            json!({ "OwnerId": owner, "AccountId": account(place), "Status": "Activated" })
-        })?;
-        org.seed_records("Project__c", 250, |place| {
-            json!({ "OwnerId": owner, "Name": format!("Project {place:03}"), "Status__c": "Running" })
-        })?;
-        org.seed_records("Visit__c", 170, |place| {
-            json!({ "OwnerId": owner, "Account__c": account(place), "Done__c": false })
-        })?;
+        org.seed_records(
+            "Contract",
+            60,
+            |place| json!({ "OwnerId": owner, "AccountId": account(place), "Status": "Activated" }),
+        )?;
+        org.seed_records(
+            "Project__c",
+            250,
+            |place| json!({ "OwnerId": owner, "Name": format!("Project {place:03}"), "Status__c": "Running" }),
+        )?;
+        org.seed_records(
+            "Visit__c",
+            170,
+            |place| json!({ "OwnerId": owner, "Account__c": account(place), "Done__c": false }),
+        )?;
         Ok(Self { contacts, deals, cases })
     }
 
@@ -191,9 +203,11 @@ impl American {
 
 /// Five thousand records over eight objects, none of them in trouble.
 fn european(org: &Org, owner: &str) -> Seeded<()> {
-    let accounts = org.seed_records("Account", 400, |place| {
-        json!({ "OwnerId": owner, "Name": format!("Kunde {place:04}"), "Type": "Customer" })
-    })?;
+    let accounts = org.seed_records(
+        "Account",
+        400,
+        |place| json!({ "OwnerId": owner, "Name": format!("Kunde {place:04}"), "Type": "Customer" }),
+    )?;
     let account = |place: usize| accounts.id(place % accounts.len());
     let of = |fields: Value, place: usize| {
         let mut fields = fields;
@@ -203,23 +217,37 @@ fn european(org: &Org, owner: &str) -> Seeded<()> {
         }
         fields
     };
-    org.seed_records("Contact", 1_600, |place| of(json!({ "LastName": format!("Kontakt {place:04}") }), place))?;
-    org.seed_records("Opportunity", 700, |place| {
-        of(json!({ "Name": format!("Auftrag {place:04}"), "StageName": "Prospecting", "CloseDate": "2026-12-31" }), place)
+    org.seed_records("Contact", 1_600, |place| {
+        of(json!({ "LastName": format!("Kontakt {place:04}") }), place)
     })?;
-    org.seed_records("Case", 800, |place| of(json!({ "Subject": format!("Fall {place:04}"), "Status": "Working" }), place))?;
+    org.seed_records("Opportunity", 700, |place| {
+        of(
+            json!({ "Name": format!("Auftrag {place:04}"), "StageName": "Prospecting", "CloseDate": "2026-12-31" }),
+            place,
+        )
+    })?;
+    org.seed_records("Case", 800, |place| {
+        of(
+            json!({ "Subject": format!("Fall {place:04}"), "Status": "Working" }),
+            place,
+        )
+    })?;
     org.seed_records("Lead", 400, |place| {
         json!({ "OwnerId": owner, "LastName": format!("Interessent {place:04}"), "Company": "Beispiel GmbH", "Status": "Open" })
     })?;
     org.seed_records("Task", 600, |place| {
         json!({ "OwnerId": owner, "Subject": "Anruf", "Status": "Not Started", "Priority": "Normal", "WhatId": account(place) })
     })?;
-    org.seed_records("Project__c", 300, |place| {
-        json!({ "OwnerId": owner, "Name": format!("Projekt {place:03}"), "Status__c": "Running" })
-    })?;
-    org.seed_records("Visit__c", 200, |place| {
-        json!({ "OwnerId": owner, "Account__c": account(place), "Done__c": false })
-    })?;
+    org.seed_records(
+        "Project__c",
+        300,
+        |place| json!({ "OwnerId": owner, "Name": format!("Projekt {place:03}"), "Status__c": "Running" }),
+    )?;
+    org.seed_records(
+        "Visit__c",
+        200,
+        |place| json!({ "OwnerId": owner, "Account__c": account(place), "Done__c": false }),
+    )?;
     Ok(())
 }
 
@@ -231,7 +259,10 @@ mod tests {
     fn she_owns_five_thousand_records_in_each_org_and_none_in_the_third() {
         let world = LeaverWorld::estate("2026-11-28T09:00:00Z".parse().unwrap()).unwrap();
         let company = world.company.as_ref().unwrap();
-        for (org, user) in [(&world.salesforce, &world.leaver_user), (&company.emea, &company.leaver_emea)] {
+        for (org, user) in [
+            (&world.salesforce, &world.leaver_user),
+            (&company.emea, &company.leaver_emea),
+        ] {
             let owned = org.owned_by(user);
             assert_eq!(owned.values().sum::<usize>(), RECORDS, "{owned:?}");
             assert!(owned.len() >= 8, "{owned:?}");

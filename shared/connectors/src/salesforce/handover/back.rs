@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::candidates::{Plan, TEAMS, Team};
 use super::describe::Described;
 use super::lines::{self, Fate, Line, Row};
-use super::look::LIST;
 use super::mover::{Mover, Settled};
 use super::state::{State, Work};
 use crate::salesforce::client::{Ask, Client};
@@ -94,7 +93,7 @@ impl Mover<'_> {
             tally.counted += u64::try_from(rows.len()).unwrap_or(u64::MAX);
         }
         let mut left = rows;
-        if left.len() > LIST {
+        if left.len() > self.client.settings.bulk_above {
             // A job writes without looking, so it gets only what still belongs to whom we gave it.
             let ids: Vec<&str> = left.iter().map(|row| row.id.as_str()).collect();
             let owners = self.owners(object, field, &ids).await?;

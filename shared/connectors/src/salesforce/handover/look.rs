@@ -14,9 +14,6 @@ use crate::salesforce::client::Ask;
 use crate::salesforce::retry::Refusal;
 use crate::salesforce::soql::{same_record, soql_quote};
 
-/// Up to so many records an object is read and written at once; above, by jobs (the vendor's own advice, App Limits Cheat Sheet,
-/// "Bulk API").
-pub(super) const LIST: usize = 2_000;
 const WHAT: &str = "looking for records";
 
 /// A question of a call.
@@ -114,7 +111,7 @@ impl Mover<'_> {
             return Ok(false);
         }
         let now = self.now();
-        if usize::try_from(total).is_ok_and(|total| total > LIST) {
+        if usize::try_from(total).is_ok_and(|total| total > self.client.settings.bulk_above) {
             let place = self
                 .plan
                 .objects

@@ -36,7 +36,6 @@ use serde_json::{Value, json};
 
 use self::actions::{HAND_OVER, TAKE_BACK};
 use self::candidates::Plan;
-use self::look::LIST;
 use self::mover::{Mover, Step};
 use self::order::Order;
 use self::state::State;
@@ -175,7 +174,7 @@ pub(super) async fn advance(
             let work = state.queue.remove(0);
             if work.file.is_none() {
                 Box::pin(mover.next_page(&mut state, work)).await?
-            } else if work.job.is_some() || work.rows > LIST {
+            } else if work.job.is_some() || work.rows > client.settings.bulk_above {
                 Box::pin(mover.ingest(&mut state, work)).await?
             } else {
                 Box::pin(mover.collections(&mut state, work)).await?
