@@ -10,7 +10,7 @@ use super::schema::{Field, Kind, Object, Schema};
 ///
 /// Types: `id`, `text`, `email`, `bool`, `int`, `time`, `pick:A|B`, `ref:Object[|Object]`. Flags: `c` createable, `u`
 /// updateable, `n` nillable, `x` not filterable.
-type Line = (&'static str, &'static str, &'static str);
+pub(super) type Line = (&'static str, &'static str, &'static str);
 
 const USER: &[Line] = &[
     ("Id", "id", ""),
@@ -113,6 +113,7 @@ const PERMISSION_SET: &[Line] = &[
     ("Label", "text", ""),
     ("IsOwnedByProfile", "bool", ""),
     ("ProfileId", "ref:Profile", "n"),
+    ("LicenseId", "text", "n"),
     ("PermissionsModifyAllData", "bool", ""),
     ("PermissionsManageUsers", "bool", ""),
 ];
@@ -120,7 +121,7 @@ const PERMISSION_SET_ASSIGNMENT: &[Line] = &[
     ("Id", "id", ""),
     ("AssigneeId", "ref:User", "c"),
     ("PermissionSetId", "ref:PermissionSet", "c"),
-    ("PermissionSetGroupId", "text", "cn"),
+    ("PermissionSetGroupId", "ref:PermissionSetGroup", "cn"),
     ("ExpirationDate", "time", "cun"),
     ("IsActive", "bool", ""),
     ("IsRevoked", "bool", ""),
@@ -132,6 +133,8 @@ const USER_PERMISSION_ACCESS: &[Line] = &[
     ("PermissionsApiEnabled", "bool", ""),
     ("PermissionsCustomizeApplication", "bool", ""),
     ("PermissionsManageUsers", "bool", ""),
+    ("PermissionsManagePvtRptsAndDashbds", "bool", ""),
+    ("PermissionsViewAllData", "bool", ""),
     ("PermissionsViewAllUsers", "bool", ""),
     ("PermissionsViewSetup", "bool", ""),
 ];
@@ -167,6 +170,9 @@ pub(super) fn standard() -> Schema {
     ] {
         schema.add(object(name, prefix, fields, may));
     }
+    for object in super::setup_objects::all() {
+        schema.add(object);
+    }
     schema.add(permission_access());
     schema
 }
@@ -178,7 +184,7 @@ pub(super) fn permission_access() -> Object {
 }
 
 /// The letters of `may`: s setup, c create, u update, d delete, r retrieve by id.
-fn object(name: &str, prefix: &str, fields: &[Line], may: &str) -> Object {
+pub(super) fn object(name: &str, prefix: &str, fields: &[Line], may: &str) -> Object {
     Object {
         name: name.to_owned(),
         prefix: prefix.to_owned(),

@@ -11,6 +11,7 @@ use super::errors::Refusal;
 use super::records::attributes;
 use super::rules::{self, Caller};
 use super::schema::Kind;
+use super::setup_rules;
 use super::soql::{self, Path, Plan};
 use super::state::{Row, State};
 
@@ -122,7 +123,9 @@ impl State {
     fn matching(&self, caller: &Caller, plan: &Plan) -> Vec<String> {
         let object = plan.object.as_str();
         let passes = |row: &Row| {
-            rules::visible(self, caller, object, row) && plan.accepts(&|path| self.reach(caller, object, row, path))
+            rules::visible(self, caller, object, row)
+                && setup_rules::in_scope(self, &caller.user, object, row, plan.scope.as_deref())
+                && plan.accepts(&|path| self.reach(caller, object, row, path))
         };
         let (exact, above) = plan.demands();
         let known = exact.into_iter().find_map(|(field, values)| {

@@ -109,6 +109,12 @@ impl Parser {
         }
         self.need_word("from")?;
         let from = self.name()?;
+        let scope = if self.eat_word("using") {
+            self.need_word("scope")?;
+            Some(self.name()?.0)
+        } else {
+            None
+        };
         let filter = if self.eat_word("where") {
             Some(self.condition()?)
         } else {
@@ -135,6 +141,7 @@ impl Parser {
         Ok(Query {
             columns,
             from,
+            scope,
             filter,
             order,
             limit,
