@@ -212,7 +212,10 @@ fn a_linked_account_that_a_proven_search_does_not_return_is_deleted_in_a_directo
         .insert("sf-us".into(), vec!["005000000000007AAA".to_owned()]);
     let of = |inputs: &StageInputs, connection: &str| {
         let plan = run.stage(0, inputs);
-        let found = plan.items.iter().find(|item| item.change.connection.as_str() == connection);
+        let found = plan
+            .items
+            .iter()
+            .find(|item| item.change.connection.as_str() == connection);
         found.unwrap().verdict.clone()
     };
     // A directory reads what is linked by its id, and deletes users.
