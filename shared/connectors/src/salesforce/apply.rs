@@ -7,11 +7,11 @@ use rollcall_runtime::Secret;
 use serde_json::{Value, json};
 
 use super::actions::{END_SESSIONS, FREEZE, REVOKE_TOKENS, UNFREEZE};
+use super::assign;
 use super::client::{Client, harmless};
 use super::collections::{self, CHUNK, is_gone};
 use super::deactivate::{self, DEACTIVATE, REACTIVATE};
 use super::entitlements::{REMOVE, RESTORE};
-use super::membership;
 use super::retry;
 use super::soql::{eighteen, is_id, same_record, soql_quote};
 use super::states::delete_tokens;
@@ -40,8 +40,8 @@ pub(super) async fn apply(client: &Client, call: &Call, change: &Change) -> Resu
         FREEZE | UNFREEZE => freeze(client, call, change, &target).await,
         REVOKE_TOKENS => revoke_tokens(client, call, &target).await,
         END_SESSIONS => end_sessions(client, call, change, &target).await,
-        REMOVE => membership::remove(client, call, change).await,
-        RESTORE => membership::restore(client, call, change, &target).await,
+        REMOVE => assign::remove(client, call, change).await,
+        RESTORE => assign::restore(client, call, change, &target).await,
         DEACTIVATE | REACTIVATE => deactivate::apply(client, call, change, &target).await,
         other => Err(Failure::give_up(format!(
             "Salesforce has no action {other} in this version"

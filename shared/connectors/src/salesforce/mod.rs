@@ -22,6 +22,7 @@ mod accounts;
 pub(crate) mod actions;
 mod admins;
 mod apply;
+mod assign;
 mod client;
 mod collections;
 mod deactivate;
