@@ -186,6 +186,9 @@ impl State {
         call.modified_since = header("if-modified-since")
             .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
             .map(|zoned| zoned.timestamp());
+        // Assignment rules run unless the call says no.
+        self.business.assign =
+            !header("sforce-auto-assign").is_some_and(|assign| assign.trim().eq_ignore_ascii_case("false"));
         let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
         let answer = match (call.method.as_str(), path.as_slice()) {
             ("POST", ["composite"]) => self.composite(caller, &call),
@@ -243,12 +246,12 @@ impl State {
                 Ok(Answer::json(200, Value::Object(links)))
             }
             ("GET", ["limits"]) => Ok(Answer::json(200, self.limits())),
-            ("GET", ["query" | "queryAll"]) => {
+            ("GET", [verb @ ("query" | "queryAll")]) => {
                 let source = call
                     .query
                     .get("q")
                     .ok_or_else(|| Refusal::new(400, "MALFORMED_QUERY", "SOQL query string is missing"))?;
-                self.run_query(caller, &version, source, call.batch)
+                self.run_query(caller, &version, source, call.batch, *verb == "queryAll")
                     .map(|body| Answer::json(200, body))
             }
             ("GET", ["query" | "queryAll", place]) => self
@@ -256,8 +259,8 @@ impl State {
                 .map(|body| Answer::json(200, body)),
             ("GET", ["sobjects"]) => {
                 let all: Vec<Value> = self.schema.all().map(|object| object.summary(&version)).collect();
-                Ok(Answer::json(
-                    200,
+                Ok(self.dated(
+                    call,
                     json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": all }),
                 ))
             }
@@ -296,17 +299,23 @@ impl State {
     }
 
     fn describe(&self, call: &Call, object: &str) -> Result<Answer, Refusal> {
-        let body = self.object(object)?.describe(&call.version);
-        let modified = self.created.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let body = self.object(object)?.describe(&call.version, &self.schema);
+        Ok(self.dated(call, body))
+    }
+
+    /// A description, or 304 when the caller has the present one.
+    fn dated(&self, call: &Call, body: Value) -> Answer {
+        let moment = self.described();
+        let modified = moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let unchanged = call
             .modified_since
-            .is_some_and(|since| since.as_second() >= self.created.as_second());
+            .is_some_and(|since| since.as_second() >= moment.as_second());
         let answer = if unchanged {
             Answer::empty(304)
         } else {
             Answer::json(200, body)
         };
-        Ok(answer.with("last-modified", modified))
+        answer.with("last-modified", modified)
     }
 
     fn limits(&self) -> Value {

@@ -14,6 +14,10 @@ const GROUP: &[Line] = &[
         "c",
     ),
     ("DoesSendEmailToMembers", "bool", ""),
+    ("Email", "text", "cun"),
+    ("OwnerId", "ref:User", "n"),
+    ("LastModifiedDate", "time", ""),
+    ("LastModifiedById", "ref:User", ""),
 ];
 const GROUP_MEMBER: &[Line] = &[
     ("Id", "id", ""),
@@ -102,11 +106,6 @@ const WORK_ITEM: &[Line] = &[
     ("OriginalActorId", "ref:Group|User", ""),
     ("CreatedDate", "time", ""),
 ];
-const SHARE: &[Line] = &[
-    ("Id", "id", ""),
-    ("UserOrGroupId", "ref:Group|User", ""),
-    ("RowCause", "text", ""),
-];
 
 /// The objects, each with its letters of what may be done: s setup, c create, u update, d delete, r retrieve by id. Packages
 /// are not on the vendor's list of setup objects (Apex Developer Guide, "sObjects That Can't Be Used Together in DML
@@ -134,10 +133,6 @@ pub(super) fn all() -> impl Iterator<Item = Object> {
         ("CronTrigger", "08e", CRON_TRIGGER, "r"),
         ("AsyncApexJob", "707", ASYNC_JOB, "r"),
         ("ProcessInstanceWorkitem", "04i", WORK_ITEM, "udr"),
-        ("AccountShare", "00r", SHARE, "r"),
-        ("OpportunityShare", "00t", SHARE, "r"),
-        ("CaseShare", "01n", SHARE, "r"),
-        ("LeadShare", "01o", SHARE, "r"),
     ]
     .into_iter()
     .map(|(name, prefix, fields, may)| objects::object(name, prefix, fields, may))

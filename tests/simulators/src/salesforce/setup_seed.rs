@@ -15,18 +15,6 @@ impl Org {
         )
     }
 
-    /// Adds a queue that may own records of these objects, and answers its id.
-    pub fn add_queue(&self, name: &str, objects: &[&str]) -> String {
-        let queue = self.add_record(
-            "Group",
-            json!({ "Name": name, "DeveloperName": name.replace(' ', "_"), "Type": "Queue" }),
-        );
-        for object in objects {
-            self.add_record("QueueSobject", json!({ "QueueId": queue, "SobjectType": object }));
-        }
-        queue
-    }
-
     /// Puts a user (or a group) into a group or a queue and answers the row's id.
     pub fn join_group(&self, group: &str, member: &str) -> String {
         self.add_record("GroupMember", json!({ "GroupId": group, "UserOrGroupId": member }))
@@ -140,13 +128,11 @@ impl Org {
                 updateable: true,
                 nillable: true,
                 filterable: true,
+                children: None,
+                cascade: false,
             });
             state.schema.add(user);
+            state.objects_changed();
         }
-    }
-
-    /// Makes an object unknown (`INVALID_TYPE`), as in orgs whose edition or settings do not have it.
-    pub fn hide_object(&self, name: &str) {
-        self.lock().schema.remove(name);
     }
 }
