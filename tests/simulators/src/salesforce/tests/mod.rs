@@ -5,6 +5,7 @@ mod batch;
 mod joins;
 mod login;
 mod reads;
+mod setup;
 
 use bytes::Bytes;
 use http::Method;
