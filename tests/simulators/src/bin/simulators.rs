@@ -110,6 +110,18 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
     let token = "00simulatedSswsToken0000000000000000000000";
     okta.add_ssws_token(token, &admin)?;
     let (holder, leaver, delegate, app) = held_in_okta(&okta)?;
+    let enrolled = okta.add_user(UserSeed {
+        factors: [("push", "OKTA"), ("sms", "OKTA")]
+            .map(|(kind, provider)| (kind.to_owned(), provider.to_owned()))
+            .into(),
+        ..UserSeed::active("enrolled@example.com", "Enid", "Enrolled")
+    })?;
+    let returning = okta.add_user(UserSeed {
+        has_password: false,
+        ..UserSeed::active("returning@example.com", "Rae", "Returning")
+    })?;
+    let wiki = okta.add_app("Wiki", true);
+    okta.assign_app(&wiki, &returning, None)?;
 
     let key = service_key()?;
     let scopes = [
@@ -150,6 +162,9 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
         "holder_id": holder,
         "leaver_id": leaver,
         "delegate_id": delegate,
+        "enrolled_id": enrolled,
+        "returning_id": returning,
+        "returning_app_id": wiki,
         "app_id": app,
         "client_id": "0oaServiceBearer0001",
         "dpop_client_id": "0oaServiceDpop000001",
