@@ -123,26 +123,31 @@ fn open_app_sessions(changes: &[ChangeRecord]) -> String {
 }
 
 /// A line for each connection in which licences became free, with what they cost a month together where that is known. A change
-/// carries the organisation's inventory from before and after it, so what somebody else did in between counts, too.
+/// carries the organisation's inventory from before and after it, so what somebody else did in between counts, too. Several
+/// changes in one connection may have the same inventory before them, so their differences do not add up: the greatest number
+/// before and the smallest after count.
 fn licences(configuration: &Configuration, changes: &[ChangeRecord]) -> String {
-    let mut by_connection: BTreeMap<&ConnectionId, Freed> = BTreeMap::new();
+    let mut by_connection: BTreeMap<&ConnectionId, Inventories> = BTreeMap::new();
     for record in changes {
         let Some(told) = record.reference.get("licences") else {
             continue;
         };
-        let freed = by_connection.entry(&record.change.connection).or_default();
+        let seen = by_connection.entry(&record.change.connection).or_default();
         match (inventory(told.get("before")), inventory(told.get("after"))) {
             (Ok(before), Ok(after)) => {
                 for (id, (name, used)) in before {
                     let left = after.get(&id).map_or(0, |(_, used)| *used);
-                    if used > left {
-                        *freed.names.entry(name).or_default() += used - left;
-                    }
+                    let kind = seen.used.entry(id).or_insert((name, used, left));
+                    (kind.1, kind.2) = (kind.1.max(used), kind.2.min(left));
                 }
             }
-            (Err(why), _) | (_, Err(why)) => freed.unread = Some(why),
+            (Err(why), _) | (_, Err(why)) => seen.unread = Some(why),
         }
     }
+    let mut by_connection: BTreeMap<&ConnectionId, Freed> = by_connection
+        .into_iter()
+        .map(|(connection, seen)| (connection, seen.freed()))
+        .collect();
     by_connection.retain(|_, freed| !freed.names.is_empty() || freed.unread.is_some());
     let mut everywhere: BTreeMap<String, u64> = BTreeMap::new();
     for (name, many) in by_connection.values().flat_map(|freed| &freed.names) {
@@ -169,8 +174,28 @@ fn licences(configuration: &Configuration, changes: &[ChangeRecord]) -> String {
     }
 }
 
-/// What became free in one connection.
+/// What was seen in one connection.
 #[derive(Default)]
+struct Inventories {
+    /// By the vendor's id: name, most used before, fewest used after.
+    used: BTreeMap<String, (String, u64, u64)>,
+    unread: Option<String>,
+}
+
+impl Inventories {
+    fn freed(self) -> Freed {
+        let mut names: BTreeMap<String, u64> = BTreeMap::new();
+        for (name, before, after) in self.used.into_values().filter(|(_, before, after)| before > after) {
+            *names.entry(name).or_default() += before - after;
+        }
+        Freed {
+            names,
+            unread: self.unread,
+        }
+    }
+}
+
+/// What became free in one connection.
 struct Freed {
     names: BTreeMap<String, u64>,
     unread: Option<String>,

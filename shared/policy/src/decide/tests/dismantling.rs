@@ -389,6 +389,18 @@ fn a_message_says_what_the_freed_licences_cost() {
          sf-us: CPQ User 1, Salesforce 1; 240.50 EUR a month\n\
          in all: 405.50 EUR a month, 0.00 USD a month, no cost known of Gold"
     );
+    // Two accounts of theirs, both counted from the beginning of the stage.
+    let both: Vec<ChangeRecord> = [(7, 6), (7, 5)]
+        .into_iter()
+        .map(|(before, after)| {
+            let used = |used| json!([licence("1001", "Salesforce", used)]);
+            record(&run, "sf-us", "salesforce/deactivate", freed(used(before), used(after)))
+        })
+        .collect();
+    assert_eq!(
+        TextFacts::of(&run.configuration, &both).licences,
+        "sf-us: Salesforce 2; 330.00 EUR a month"
+    );
     run.configuration.licences.clear();
     assert_eq!(
         TextFacts::of(&run.configuration, &changes).licences,
