@@ -16,6 +16,7 @@ use crate::tests::{amara, catalogue};
 mod company;
 mod guarding;
 mod standing;
+mod undoing;
 
 const ROOT: &str = "version: 1
 connections: {okta-main: okta, sf-us: salesforce, sf-emea: salesforce, slack: slack}
