@@ -234,7 +234,9 @@ impl Engine {
                 Verdict::Run if self.is_long(&change.action) => match connector {
                     Some(connector) => {
                         self.append(head, None, std::mem::take(&mut drafts), &pass.salt).await?;
-                        let record = self.long(pass, connector.as_ref(), head, change, &mut part.came).await?;
+                        let record = self
+                            .long(pass, connector.as_ref(), head, change, &mut part.came)
+                            .await?;
                         part.records.push(record);
                         continue;
                     }
@@ -311,7 +313,10 @@ impl Engine {
         let mut record = ChangeRecord {
             change: change.clone(),
             outcome: Outcome::Pending,
-            started_at: pass.records.get(&key).map_or_else(|| self.now(), |known| known.started_at),
+            started_at: pass
+                .records
+                .get(&key)
+                .map_or_else(|| self.now(), |known| known.started_at),
             ended_at: self.now(),
             request_id: None,
             reference: Value::Null,
@@ -568,7 +573,9 @@ fn records(claim: &RunClaim) -> BTreeMap<ChangeKey, ChangeRecord> {
 /// Which step waits for which in the present stage.
 fn gates(claim: &RunClaim) -> BTreeMap<(String, String), String> {
     let stage = claim.run.plan.stages.get(claim.run.stage);
-    let steps = stage.into_iter().flat_map(|stage| stage.steps.iter().map(|step| (&stage.name, step)));
+    let steps = stage
+        .into_iter()
+        .flat_map(|stage| stage.steps.iter().map(|step| (&stage.name, step)));
     steps
         .filter_map(|(stage, step)| Some(((stage.clone(), step.id.clone()), step.after.clone()?)))
         .collect()

@@ -53,7 +53,10 @@ impl Journalled {
     pub(crate) fn of(mark: Option<&JournalMark>, entries: &[Entry]) -> Self {
         let mut journalled = Self::default();
         if let Some(mark) = mark {
-            let open = mark.open.iter().map(|(key, &deadline)| (key.clone(), OpenIntent { deadline }));
+            let open = mark
+                .open
+                .iter()
+                .map(|(key, &deadline)| (key.clone(), OpenIntent { deadline }));
             journalled.open = open.collect();
             journalled.seen.clone_from(&mark.seen);
             journalled.upto.clone_from(&mark.upto);
@@ -113,8 +116,13 @@ impl Journalled {
         }
         JournalMark {
             upto,
-            open: self.open.iter().map(|(key, intent)| (key.clone(), intent.deadline)).collect(),
+            open: self
+                .open
+                .iter()
+                .map(|(key, intent)| (key.clone(), intent.deadline))
+                .collect(),
             seen: self.seen.clone(),
+            rest: None,
         }
     }
 }
@@ -131,7 +139,11 @@ impl Engine {
         let journalled = Journalled::of(run.read.as_ref(), &entries);
         for (key, change) in &journalled.begun {
             // Once its intent lies behind the mark, the run alone knows how it was begun.
-            if claim.run.record(key).is_none_or(|record| record.outcome != Outcome::Pending) {
+            if claim
+                .run
+                .record(key)
+                .is_none_or(|record| record.outcome != Outcome::Pending)
+            {
                 claim.run.put_record(ChangeRecord {
                     change: change.clone(),
                     outcome: Outcome::Pending,

@@ -15,7 +15,7 @@ use rollcall_model::ledger::{Head, RunClaim, documents};
 use rollcall_model::plan::{Change, ChangeKey, PlanItem, StagePlan, Verdict};
 use rollcall_model::{
     AccountRef, Advance, Applied, Call, ChangeRecord, Connector, Desk, EntryKind, Failure, FileError, Goal, Outcome,
-    PersonKey, RunState, SubjectRead,
+    PersonKey, Run, RunState, SubjectRead,
 };
 use rollcall_runtime::clock::between;
 use serde_json::{Value, json};
@@ -149,9 +149,18 @@ impl Engine {
                 *known = item;
                 continue;
             }
-            let place = plan.items.iter().position(|known| known.change.step == item.change.step);
+            let place = plan
+                .items
+                .iter()
+                .position(|known| known.change.step == item.change.step);
             plan.items.insert(place.unwrap_or(0), item);
         }
+    }
+
+    /// Whether a run waits for a vendor's work and for nothing else.
+    pub(crate) fn rests(&self, run: &Run) -> bool {
+        let rest = run.read.as_ref().and_then(|mark| mark.rest);
+        matches!(run.state, RunState::Waiting { .. }) && rest.is_some_and(|rest| rest > self.now())
     }
 
     /// A run whose reason is gone leaves its long changes as they are: what they moved stays moved, and a job that they opened
@@ -189,7 +198,8 @@ impl Engine {
 
     /// Whether the person behind an account is leaving: by a run of theirs, and by what their directory says now.
     async fn leaves(&self, call: &Call, account: &AccountRef) -> Result<bool, Failure> {
-        let lost = |error: &dyn std::fmt::Display| Failure::retry(format!("who {account} is cannot be looked up: {error}"));
+        let lost =
+            |error: &dyn std::fmt::Display| Failure::retry(format!("who {account} is cannot be looked up: {error}"));
         let mut person: Option<PersonKey> = None;
         for kind in [documents::OWNER, documents::LINK] {
             let known = self
@@ -215,9 +225,9 @@ impl Engine {
             .iter()
             .filter(|run| run.plan.scope.is_none())
             .find(|run| !matches!(run.state, RunState::Refused { .. }));
-        let Some(leave) = leave.filter(|run| {
-            run.plan.goal == Goal::Leave && !matches!(run.state, RunState::Superseded { .. })
-        }) else {
+        let Some(leave) =
+            leave.filter(|run| run.plan.goal == Goal::Leave && !matches!(run.state, RunState::Superseded { .. }))
+        else {
             return Ok(false);
         };
         // Whoever has come back since is not leaving, whatever the run did.
@@ -311,10 +321,7 @@ impl Bench<'_> {
     /// Where this change's evidence lies. A person may have two accounts in a connection, each with files of the same names.
     fn place(&self, name: &str) -> String {
         let account = self.change.account.as_ref().map_or("-", |account| account.id.as_str());
-        format!(
-            "evidence/{}/{}/{account}/{name}",
-            self.pass.run, self.change.connection
-        )
+        format!("evidence/{}/{}/{account}/{name}", self.pass.run, self.change.connection)
     }
 
     /// What is kept for a day lies under the day, so nothing has to be cleared out for it to end.
@@ -347,7 +354,11 @@ impl Desk for Bench<'_> {
             deadline: None,
             private: json!({"account": self.change.account, "state": state}),
         };
-        let lock = self.change.account.as_ref().and_then(|account| self.pass.locks.get(account));
+        let lock = self
+            .change
+            .account
+            .as_ref()
+            .and_then(|account| self.pass.locks.get(account));
         let mut head = self.head.lock().await;
         match self.engine.append(&mut head, lock, vec![entry], &self.pass.salt).await {
             Ok(()) => {
@@ -380,7 +391,12 @@ impl Desk for Bench<'_> {
     }
 
     async fn is_leaving(&self, account: &AccountRef) -> Result<bool, Failure> {
-        let known = self.leaving.lock().unwrap_or_else(PoisonError::into_inner).get(account).copied();
+        let known = self
+            .leaving
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(account)
+            .copied();
         if let Some(known) = known {
             return Ok(known);
         }

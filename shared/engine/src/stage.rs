@@ -200,6 +200,7 @@ impl Engine {
         }
         if let (Some((after, why)), true) = (&working, open.is_empty()) {
             // Waiting for a vendor's job is no failed try.
+            claim.run.read.get_or_insert_default().rest = Some(plus(now, *after));
             return Ok(StageEnd::Again {
                 after: *after,
                 why: why.clone(),
@@ -267,12 +268,7 @@ impl Engine {
     }
 
     /// The stage is through: the cursor stands on the next one.
-    async fn next_stage(
-        &self,
-        claim: &mut RunClaim,
-        subject: &Lock,
-        locks: &[Lock],
-    ) -> Result<StageEnd, EngineError> {
+    async fn next_stage(&self, claim: &mut RunClaim, subject: &Lock, locks: &[Lock]) -> Result<StageEnd, EngineError> {
         let now = self.now();
         claim.run.stage += 1;
         claim.run.attempts = 0;

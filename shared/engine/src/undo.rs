@@ -148,8 +148,14 @@ impl Engine {
             undoes: terms.run.clone(),
             stage: terms.stage.clone(),
         };
-        let what = terms.stage.as_ref().map_or_else(String::new, |stage| format!("{stage} of "));
-        run.note(now, format!("{by} takes back {what}{}; {}", terms.run, standing(&exception)));
+        let what = terms
+            .stage
+            .as_ref()
+            .map_or_else(String::new, |stage| format!("{stage} of "));
+        run.note(
+            now,
+            format!("{by} takes back {what}{}; {}", terms.run, standing(&exception)),
+        );
         for left in &terms.not {
             run.note(now, format!("cannot be taken back: {}: {}", left.change, left.why));
         }
@@ -177,7 +183,11 @@ impl Engine {
         let undo = self.parts.ledger.run(&exception.run).await?;
         let is_underway = undo.is_some_and(|undo| !undo.state.is_final());
         if !is_underway && !exception.holds(run.person.state, self.now()) {
-            let why = format!("{} says {} now", run.person.account.connection, run.person.state.as_str());
+            let why = format!(
+                "{} says {} now",
+                run.person.account.connection,
+                run.person.state.as_str()
+            );
             self.end_exception(&exception, &why).await?;
             return Ok(None);
         }
@@ -202,7 +212,8 @@ impl Engine {
         if run.plan.goal != Goal::Undo
             && let Some(exception) = self.exception(&run.plan.playbook, &run.plan.person).await?
         {
-            self.end_exception(&exception, &format!("{} was asked for", run.id)).await?;
+            self.end_exception(&exception, &format!("{} was asked for", run.id))
+                .await?;
         }
         Ok(())
     }
@@ -224,11 +235,13 @@ impl Engine {
             return Ok(TakenBack::No);
         };
         let why = format!("taken back by {} ({})", exception.by, exception.run);
-        Ok(match self.parts.ledger.run(&exception.run).await?.map(|undo| undo.state) {
-            None | Some(RunState::Refused { .. }) => TakenBack::No,
-            Some(state) if state.is_final() => TakenBack::Yes(why),
-            Some(_) => TakenBack::Underway(why),
-        })
+        Ok(
+            match self.parts.ledger.run(&exception.run).await?.map(|undo| undo.state) {
+                None | Some(RunState::Refused { .. }) => TakenBack::No,
+                Some(state) if state.is_final() => TakenBack::Yes(why),
+                Some(_) => TakenBack::Underway(why),
+            },
+        )
     }
 
     /// An undo ends: what it did to the source's own account is no new word of the source. One that was refused did nothing,
@@ -339,8 +352,12 @@ impl Engine {
         let until = self.now();
         if claim.run.ending.is_none() && matches!(claim.run.state, RunState::Waiting { .. }) {
             claim.run.stage_due_at = claim.run.stage_due_at.min(until);
+            if let Some(mark) = &mut claim.run.read {
+                mark.rest = None;
+            }
         }
-        self.settle(&mut claim, rollcall_model::ledger::Settle::Park(until)).await?;
+        self.settle(&mut claim, rollcall_model::ledger::Settle::Park(until))
+            .await?;
         self.wake(&Message::WakeRun(id.clone()), Duration::ZERO).await
     }
 

@@ -163,7 +163,8 @@ impl Engine {
         // What somebody gave back is not taken away again.
         let undone = later.iter().find(|other| {
             let exception = other.exception.as_ref();
-            exception.is_some_and(|exception| exception.covers(&run.id, CUT)) && !matches!(other.state, RunState::Refused { .. })
+            exception.is_some_and(|exception| exception.covers(&run.id, CUT))
+                && !matches!(other.state, RunState::Refused { .. })
         });
         if let Some(undo) = undone {
             return Ok(Some(format!("{} takes it back", undo.id)));

@@ -340,11 +340,7 @@ pub trait Ledger: Send + Sync {
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError>;
 
     /// The entries of a run behind these places, by sequence and place; all of a sequence that is not named.
-    async fn journal_after(
-        &self,
-        run: &RunId,
-        upto: &BTreeMap<ConnectionId, u64>,
-    ) -> Result<Vec<Entry>, LedgerError>;
+    async fn journal_after(&self, run: &RunId, upto: &BTreeMap<ConnectionId, u64>) -> Result<Vec<Entry>, LedgerError>;
 
     /// What is due. May be stale.
     async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<Due>, LedgerError>;

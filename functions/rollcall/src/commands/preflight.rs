@@ -41,7 +41,11 @@ pub(super) fn lines(looked: &[Looked]) -> Vec<String> {
         lines.push(format!("  {}  {account} {}", one.connection, plain(&one.username)));
         for obstacle in &one.found.obstacles {
             let sign = if obstacle.blocks { "✗" } else { "!" };
-            lines.push(format!("    {sign} {}: {}", plain(&obstacle.kind), plain(&obstacle.found)));
+            lines.push(format!(
+                "    {sign} {}: {}",
+                plain(&obstacle.kind),
+                plain(&obstacle.found)
+            ));
             lines.push(format!("      {}", plain(&obstacle.way_out)));
         }
         for unseen in &one.found.uninspected {

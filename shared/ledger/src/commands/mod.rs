@@ -202,11 +202,7 @@ impl Ledger for TableLedger {
         self.read_journal(run).await
     }
 
-    async fn journal_after(
-        &self,
-        run: &RunId,
-        upto: &BTreeMap<ConnectionId, u64>,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    async fn journal_after(&self, run: &RunId, upto: &BTreeMap<ConnectionId, u64>) -> Result<Vec<Entry>, LedgerError> {
         self.read_journal_after(run, upto).await
     }
 

@@ -126,7 +126,9 @@ pub async fn a_journal_is_read_from_where_it_was_read_to(bench: &Bench) {
         let head = claim.heads.get_mut(&connection.into()).unwrap();
         for number in 0..many {
             let nonce = format!("{number}-{connection}");
-            let append = bench.ledger.append(head, None, vec![draft(&nonce)], at(1), b"s", &nonce);
+            let append = bench
+                .ledger
+                .append(head, None, vec![draft(&nonce)], at(1), b"s", &nonce);
             bench.won(append.await.unwrap());
         }
     }
@@ -137,6 +139,9 @@ pub async fn a_journal_is_read_from_where_it_was_read_to(bench: &Bench) {
         entries.iter().map(place).collect()
     };
     assert_eq!(after(&[("sf-a", 129), ("sf-b", 2)]).await, [("sf-a".to_owned(), 130)]);
-    assert_eq!(after(&[("sf-a", 130)]).await, [("sf-b".to_owned(), 1), ("sf-b".to_owned(), 2)]);
+    assert_eq!(
+        after(&[("sf-a", 130)]).await,
+        [("sf-b".to_owned(), 1), ("sf-b".to_owned(), 2)]
+    );
     assert_eq!(after(&[]).await.len(), 132);
 }

@@ -158,11 +158,7 @@ impl Ledger for Repeating {
         repeat!(self.0.journal(run))
     }
 
-    async fn journal_after(
-        &self,
-        run: &RunId,
-        upto: &BTreeMap<ConnectionId, u64>,
-    ) -> Result<Vec<Entry>, LedgerError> {
+    async fn journal_after(&self, run: &RunId, upto: &BTreeMap<ConnectionId, u64>) -> Result<Vec<Entry>, LedgerError> {
         repeat!(self.0.journal_after(run, upto))
     }
 

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::accounts::account_query;
 use super::standing::{Standing, classed, not_concerned, standing};
-use super::undo;
 use super::targets::{PEOPLE, people};
+use super::undo;
 use super::{Facts, ListReads, StageInputs, Stop, ToObserve, Wanted};
 use crate::configuration::Configuration;
 use crate::expression::{Condition, EvaluationError, Names, Scope, evaluate_parameters};
@@ -142,7 +142,11 @@ impl Planner<'_> {
             (None, None) => Verdict::Unknown(format!("{connection} was not searched")),
             (None, Some(search)) => {
                 let mut is_anothers = Vec::new();
-                for account in search.accounts.iter().filter(|account| step.concerns(&account.account.id)) {
+                for account in search
+                    .accounts
+                    .iter()
+                    .filter(|account| step.concerns(&account.account.id))
+                {
                     is_anothers.push(self.account(step, connection, account, items));
                 }
                 if is_anothers.contains(&false) {
@@ -151,7 +155,10 @@ impl Planner<'_> {
                 let verdict = if step.accounts.is_empty() {
                     self.no_account(step, connection, search)
                 } else {
-                    Verdict::Unknown(format!("{connection} does not show the account {}", step.accounts.join(", ")))
+                    Verdict::Unknown(format!(
+                        "{connection} does not show the account {}",
+                        step.accounts.join(", ")
+                    ))
                 };
                 // Other people's accounts have their lines; what is left to say is only that the person's own may be hidden.
                 if !is_anothers.is_empty() && !matches!(verdict, Verdict::Unknown(_)) {

@@ -117,7 +117,8 @@ fn take_back(catalogue: &ActionCatalogue, record: &ChangeRecord, steps: &mut Vec
         why: why.to_owned(),
     };
     let Some(action) = catalogue.get(&change.action) else {
-        undo.not.push(left(&format!("this version has no action {}", change.action)));
+        undo.not
+            .push(left(&format!("this version has no action {}", change.action)));
         return;
     };
     let (inverse, with) = match action.undo(change, &record.reference) {
@@ -136,7 +137,9 @@ fn take_back(catalogue: &ActionCatalogue, record: &ChangeRecord, steps: &mut Vec
         return;
     }
     let is_same = |step: &StepSpec| {
-        step.actions == [inverse] && step.connections == [change.connection.clone()] && step.accounts == [account.id.clone()]
+        step.actions == [inverse]
+            && step.connections == [change.connection.clone()]
+            && step.accounts == [account.id.clone()]
     };
     if steps.iter().any(|step| is_same(step) && step.with == with) {
         return;
@@ -167,5 +170,9 @@ pub(super) fn literal(with: &Value, takes: impl Fn(&str) -> bool) -> Value {
         .filter(|(name, _)| takes(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if own.is_empty() { Value::Null } else { Value::Object(own) }
+    if own.is_empty() {
+        Value::Null
+    } else {
+        Value::Object(own)
+    }
 }

@@ -47,14 +47,19 @@ async fn at_its_hour(mut stage: Stage) -> (Stage, Run) {
 
 async fn finds(stage: &Stage, code: Code, text: &str) -> bool {
     let findings = stage.findings().await;
-    findings.iter().any(|finding| finding.contains(code.id) && finding.contains(text))
+    findings
+        .iter()
+        .any(|finding| finding.contains(code.id) && finding.contains(text))
 }
 
 #[tokio::test]
 async fn whoever_is_still_gone_is_taken_apart_at_the_hour() {
     let (_, run) = at_its_hour(waiting().await.0).await;
     assert_eq!(run.state, RunState::Done, "{:?}", run.notes);
-    assert_eq!(outcomes_of(&run, "dismantle"), [("salesforce/end-sessions", "AlreadySo")]);
+    assert_eq!(
+        outcomes_of(&run, "dismantle"),
+        [("salesforce/end-sessions", "AlreadySo")]
+    );
 }
 
 #[tokio::test]
@@ -79,7 +84,11 @@ async fn a_return_that_the_directory_reports_is_looked_at_at_once() {
     assert!(stage.deliver().await > 0);
     stage.work_for(MINUTE * 2).await;
     let run = stage.run().await;
-    assert!(matches!(run.state, RunState::Superseded { .. }), "not an hour later: {:?}", run.state);
+    assert!(
+        matches!(run.state, RunState::Superseded { .. }),
+        "not an hour later: {:?}",
+        run.state
+    );
     assert!(finds(&stage, codes::PERSON_RESTORED, &format!("rollcall undo {}", run.id)).await);
 }
 
@@ -104,7 +113,10 @@ async fn whoever_comes_back_after_the_end_is_a_finding_and_nothing_else() {
 async fn a_legal_hold_stops_the_dismantling() {
     let (stage, hold) = waiting().await;
     let vendors = &stage.world.vendors;
-    vendors.okta.add_member(&hold, &vendors.leaver).expect("the directory takes it");
+    vendors
+        .okta
+        .add_member(&hold, &vendors.leaver)
+        .expect("the directory takes it");
     let (_, run) = at_its_hour(stage).await;
     assert!(
         matches!(&run.state, RunState::Superseded { why } if why.contains("dismantle is stopped")),
@@ -118,10 +130,16 @@ async fn a_legal_hold_stops_the_dismantling() {
 async fn another_active_account_with_the_same_number_is_a_conversion() {
     let (stage, _) = waiting().await;
     let okta = &stage.world.vendors.okta;
-    okta.add_user(UserSeed::active("amara.okafor.staff@corp.example", "Amara", "Okafor").with("employeeNumber", "E1042"))
-        .expect("the directory takes it");
+    okta.add_user(
+        UserSeed::active("amara.okafor.staff@corp.example", "Amara", "Okafor").with("employeeNumber", "E1042"),
+    )
+    .expect("the directory takes it");
     let (_, run) = at_its_hour(stage).await;
-    assert!(matches!(&run.state, RunState::Superseded { why } if why.contains("converting")), "{:?}", run.state);
+    assert!(
+        matches!(&run.state, RunState::Superseded { why } if why.contains("converting")),
+        "{:?}",
+        run.state
+    );
 }
 
 #[tokio::test]

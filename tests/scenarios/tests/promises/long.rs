@@ -177,7 +177,11 @@ impl Connector for Front {
         state: Option<&Value>,
         desk: &dyn Desk,
     ) -> Result<Advance, Failure> {
-        assert_eq!(change.before, json!({"done": false}), "it is gone on with as it was begun");
+        assert_eq!(
+            change.before,
+            json!({"done": false}),
+            "it is gone on with as it was begun"
+        );
         let number = state.and_then(|state| state["number"].as_u64()).unwrap_or(0);
         self.log.pieces.lock().expect("nobody panicked").push(number);
         // From the first piece on the vendor shows the records as moved.
@@ -185,7 +189,9 @@ impl Connector for Front {
         let saved = json!({"number": number + 1});
         match (self.next)(number) {
             Next::Takes(span) => {
-                let name = desk.store(&format!("{number:04}.csv"), number.to_string().into_bytes().into()).await?;
+                let name = desk
+                    .store(&format!("{number:04}.csv"), number.to_string().into_bytes().into())
+                    .await?;
                 assert_eq!(desk.fetch(&name).await?, number.to_string().into_bytes());
                 self.clock.advance(span);
                 assert!(desk.call().deadline > self.clock.now(), "no call may outlive the lease");
@@ -231,16 +237,20 @@ impl Theatre {
         let real: Arc<OnceLock<BTreeMap<ConnectionId, Arc<dyn Connector>>>> = Arc::default();
         let kept = Arc::clone(&real);
         let spec = WorldSpec {
-            wrap: Some(Arc::new(move |connectors: &mut BTreeMap<ConnectionId, Arc<dyn Connector>>| {
-                let _ = kept.set(connectors.clone());
-            })),
+            wrap: Some(Arc::new(
+                move |connectors: &mut BTreeMap<ConnectionId, Arc<dyn Connector>>| {
+                    let _ = kept.set(connectors.clone());
+                },
+            )),
             ..WorldSpec::default()
         };
         let stage = Stage::new(spec).await;
         let mut connectors = real.get().expect("a worker was made").clone();
         let log: Arc<Log> = Arc::default();
         let next: Arc<Piece> = Arc::new(next);
-        let inner = connectors.remove(&ConnectionId::from("sf-us")).expect("the fixture has it");
+        let inner = connectors
+            .remove(&ConnectionId::from("sf-us"))
+            .expect("the fixture has it");
         let front = Front {
             inner,
             log: Arc::clone(&log),
@@ -287,12 +297,8 @@ impl Theatre {
     /// Works for this long; a message that is never done with costs its worker's life and comes again.
     async fn pass(&mut self, span: Duration) {
         let until = rollcall_runtime::clock::plus(self.stage.now(), span);
-        let world = &self.stage.world;
         let mut deaths = 0;
         while self.stage.now() < until {
-            sweep(world.ledger.as_ref(), world.queue.as_ref(), self.stage.now())
-                .await
-                .expect("memory answers");
             while let Some((lane, delivery)) = self.stage.world.receive().await {
                 let handled = tokio::time::timeout(Duration::from_millis(300), self.engine.handle(&delivery)).await;
                 if let Ok(handled) = handled {
@@ -305,6 +311,10 @@ impl Theatre {
                     self.replace_worker();
                 }
             }
+            // A sweep finds what no wake came for; whoever is due and was woken has gone on by then.
+            sweep(self.stage.ledger(), self.stage.queue(), self.stage.now())
+                .await
+                .expect("memory answers");
             self.stage.world.clock.advance(Duration::from_secs(20));
         }
     }
@@ -314,7 +324,11 @@ impl Theatre {
     }
 
     fn leaves_no_piece_out(&self, upto: u64) {
-        assert_eq!(self.log.pieces(), (0..=upto).collect::<Vec<_>>(), "each piece once, in order");
+        assert_eq!(
+            self.log.pieces(),
+            (0..=upto).collect::<Vec<_>>(),
+            "each piece once, in order"
+        );
     }
 }
 
@@ -355,18 +369,34 @@ async fn a_long_change_goes_on_over_many_leases_and_what_follows_it_waits() {
     theatre.leaves_no_piece_out(60);
     assert_eq!(theatre.log.off(), [61], "switched off once, after the last piece");
     let long = record(&run, LONG);
-    assert_eq!((&long.outcome, &long.reference), (&Outcome::Changed, &json!({"moved": 60})));
-    assert!(long.ended_at.as_second() - long.started_at.as_second() >= 60 * 7, "from its first piece to its last");
+    assert_eq!(
+        (&long.outcome, &long.reference),
+        (&Outcome::Changed, &json!({"moved": 60}))
+    );
+    assert!(
+        long.ended_at.as_second() - long.started_at.as_second() >= 60 * 7,
+        "from its first piece to its last"
+    );
     let journal = theatre.stage.ledger().journal(&run.id).await.expect("memory answers");
     let of_long = |kind| {
         let key = long.change.key();
-        journal.iter().filter(|entry| entry.change.as_ref() == Some(&key) && entry.public.kind == kind).count()
+        journal
+            .iter()
+            .filter(|entry| entry.change.as_ref() == Some(&key) && entry.public.kind == kind)
+            .count()
     };
     assert_eq!(
-        (of_long(EntryKind::Intent), of_long(EntryKind::Progress), of_long(EntryKind::Observed)),
+        (
+            of_long(EntryKind::Intent),
+            of_long(EntryKind::Progress),
+            of_long(EntryKind::Observed)
+        ),
         (1, 60, 1)
     );
-    let evidence = format!("evidence/{}/sf-us/{}/0007.csv", run.id, theatre.stage.world.vendors.leaver_user);
+    let evidence = format!(
+        "evidence/{}/sf-us/{}/0007.csv",
+        run.id, theatre.stage.world.vendors.leaver_user
+    );
     assert_eq!(theatre.stage.world.files.get(&evidence).await.expect("it is kept"), "7");
 }
 
@@ -391,8 +421,17 @@ async fn waiting_for_the_vendors_job_uses_up_no_tries_and_reads_little_of_the_jo
     let done = theatre.log.pieces().len() as u64;
     assert!(done > 15, "{done}");
     let mark = run.read.expect("what was read is marked");
-    let journal = theatre.stage.ledger().journal_after(&run.id, &mark.upto).await.expect("memory answers");
-    assert!(journal.len() < 12, "{} entries are left to read of {done} pieces", journal.len());
+    let journal = theatre
+        .stage
+        .ledger()
+        .journal_after(&run.id, &mark.upto)
+        .await
+        .expect("memory answers");
+    assert!(
+        journal.len() < 12,
+        "{} entries are left to read of {done} pieces",
+        journal.len()
+    );
     theatre.pass(HOUR * 6).await;
     let run = theatre.run().await;
     assert_eq!(run.state, RunState::Done, "{:?}", run.notes);
@@ -422,14 +461,20 @@ async fn a_worker_that_dies_costs_nothing_that_was_saved() {
 #[tokio::test]
 async fn a_hand_over_that_failed_for_good_does_not_lead_to_switching_off() {
     let mut theatre = Theatre::new(|number| match number {
-        3 => Next::Fails(Failure::needs_human("nobody may take over: name somebody who is licensed")),
+        3 => Next::Fails(Failure::needs_human(
+            "nobody may take over: name somebody who is licensed",
+        )),
         _ => Next::Takes(Duration::from_secs(1)),
     })
     .await;
     theatre.stage.leaves().await;
     theatre.pass(HOUR * 2).await;
     let run = theatre.run().await;
-    assert!(matches!(&run.state, RunState::Incomplete { why } if why.contains("licensed")), "{:?}", run.state);
+    assert!(
+        matches!(&run.state, RunState::Incomplete { why } if why.contains("licensed")),
+        "{:?}",
+        run.state
+    );
     assert!(matches!(record(&run, LONG).outcome, Outcome::Failed(_)));
     assert!(matches!(&record(&run, LAST).outcome, Outcome::Refused(why) if why.contains("step records")));
     assert_eq!(theatre.log.off(), Vec::<usize>::new());
@@ -455,7 +500,11 @@ async fn a_hand_over_that_does_not_get_on_ends_after_the_usual_tries() {
     theatre.stage.leaves().await;
     theatre.pass(HOUR * 8).await;
     let run = theatre.run().await;
-    assert!(matches!(&run.state, RunState::Incomplete { why } if why.contains("hung up")), "{:?}", run.state);
+    assert!(
+        matches!(&run.state, RunState::Incomplete { why } if why.contains("hung up")),
+        "{:?}",
+        run.state
+    );
     assert_eq!(theatre.log.pieces().len(), 12);
     assert_eq!(theatre.log.off(), Vec::<usize>::new());
 }
@@ -473,11 +522,17 @@ async fn whoever_is_back_is_not_handed_over_any_further() {
     assert!(matches!(run.state, RunState::Superseded { .. }), "{:?}", run.state);
     assert_eq!(theatre.log.pieces().len(), before, "not one piece more");
     assert!(matches!(record(&run, LONG).outcome, Outcome::Superseded(_)));
-    assert!(run.notes.iter().any(|note| note.text.contains("abandoned")), "{:?}", run.notes);
+    assert!(
+        run.notes.iter().any(|note| note.text.contains("abandoned")),
+        "{:?}",
+        run.notes
+    );
     let findings = theatre.stage.findings().await;
     let undo = format!("rollcall undo {}", run.id);
     assert!(
-        findings.iter().any(|finding| finding.contains(codes::PERSON_RESTORED.id) && finding.contains(&undo)),
+        findings
+            .iter()
+            .any(|finding| finding.contains(codes::PERSON_RESTORED.id) && finding.contains(&undo)),
         "{findings:?}"
     );
 }
@@ -491,14 +546,21 @@ async fn the_stop_button_stops_between_two_pieces_and_resume_goes_on() {
     .await;
     theatre.stage.leaves().await;
     theatre.pass(HOUR + MINUTE * 10).await;
-    let press = theatre.stage.ledger().put_document(documents::PAUSE, "connection/sf-us", &json!({"cut": false}));
-    press.await.expect("memory takes it");
+    theatre
+        .stage
+        .ledger()
+        .put_document(documents::PAUSE, "connection/sf-us", &json!({"cut": false}))
+        .await
+        .expect("memory takes it");
     let before = theatre.log.pieces().len();
     assert!((2..30).contains(&before), "{before}");
     theatre.pass(HOUR * 3).await;
     assert_eq!(theatre.log.pieces().len(), before);
     assert_eq!(theatre.run().await.attempts, 0);
-    let resume = theatre.stage.ledger().remove_document(documents::PAUSE, "connection/sf-us");
+    let resume = theatre
+        .stage
+        .ledger()
+        .remove_document(documents::PAUSE, "connection/sf-us");
     resume.await.expect("memory takes it");
     theatre.pass(HOUR * 2).await;
     assert_eq!(theatre.run().await.state, RunState::Done);

@@ -11,6 +11,8 @@ use rollcall_scenarios::{HOUR, MINUTE, Stage, outcomes, replaced};
 use rollcall_simulators::salesforce::Permission;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// How long the playbook leaves somebody alone here: an Okta token that nobody uses does not live for thirty days.
+const KEEP: Duration = Duration::from_secs(10 * 24 * 3_600);
 const BY: &str = "priya.raman@corp.example";
 
 /// A stage on which the leaver is cut, and the run that did it.
@@ -28,7 +30,7 @@ async fn propose(stage: &Stage, run: &RunId, only: Option<&str>) -> Result<Propo
     let wish = UndoWish {
         run: run.clone(),
         stage: only.map(str::to_owned),
-        keep: DAY * 30,
+        keep: KEEP,
     };
     stage.engine.propose_undo(&wish).await
 }
@@ -46,7 +48,12 @@ async fn undo(stage: &mut Stage, run: &RunId) -> Run {
 }
 
 async fn named(stage: &Stage, id: &RunId) -> Run {
-    stage.ledger().run(id).await.expect("memory answers").expect("it is there")
+    stage
+        .ledger()
+        .run(id)
+        .await
+        .expect("memory answers")
+        .expect("it is there")
 }
 
 async fn exceptions(stage: &Stage) -> Vec<Exception> {
@@ -82,10 +89,17 @@ async fn a_cut_is_taken_back_as_it_was_read_and_the_person_is_left_alone() {
 
     let refused = stage.engine.apply_named(proposal.hash.as_str()).await;
     assert!(matches!(refused, Err(EngineError::Refused(_))), "nobody asked for it");
-    let asked = stage.engine.apply_named_by(proposal.hash.as_str(), Some(BY)).await.expect("it is begun");
+    let asked = stage
+        .engine
+        .apply_named_by(proposal.hash.as_str(), Some(BY))
+        .await
+        .expect("it is begun");
     let kept = exceptions(&stage).await;
     assert_eq!(kept.len(), 1, "it holds before the first change is made");
-    assert_eq!((kept[0].by.as_str(), &kept[0].run, &kept[0].undoes), (BY, &asked.run, &run.id));
+    assert_eq!(
+        (kept[0].by.as_str(), &kept[0].run, &kept[0].undoes),
+        (BY, &asked.run, &run.id)
+    );
     stage.settle().await;
     let undone = named(&stage, &asked.run).await;
     assert_eq!(undone.state, RunState::Done, "{:?}", outcomes(&undone));
@@ -116,7 +130,14 @@ async fn the_watch_over_a_cut_ends_with_its_undo() {
     stage.pass(DAY * 3).await;
     assert!(!is_frozen(&stage), "nobody cuts again what somebody gave back");
     assert_eq!(stage.runs().await.len(), 2);
-    assert!(stage.ledger().timers("watch", 10).await.expect("memory answers").is_empty());
+    assert!(
+        stage
+            .ledger()
+            .timers("watch", 10)
+            .await
+            .expect("memory answers")
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -161,7 +182,7 @@ async fn another_word_of_the_source_ends_the_exception() {
 async fn an_exception_ends_by_itself() {
     let (mut stage, run) = cut().await;
     undo(&mut stage, &run.id).await;
-    stage.world.clock.advance(DAY * 31);
+    stage.world.clock.advance(KEEP + HOUR);
     repeats(&stage).await;
     stage.settle().await;
     assert_eq!(stage.runs().await.len(), 3);
@@ -174,8 +195,16 @@ async fn whoever_asks_for_a_leave_after_all_gets_it() {
     let (mut stage, run) = cut().await;
     undo(&mut stage, &run.id).await;
     let leaver = stage.world.vendors.leaver.clone();
-    let proposal = stage.engine.propose(Goal::Leave, &leaver).await.expect("a plan is made");
-    stage.engine.apply_named(proposal.hash.as_str()).await.expect("it is begun");
+    let proposal = stage
+        .engine
+        .propose(Goal::Leave, &leaver)
+        .await
+        .expect("a plan is made");
+    stage
+        .engine
+        .apply_named(proposal.hash.as_str())
+        .await
+        .expect("it is begun");
     stage.settle().await;
     assert!(stage.is_cut());
     assert_eq!(exceptions(&stage).await, []);
@@ -199,7 +228,11 @@ async fn a_run_that_waits_to_take_apart_is_ended_by_its_undo() {
     );
     stage.pass(DAY * 2).await;
     assert!(!is_frozen(&stage));
-    assert!(run.changes.iter().all(|record| record.change.stage != "dismantle"), "{:?}", outcomes(&run));
+    assert!(
+        run.changes.iter().all(|record| record.change.stage != "dismantle"),
+        "{:?}",
+        outcomes(&run)
+    );
 }
 
 /// The leave takes apart two hours after the cut.
@@ -222,7 +255,11 @@ async fn a_plan_that_moved_is_refused_and_keeps_nobody_from_anything() {
     let (mut stage, run) = cut().await;
     let proposal = propose(&stage, &run.id, None).await.expect("a plan is made");
     stage.world.vendors.salesforce.deny(Permission::ManageUsers);
-    let asked = stage.engine.apply_named_by(proposal.hash.as_str(), Some(BY)).await.expect("it is begun");
+    let asked = stage
+        .engine
+        .apply_named_by(proposal.hash.as_str(), Some(BY))
+        .await
+        .expect("it is begun");
     stage.settle().await;
     let undone = named(&stage, &asked.run).await;
     assert!(matches!(undone.state, RunState::Refused { .. }), "{:?}", undone.state);
@@ -264,6 +301,12 @@ async fn what_cannot_be_taken_back_is_refused_with_its_reason() {
         other => panic!("should be refused: {other:?}"),
     };
     assert!(why.contains("itself an undo"), "{why}");
-    assert!(stage.runs().await.iter().all(|run| run.changes.iter().all(|record| record.outcome != Outcome::Pending)));
+    assert!(
+        stage
+            .runs()
+            .await
+            .iter()
+            .all(|run| run.changes.iter().all(|record| record.outcome != Outcome::Pending))
+    );
     stage.work_for(HOUR).await;
 }

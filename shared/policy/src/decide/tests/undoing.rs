@@ -65,9 +65,13 @@ fn actions() -> ActionCatalogue {
         ("sf/freeze", |_, _| by("sf/unfreeze", Value::Null)),
         ("sf/unfreeze", nothing),
         ("sf/end-sessions", |_, _| Undo::Nothing("new ones are started")),
-        ("sf/hand-over", |_, reference| by("sf/take-back", json!({"evidence": reference["evidence"]}))),
+        ("sf/hand-over", |_, reference| {
+            by("sf/take-back", json!({"evidence": reference["evidence"]}))
+        }),
         ("sf/take-back", nothing),
-        ("sf/remove-groups", |change, _| by("sf/add-groups", json!({"groups": change.before["groups"]}))),
+        ("sf/remove-groups", |change, _| {
+            by("sf/add-groups", json!({"groups": change.before["groups"]}))
+        }),
         ("sf/add-groups", nothing),
         ("sf/deactivate", |_, _| by("sf/reactivate", Value::Null)),
         ("sf/reactivate", nothing),
@@ -215,8 +219,16 @@ fn everything_is_taken_back_in_reverse_and_an_account_is_switched_on_first() {
     assert_eq!(does(&plan.stages[1]), [("01-crm", "sf/unfreeze", None)]);
     let first = &plan.stages[0].steps[0];
     assert_eq!((&first.accounts, &first.condition), (&vec!["005".to_owned()], &None));
-    assert_eq!(first.connections, ["sf-us".into()], "what was so before is nobody's to change");
-    assert!(plan.stages.iter().all(|stage| stage.unless.is_none() && stage.after_ms == 0));
+    assert_eq!(
+        first.connections,
+        ["sf-us".into()],
+        "what was so before is nobody's to change"
+    );
+    assert!(
+        plan.stages
+            .iter()
+            .all(|stage| stage.unless.is_none() && stage.after_ms == 0)
+    );
     assert_eq!(plan.stages[0].steps[2].with, json!({"evidence": ["evidence/1.csv"]}));
 }
 
@@ -253,9 +265,19 @@ fn what_may_have_happened_is_taken_back_and_what_was_refused_is_not() {
         assert_eq!(!undo(&run, None).plan.stages.is_empty(), taken, "{outcome:?}");
     }
     let mut run = left();
-    run.changes = vec![record("cut", "crm", "sf-us", "sf/freeze", Outcome::Unknown("unread".to_owned()))];
+    run.changes = vec![record(
+        "cut",
+        "crm",
+        "sf-us",
+        "sf/freeze",
+        Outcome::Unknown("unread".to_owned()),
+    )];
     run.changes[0].change.before = Value::Null;
-    assert_eq!(undo(&run, None).plan.stages, [], "nobody knows what it was, and nothing was sent");
+    assert_eq!(
+        undo(&run, None).plan.stages,
+        [],
+        "nobody knows what it was, and nothing was sent"
+    );
 }
 
 #[test]
@@ -275,7 +297,10 @@ fn an_undo_gives_back_word_for_word_to_the_accounts_that_were_changed() {
     run.plan = undo.plan;
     run.hash = run.plan.hash().unwrap();
     let mut inputs = StageInputs::default();
-    let found = [account("sf-us", "005", AccountClass::Human, true), account("sf-us", "006", AccountClass::Human, true)];
+    let found = [
+        account("sf-us", "005", AccountClass::Human, true),
+        account("sf-us", "006", AccountClass::Human, true),
+    ];
     inputs.accounts.insert(
         "sf-us".into(),
         AccountSearch {
@@ -285,17 +310,34 @@ fn an_undo_gives_back_word_for_word_to_the_accounts_that_were_changed() {
     );
     let stage = |inputs: &StageInputs| stage_plan(&run.configuration, &actions(), &run.facts(), 0, inputs);
     let plan = stage(&inputs);
-    let accounts: Vec<_> = plan.items.iter().map(|item| item.change.account.as_ref().unwrap().id.as_str()).collect();
-    assert_eq!(accounts, ["005", "005", "005"], "the other account of the person was never touched");
+    let accounts: Vec<_> = plan
+        .items
+        .iter()
+        .map(|item| item.change.account.as_ref().unwrap().id.as_str())
+        .collect();
+    assert_eq!(
+        accounts,
+        ["005", "005", "005"],
+        "the other account of the person was never touched"
+    );
     assert_eq!(
         plan.items[1].change.with,
         json!({"groups": ["${person.login}"]}),
         "a group may be called like that; it is no expression"
     );
-    inputs.accounts.get_mut(&ConnectionId::from("sf-us")).unwrap().accounts.remove(0);
+    inputs
+        .accounts
+        .get_mut(&ConnectionId::from("sf-us"))
+        .unwrap()
+        .accounts
+        .remove(0);
     let plan = stage(&inputs);
     assert_eq!(plan.items.len(), 3);
     for item in &plan.items {
-        assert!(matches!(&item.verdict, Verdict::Unknown(why) if why.contains("005")), "{:?}", item.verdict);
+        assert!(
+            matches!(&item.verdict, Verdict::Unknown(why) if why.contains("005")),
+            "{:?}",
+            item.verdict
+        );
     }
 }
