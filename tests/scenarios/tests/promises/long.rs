@@ -97,6 +97,8 @@ struct Log {
     off: Mutex<Vec<usize>>,
     /// The state of the records at the vendor: a later plan finds nothing left to do.
     gone: std::sync::atomic::AtomicBool,
+    /// The process has died at a piece.
+    died: tokio::sync::Notify,
 }
 
 impl Log {
@@ -210,7 +212,10 @@ impl Connector for Front {
                 Err(failure)
             }
             Next::Fails(failure) => Err(failure),
-            Next::Dies => std::future::pending().await,
+            Next::Dies => {
+                self.log.died.notify_one();
+                std::future::pending().await
+            }
             Next::Ends(outcome) => Ok(Advance::Done {
                 applied: Applied {
                     request_id: Some("req-last".to_owned()),
@@ -300,8 +305,12 @@ impl Theatre {
         let mut deaths = 0;
         while self.stage.now() < until {
             while let Some((lane, delivery)) = self.stage.world.receive().await {
-                let handled = tokio::time::timeout(Duration::from_millis(300), self.engine.handle(&delivery)).await;
-                if let Ok(handled) = handled {
+                let handled = tokio::select! {
+                    biased;
+                    () = self.log.died.notified() => None,
+                    handled = self.engine.handle(&delivery) => Some(handled),
+                };
+                if let Some(handled) = handled {
                     handled.expect("memory answers");
                     let queue = self.stage.queue();
                     queue.acknowledge(lane, &delivery).await.expect("memory answers");
