@@ -31,6 +31,7 @@ use crate::reader::Reader;
 use crate::shipped::Library;
 use crate::suggest::nearest;
 use crate::yaml::{self, At};
+pub(crate) use handover::HAND_OVER;
 
 /// The largest configuration, in bytes over all files.
 const LARGEST: usize = 16 * 1024 * 1024;

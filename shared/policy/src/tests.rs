@@ -111,7 +111,7 @@ pub(crate) fn catalogue() -> ActionCatalogue {
         true,
         true,
         &[
-            ("to", true, "who gets the records"),
+            ("to", false, "who gets the records"),
             ("objects", false, "targets by object"),
             ("scope", false, "which records"),
             ("fields", false, "other fields"),

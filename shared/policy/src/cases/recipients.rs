@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::rehearse::Rehearsal;
 use super::{Case, Recipient, Target};
 use crate::decide::{Facts, PEOPLE};
+use crate::load::HAND_OVER;
 
 pub(super) fn compare(facts: &Facts<'_>, rehearsal: &Rehearsal, case: &Case) -> Vec<String> {
     case.expect
@@ -35,9 +36,11 @@ pub(super) fn compare(facts: &Facts<'_>, rehearsal: &Rehearsal, case: &Case) -> 
 /// Every name by which the first target that is there may be called; what stands in the way when nothing is handed over.
 fn found(facts: &Facts<'_>, rehearsal: &Rehearsal, case: &Case, expected: &Recipient) -> Vec<String> {
     let items = rehearsal.plans.iter().flat_map(|plan| &plan.items);
-    let mut of_step =
+    let of_step =
         items.filter(|item| item.change.step == expected.step && item.change.connection == expected.connection);
-    let change = match of_step.find(|item| item.change.with.get("to").is_some() || item.verdict != Verdict::Run) {
+    // A step may do more than to hand over.
+    let mut handing = of_step.filter(|item| item.change.action == HAND_OVER);
+    let change = match handing.next() {
         None => return vec!["nothing is planned".to_owned()],
         Some(item) if item.verdict != Verdict::Run => return vec![format!("{:?}", item.verdict)],
         Some(item) => &item.change,
@@ -56,7 +59,8 @@ fn found(facts: &Facts<'_>, rehearsal: &Rehearsal, case: &Case, expected: &Recip
     let targets: Vec<&str> = match targets {
         Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
         Some(Value::String(one)) => vec![one.as_str()],
-        _ => Vec::new(),
+        // What the action does when it is told nothing.
+        _ => vec!["successor", "manager", "managers-chain"],
     };
     targets
         .into_iter()

@@ -13,8 +13,8 @@ use crate::configuration::Configuration;
 impl TextFacts {
     /// What the changes of a run came to; everything else is left empty for the caller to fill.
     ///
-    /// Read from the references of the records: a [`HandOver`], `{"licences": {"freed": ["…"]}}` of a change that gave licences
-    /// back, and `{"open_app_sessions": ["…"]}` of a directory's log-out. References of any other shape say nothing here.
+    /// Read from the references of the records: a [`HandOver`], `{"licences": {"before": […], "after": […]}}` of a change that
+    /// gives licences back, and `{"open_app_sessions": ["…"]}` of a directory's log-out. References of any other shape say nothing here.
     pub fn of(configuration: &Configuration, changes: &[ChangeRecord]) -> Self {
         Self {
             handover: handover(changes),
@@ -59,15 +59,10 @@ fn counted(all: &HandOver) -> String {
         refusals,
         ..
     } = all.total();
-    let mut text = format!("{counted} counted");
-    if arrived > 0 {
-        text.push_str(&format!(", {arrived} arrived meanwhile"));
-    }
-    text.push_str(&format!(
-        ": {moved} moved{}, {kept} kept, {refused} refused{}, {gone} gone",
-        many("to ", &to),
-        many("", &refusals),
-    ));
+    let arrived = match arrived {
+        0 => String::new(),
+        some => format!(", {some} arrived meanwhile"),
+    };
     let unseen: Vec<String> = all
         .tallies
         .iter()
@@ -76,10 +71,15 @@ fn counted(all: &HandOver) -> String {
             Some(format!("{}.{} ({why})", tally.object, tally.field))
         })
         .collect();
-    if !unseen.is_empty() {
-        text.push_str(&format!("; not looked at to the end: {}", unseen.join(", ")));
-    }
-    text
+    let unseen = match unseen.as_slice() {
+        [] => String::new(),
+        some => format!("; not looked at to the end: {}", some.join(", ")),
+    };
+    format!(
+        "{counted} counted{arrived}: {moved} moved{}, {kept} kept, {refused} refused{}, {gone} gone{unseen}",
+        many("to ", &to),
+        many("", &refusals),
+    )
 }
 
 /// ` (to 005A 7, 005B 2)`, the greatest first; nothing when there is none.
@@ -122,37 +122,106 @@ fn open_app_sessions(changes: &[ChangeRecord]) -> String {
     })
 }
 
-/// A line for each connection in which licences became free, with what they cost a month together where that is known.
+/// A line for each connection in which licences became free, with what they cost a month together where that is known. A change
+/// carries the organisation's inventory from before and after it, so what somebody else did in between counts, too. Several
+/// changes in one connection may have the same inventory before them, so their differences do not add up: the greatest number
+/// before and the smallest after count.
 fn licences(configuration: &Configuration, changes: &[ChangeRecord]) -> String {
-    let mut by_connection: BTreeMap<&ConnectionId, BTreeMap<String, u64>> = BTreeMap::new();
-    for record in changes.iter().filter(|record| record.outcome.is_green()) {
-        let freed = record.reference.pointer("/licences/freed").and_then(Value::as_array);
-        for name in freed.into_iter().flatten().filter_map(Value::as_str) {
-            let all = by_connection.entry(&record.change.connection).or_default();
-            *all.entry(name.to_owned()).or_default() += 1;
+    let mut by_connection: BTreeMap<&ConnectionId, Inventories> = BTreeMap::new();
+    for record in changes {
+        let Some(told) = record.reference.get("licences") else {
+            continue;
+        };
+        let seen = by_connection.entry(&record.change.connection).or_default();
+        match (inventory(told.get("before")), inventory(told.get("after"))) {
+            (Ok(before), Ok(after)) => {
+                for (id, (name, used)) in before {
+                    let left = after.get(&id).map_or(0, |(_, used)| *used);
+                    let kind = seen.used.entry(id).or_insert((name, used, left));
+                    (kind.1, kind.2) = (kind.1.max(used), kind.2.min(left));
+                }
+            }
+            (Err(why), _) | (_, Err(why)) => seen.unread = Some(why),
         }
     }
-    let everywhere: Vec<(String, u64)> = by_connection
-        .values()
-        .flatten()
-        .map(|(name, many)| (name.clone(), *many))
+    let mut by_connection: BTreeMap<&ConnectionId, Freed> = by_connection
+        .into_iter()
+        .map(|(connection, seen)| (connection, seen.freed()))
         .collect();
-    let is_several = by_connection.len() > 1;
-    let mut text = lines(by_connection, |freed| {
-        let names: Vec<String> = freed.iter().map(|(name, many)| format!("{name} {many}")).collect();
-        let freed: Vec<(String, u64)> = freed.into_iter().collect();
-        format!("{}{}", names.join(", "), costing("; ", configuration, &freed))
-    });
-    if is_several {
-        text.push_str(&costing("\nin all: ", configuration, &everywhere));
+    by_connection.retain(|_, freed| !freed.names.is_empty() || freed.unread.is_some());
+    let mut everywhere: BTreeMap<String, u64> = BTreeMap::new();
+    for (name, many) in by_connection.values().flat_map(|freed| &freed.names) {
+        *everywhere.entry(name.clone()).or_default() += many;
     }
-    text
+    let is_several = by_connection.values().filter(|freed| !freed.names.is_empty()).count() > 1;
+    let text = lines(by_connection, |freed| {
+        let mut parts: Vec<String> = Vec::new();
+        if !freed.names.is_empty() {
+            let names: Vec<String> = freed
+                .names
+                .iter()
+                .map(|(name, many)| format!("{name} {many}"))
+                .collect();
+            parts.push(names.join(", "));
+            parts.extend(costing(configuration, &freed.names));
+        }
+        parts.extend(freed.unread.map(|why| format!("the licences could not be read: {why}")));
+        parts.join("; ")
+    });
+    match costing(configuration, &everywhere).filter(|_| is_several) {
+        Some(sum) => format!("{text}\nin all: {sum}"),
+        None => text,
+    }
+}
+
+/// What was seen in one connection.
+#[derive(Default)]
+struct Inventories {
+    /// By the vendor's id: name, most used before, fewest used after.
+    used: BTreeMap<String, (String, u64, u64)>,
+    unread: Option<String>,
+}
+
+impl Inventories {
+    fn freed(self) -> Freed {
+        let mut names: BTreeMap<String, u64> = BTreeMap::new();
+        for (name, before, after) in self.used.into_values().filter(|(_, before, after)| before > after) {
+            *names.entry(name).or_default() += before - after;
+        }
+        Freed {
+            names,
+            unread: self.unread,
+        }
+    }
+}
+
+/// What became free in one connection.
+struct Freed {
+    names: BTreeMap<String, u64>,
+    unread: Option<String>,
+}
+
+/// Name and number of the used ones by the vendor's id, from `[{"id", "name", "used"}, …]`; why there is none, from
+/// `{"unread": why}`.
+fn inventory(listed: Option<&Value>) -> Result<BTreeMap<String, (String, u64)>, String> {
+    let Some(Value::Array(all)) = listed else {
+        let why = listed.and_then(|listed| listed.get("unread")).and_then(Value::as_str);
+        return Err(why.unwrap_or("no inventory was kept").to_owned());
+    };
+    Ok(all
+        .iter()
+        .filter_map(|one| {
+            let text = |field: &str| one.get(field).and_then(Value::as_str).map(str::to_owned);
+            let used = one.get("used").and_then(Value::as_u64)?;
+            Some((text("id")?, (text("name")?, used)))
+        })
+        .collect())
 }
 
 /// What they cost together, by currency; which of them the table does not know. Nothing where there is no table.
-fn costing(lead: &str, configuration: &Configuration, freed: &[(String, u64)]) -> String {
+fn costing(configuration: &Configuration, freed: &BTreeMap<String, u64>) -> Option<String> {
     if configuration.licences.is_empty() {
-        return String::new();
+        return None;
     }
     let (mut sums, mut unknown): (BTreeMap<&str, u64>, Vec<&str>) = (BTreeMap::new(), Vec::new());
     for (name, many) in freed {
@@ -160,7 +229,6 @@ fn costing(lead: &str, configuration: &Configuration, freed: &[(String, u64)]) -
             Some(cost) => {
                 *sums.entry(&cost.currency).or_default() += cost.hundredths * many;
             }
-            None if unknown.contains(&name.as_str()) => {}
             None => unknown.push(name),
         }
     }
@@ -171,5 +239,5 @@ fn costing(lead: &str, configuration: &Configuration, freed: &[(String, u64)]) -
     if !unknown.is_empty() {
         parts.push(format!("no cost known of {}", unknown.join(", ")));
     }
-    format!("{lead}{}", parts.join(", "))
+    Some(parts.join(", "))
 }

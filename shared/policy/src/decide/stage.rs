@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::accounts::account_query;
 use super::standing::{Standing, classed, not_concerned, standing};
-use super::targets::{PEOPLE, people};
+use super::targets::{PEOPLE, people, without_nobody};
 use super::undo;
 use super::{Facts, ListReads, StageInputs, Stop, ToObserve, Wanted};
 use crate::configuration::Configuration;
@@ -411,6 +411,7 @@ fn parameters(
         return Ok(Value::Null);
     };
     if takes(PEOPLE) {
+        without_nobody(members);
         members.insert(PEOPLE.to_owned(), people(configuration, facts, connection));
     }
     Ok(if members.is_empty() { Value::Null } else { with })

@@ -41,6 +41,25 @@ pub(super) fn people(configuration: &Configuration, facts: &Facts<'_>, connectio
     Value::Object(people)
 }
 
+/// Takes out targets that turned out to name nobody for this person: `user:${person.manager.email}` of somebody without a manager.
+pub(super) fn without_nobody(with: &mut Map<String, Value>) {
+    if let Some(to) = with.get_mut("to") {
+        named(to);
+    }
+    if let Some(Value::Object(objects)) = with.get_mut("objects") {
+        objects.values_mut().for_each(named);
+    }
+}
+
+fn named(targets: &mut Value) {
+    let is_nobody = |target: &Value| matches!(target.as_str(), Some("" | "user:" | "queue:"));
+    match targets {
+        Value::Array(all) => all.retain(|target| !is_nobody(target)),
+        one if is_nobody(one) => *one = json!([]),
+        _ => {}
+    }
+}
+
 /// A successor is named by a login of the source. Most logins are e-mail addresses, but nothing says that this one is: the
 /// address is tried, and is never sure. When the manager takes over, what the source says of the manager counts.
 fn successor(configuration: &Configuration, facts: &Facts<'_>, login: &str, connection: &ConnectionId) -> Vec<Value> {

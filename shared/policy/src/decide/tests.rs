@@ -14,6 +14,7 @@ use crate::load_files;
 use crate::tests::{amara, catalogue};
 
 mod company;
+mod dismantling;
 mod guarding;
 mod standing;
 mod undoing;

@@ -39,7 +39,8 @@ pub struct RootFile {
     /// decision, `hold` every stage but the cut, and what `service` names is a service account.
     #[schemars(default)]
     pub lists: Option<BTreeMap<String, ListFile>>,
-    /// Tables by name: paths of CSV files, with commas or semicolons.
+    /// Tables by name: paths of CSV files, with commas or semicolons. `licences` (licence, monthly_cost, currency) says what
+    /// licences cost.
     #[schemars(default)]
     pub tables: Option<BTreeMap<String, String>>,
     /// Limits and approvers.

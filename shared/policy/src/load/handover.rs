@@ -7,6 +7,8 @@ use crate::yaml::{Data, Key, Node};
 /// The longest API name of Salesforce (Metadata API Developer Guide, "CustomObject": 40 characters, beside a namespace of 15
 /// and the suffix).
 const LONGEST_NAME: usize = 80;
+/// The action that gives records to somebody else.
+pub(crate) const HAND_OVER: &str = "salesforce/hand-over-records";
 /// Targets that name nobody in particular.
 const ROLES: &[&str] = &["successor", "manager", "managers-chain"];
 const FORMS: &str = "write successor, manager, managers-chain, user:LOGIN or queue:NAME";
@@ -17,12 +19,12 @@ pub(super) fn check(reader: &mut Reader, with: &Node, actions: &[String]) {
     let uses = |name: &str| actions.iter().any(|action| action == name);
     for (key, value) in members {
         match key.name.as_str() {
-            "to" if uses("salesforce/hand-over-records") => targets(reader, value, "to"),
-            "objects" if uses("salesforce/hand-over-records") => objects(reader, value),
-            "scope" if uses("salesforce/hand-over-records") => {
+            "to" if uses(HAND_OVER) => targets(reader, value, "to"),
+            "objects" if uses(HAND_OVER) => objects(reader, value),
+            "scope" if uses(HAND_OVER) => {
                 reader.word(value, "scope", &["open", "all"]);
             }
-            "fields" if uses("salesforce/hand-over-records") => fields(reader, value),
+            "fields" if uses(HAND_OVER) => fields(reader, value),
             "what" if uses("salesforce/remove-entitlements") => {
                 reader.word(value, "what", &["all", "managed"]);
             }

@@ -8,6 +8,7 @@ use rollcall_model::plan::{StageSpec, StepSpec};
 use serde_json::Value;
 
 use super::Scene;
+use super::handover::HAND_OVER;
 use crate::cases::{Recipient, Target};
 use crate::reader::{Fields, Reader};
 use crate::suggest::nearest;
@@ -108,13 +109,13 @@ fn hand_over<'s>(reader: &mut Reader, key: &Key, name: &str, stages: &'s [StageS
     let mut steps = stages
         .iter()
         .flat_map(|stage| &stage.steps)
-        .filter(|step| step.with.get("to").is_some());
+        .filter(|step| step.actions.iter().any(|name| name == HAND_OVER));
     let names: Vec<&str> = steps.clone().map(|step| step.id.as_str()).collect();
     let found = steps.find(|step| step.id == name);
     if found.is_none() {
         let next = match nearest(name, &names) {
             Some(near) => format!("did you mean `{near}`?"),
-            None if names.is_empty() => "no step of the playbook has `with: {to: …}`".to_owned(),
+            None if names.is_empty() => format!("no step of the playbook uses {HAND_OVER}"),
             None => format!("steps that do are {}", names.join(", ")),
         };
         reader.problem(&key.at, format!("no step `{name}` hands records over"), next);

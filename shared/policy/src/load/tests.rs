@@ -13,6 +13,8 @@ use crate::configuration::{
 };
 use crate::tests::catalogue;
 
+mod dismantling;
+
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/config")
 }
@@ -48,7 +50,7 @@ fn broken_folders_name_every_fault_with_its_place() {
         assert_eq!(fs::read_to_string(&expected).unwrap(), found, "{}", folder.display());
         seen += 1;
     }
-    assert_eq!(seen, 11);
+    assert_eq!(seen, 12);
 }
 
 #[test]
@@ -394,6 +396,26 @@ fn every_file_of_the_broken_folders_is_placed_by_hand_at_least_once() {
         (
             "applications",
             "env/prod.yaml:4:137: the application `0oaONE` stands for `onelogin-main` already",
+        ),
+        (
+            "dismantle",
+            "playbooks/leaver.yaml:9:14: `succesor` is nobody who can get records; did you mean `successor`?",
+        ),
+        (
+            "dismantle",
+            "playbooks/leaver.yaml:10:42: `case` is `Case` once more: Salesforce ignores case",
+        ),
+        (
+            "dismantle",
+            "playbooks/leaver.yaml:11:16: `closed` is no value of `scope`",
+        ),
+        (
+            "dismantle",
+            "playbooks/leaver.yaml:14:66: `records` works in sf-us only",
+        ),
+        (
+            "dismantle",
+            "tables/licences.csv:3:2: row 2, column 2 (monthly_cost): `1,650.00`",
         ),
         (
             "applications",
