@@ -22,6 +22,8 @@ struct Part {
     method: Method,
     url: String,
     body: Value,
+    /// What the part says to assignment rules, if anything.
+    assign: Option<bool>,
 }
 
 impl State {
@@ -70,7 +72,11 @@ impl State {
             body => Bytes::from(body.to_string()),
         };
         let call = Call::at(part.method.clone(), &url, body).ok_or_else(Refusal::not_found)?;
-        self.route(caller, &call)
+        let outer = self.business.assign;
+        self.business.assign = part.assign.unwrap_or(outer);
+        let answer = self.route(caller, &call);
+        self.business.assign = outer;
+        answer
     }
 
     /// The refusal of a write that mixes setup objects with others in one transaction.
@@ -135,6 +141,15 @@ fn parts(requests: Option<&Value>) -> Result<Vec<Part>, Refusal> {
             method,
             url: text("url").to_owned(),
             body: request.get("body").cloned().unwrap_or(Value::Null),
+            assign: request
+                .get("httpHeaders")
+                .and_then(Value::as_object)
+                .and_then(|headers| {
+                    let (_, value) = headers
+                        .iter()
+                        .find(|(name, _)| name.eq_ignore_ascii_case("Sforce-Auto-Assign"))?;
+                    Some(!value.as_str()?.eq_ignore_ascii_case("false"))
+                }),
         });
     }
     let heavy = parts

@@ -3,6 +3,10 @@
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const CHECK: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 
+/// Place of the first number, and the distance between two.
+const START: u64 = 62_u64.pow(7) + 11 * 62_u64.pow(4) + 39 * 62_u64.pow(2);
+const STEP: u64 = 37;
+
 /// The 18-character form of a 15- or 18-character id; `None` when it is not a well-formed id or its checksum is wrong.
 ///
 /// Object Reference, "Field Types", ID field type: bit *k* of each group of five is set when character *k* is upper-case.
@@ -26,9 +30,7 @@ pub fn id18(id: &str) -> Option<String> {
 /// The id with this key prefix and running number, in 18 characters. Ids of one prefix sort by number.
 pub(super) fn numbered(prefix: &str, number: u64) -> String {
     // Starting high makes letters of both cases appear, so that a client that folds case is found out.
-    let mut rest = number
-        .saturating_mul(37)
-        .saturating_add(62_u64.pow(7) + 11 * 62_u64.pow(4) + 39 * 62_u64.pow(2));
+    let mut rest = number.saturating_mul(STEP).saturating_add(START);
     let mut tail = [b'0'; 8];
     for place in tail.iter_mut().rev() {
         let digit = usize::try_from(rest % 62).unwrap_or(0);
@@ -39,9 +41,34 @@ pub(super) fn numbered(prefix: &str, number: u64) -> String {
     id18(&body).unwrap_or(body)
 }
 
+/// The running number behind an id made by [`numbered`]; `None` for any other.
+pub(super) fn number(prefix: &str, id: &str) -> Option<u32> {
+    let tail = id.get(..15)?.strip_prefix(prefix)?.strip_prefix("5f00")?;
+    let place = tail.bytes().try_fold(0_u64, |place, byte| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'A'..=b'Z' => byte - b'A' + 10,
+            b'a'..=b'z' => byte - b'a' + 36,
+            _ => return None,
+        };
+        place.checked_mul(62)?.checked_add(u64::from(digit))
+    })?;
+    let past = place.checked_sub(START)?;
+    (past % STEP == 0).then_some(past / STEP)?.try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{id18, numbered};
+    use super::{id18, number, numbered};
+
+    #[test]
+    fn a_number_reads_back_from_its_id() {
+        for wanted in [1, 2, 61, 62, 1_000_000, u32::MAX] {
+            assert_eq!(number("001", &numbered("001", u64::from(wanted))), Some(wanted));
+        }
+        assert_eq!(number("003", &numbered("001", 5)), None);
+        assert_eq!(number("001", "0015f00000ACC01AAH"), None);
+    }
 
     #[test]
     fn checksum_agrees_with_the_vendor() {

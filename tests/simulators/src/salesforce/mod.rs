@@ -5,6 +5,8 @@
 //! Reference, and the help pages on the OAuth JWT bearer and client credentials flows. Where the vendor's documents leave a
 //! code open, the choice is named beside it.
 
+mod bulk;
+mod business;
 mod call;
 mod collections;
 mod composite;
@@ -21,6 +23,7 @@ mod seed;
 mod soql;
 mod state;
 mod store;
+mod tables;
 mod time;
 
 #[cfg(test)]
@@ -32,6 +35,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub use bulk::{BulkFailure, Pace};
+pub use business::{Changes, SeedError, Seeded};
 pub use ids::id18;
 pub use seed::{AppKey, ConnectedApp, SessionKind, UserSeed};
 pub use state::Usernames;
@@ -215,7 +220,7 @@ impl Org {
 
     /// A record as stored.
     pub fn record(&self, object: &str, id: &str) -> Option<Value> {
-        self.lock().row(object, id).cloned().map(Value::Object)
+        Some(Value::Object(self.lock().record(object, id)?.row()))
     }
 
     /// The id of the user with this username.
@@ -251,7 +256,8 @@ impl Org {
     }
 
     /// Effects so far: `freeze`, `unfreeze`, `revoke-token`, `revoke-access-token`, `end-session`, `deactivate`, `activate`,
-    /// `update-user`, `create-user`, `assign`, `unassign`, `change-owner`, ….
+    /// `update-user`, `create-user`, `assign`, `unassign`, `change-owner`, `change-look-up`, `remove-team-member`,
+    /// `assignment-rule`, ….
     pub fn counters(&self) -> &Counters {
         &self.counters
     }

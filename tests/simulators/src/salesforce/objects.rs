@@ -2,15 +2,16 @@
 //!
 //! Fields, key prefixes and supported calls follow the vendor's Object Reference, page by page: User, UserLogin,
 //! AuthSession, OauthToken, Organization, Profile, UserRole, UserLicense, PermissionSet, PermissionSetAssignment,
-//! UserPermissionAccess, Account.
+//! UserPermissionAccess.
 
-use super::schema::{Field, Kind, Object, Schema};
+use super::schema::{Field, Kind, Nature, Object, Schema};
 
 /// A line of a field table: name, type, flags.
 ///
-/// Types: `id`, `text`, `email`, `bool`, `int`, `time`, `pick:A|B`, `ref:Object[|Object]`. Flags: `c` createable, `u`
-/// updateable, `n` nillable, `x` not filterable.
-type Line = (&'static str, &'static str, &'static str);
+/// Types: `id`, `text`, `email`, `bool`, `int`, `num`, `date`, `time`, `pick:A|B`, `ref:Object[|Object][>Children]` with the
+/// parent's name for the relationship. Flags: `c` createable, `u` updateable, `n` nillable, `x` not filterable, `k` deleted
+/// with its parent.
+pub(super) type Line = (&'static str, &'static str, &'static str);
 
 const USER: &[Line] = &[
     ("Id", "id", ""),
@@ -135,15 +136,6 @@ const USER_PERMISSION_ACCESS: &[Line] = &[
     ("PermissionsViewAllUsers", "bool", ""),
     ("PermissionsViewSetup", "bool", ""),
 ];
-const ACCOUNT: &[Line] = &[
-    ("Id", "id", ""),
-    ("Name", "text", "cu"),
-    ("OwnerId", "ref:User", "cu"),
-    ("CreatedDate", "time", ""),
-    ("LastModifiedDate", "time", ""),
-    ("LastModifiedById", "ref:User", ""),
-];
-
 /// The object that says what the caller itself may do.
 pub(super) const ACCESS: &str = "UserPermissionAccess";
 /// Id of its only record. The vendor documents none: this is the empty id, as of a record that is nowhere stored.
@@ -163,7 +155,6 @@ pub(super) fn standard() -> Schema {
         ("UserLicense", "100", USER_LICENSE, "sr"),
         ("PermissionSet", "0PS", PERMISSION_SET, "sr"),
         ("PermissionSetAssignment", "0Pa", PERMISSION_SET_ASSIGNMENT, "scudr"),
-        ("Account", "001", ACCOUNT, "cudr"),
     ] {
         schema.add(object(name, prefix, fields, may));
     }
@@ -177,8 +168,8 @@ pub(super) fn permission_access() -> Object {
     object(ACCESS, "000", USER_PERMISSION_ACCESS, "s")
 }
 
-/// The letters of `may`: s setup, c create, u update, d delete, r retrieve by id.
-fn object(name: &str, prefix: &str, fields: &[Line], may: &str) -> Object {
+/// The letters of `may`: s setup, c create, u update, d delete, r retrieve by id, - not to be queried.
+pub(super) fn object(name: &str, prefix: &str, fields: &[Line], may: &str) -> Object {
     Object {
         name: name.to_owned(),
         prefix: prefix.to_owned(),
@@ -188,22 +179,33 @@ fn object(name: &str, prefix: &str, fields: &[Line], may: &str) -> Object {
         updateable: may.contains('u'),
         deletable: may.contains('d'),
         retrieveable: may.contains('r'),
+        queryable: !may.contains('-'),
+        nature: Nature::Plain,
     }
 }
 
 fn field(&(name, kind, flags): &Line) -> Field {
+    let (kind, children) = kind
+        .split_once('>')
+        .map_or((kind, None), |(kind, children)| (kind, Some(children)));
     let list = |rest: &str| rest.split('|').map(str::to_owned).collect::<Vec<_>>();
     let kind = match kind.split_once(':') {
         Some(("pick", values)) => Kind::Picklist(list(values)),
         Some(("ref", to)) => Kind::Reference {
             to: list(to),
-            relationship: name.strip_suffix("Id").unwrap_or(name).to_owned(),
+            relationship: match (name.strip_suffix("Id"), name.strip_suffix("__c")) {
+                (Some(stem), _) => stem.to_owned(),
+                (_, Some(stem)) => format!("{stem}__r"),
+                _ => name.to_owned(),
+            },
         },
         _ => match kind {
             "id" => Kind::Id,
             "email" => Kind::Email,
             "bool" => Kind::Boolean,
             "int" => Kind::Int,
+            "num" => Kind::Double,
+            "date" => Kind::Date,
             "time" => Kind::DateTime,
             _ => Kind::Text,
         },
@@ -215,5 +217,7 @@ fn field(&(name, kind, flags): &Line) -> Field {
         updateable: flags.contains('u'),
         nillable: flags.contains('n'),
         filterable: !flags.contains('x'),
+        children: children.map(str::to_owned),
+        cascade: flags.contains('k'),
     }
 }

@@ -2,14 +2,16 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::business::Record;
 use super::errors::Refusal;
 use super::records::attributes;
-use super::rules::{self, Caller};
+use super::rules::Caller;
 use super::schema::Kind;
 use super::soql::{self, Path, Plan};
 use super::state::{Row, State};
@@ -21,10 +23,27 @@ const CURSOR_LIFE: Duration = Duration::from_hours(48);
 #[derive(Debug)]
 pub(super) struct Cursor {
     plan: Plan,
-    ids: Vec<String>,
+    found: Found,
     user: String,
     page: usize,
     opened: Timestamp,
+}
+
+/// Records that a statement selects, in its order.
+#[derive(Debug)]
+pub(super) enum Found {
+    Ids(Vec<String>),
+    /// Running numbers of packed records.
+    Numbers(Vec<u32>),
+}
+
+impl Found {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Ids(ids) => ids.len(),
+            Self::Numbers(numbers) => numbers.len(),
+        }
+    }
 }
 
 impl State {
@@ -35,23 +54,16 @@ impl State {
         version: &str,
         source: &str,
         batch: Option<usize>,
+        all: bool,
     ) -> Result<Value, Refusal> {
-        let mut plan = soql::bind(soql::parse(source)?, &self.schema, source)?;
-        plan.join(&|inner, column| {
-            let ids = self.matching(caller, inner);
-            let rows = ids.iter().filter_map(|id| self.row(&inner.object, id));
-            rows.filter_map(|row| Some(self.reach(caller, &inner.object, row, column).as_str()?.to_owned()))
-                .collect()
-        });
-        let ids = self.matching(caller, &plan);
+        let (plan, found) = self.select(caller, source, all)?;
         if plan.count {
-            return Ok(json!({ "totalSize": ids.len(), "done": true, "records": [] }));
+            return Ok(json!({ "totalSize": found.len(), "done": true, "records": [] }));
         }
         if let Some((path, name)) = &plan.count_of {
-            let held = ids
-                .iter()
-                .filter_map(|id| self.row(&plan.object, id))
-                .filter(|row| !self.reach(caller, &plan.object, row, path).is_null())
+            let held = self
+                .found(&plan, &found, 0..found.len())
+                .filter(|row| !self.reach(caller, &plan.object, *row, path).is_null())
                 .count();
             return Ok(
                 json!({ "totalSize": 1, "done": true, "records": [{ "attributes": { "type": "AggregateResult" }, name: held }] }),
@@ -61,7 +73,7 @@ impl State {
         let page = asked.min(self.settings.page_size).max(1);
         let cursor = Cursor {
             plan,
-            ids,
+            found,
             user: caller.user.clone(),
             page,
             opened: self.now,
@@ -74,6 +86,40 @@ impl State {
         Ok(answer)
     }
 
+    /// Parses, checks and runs a statement.
+    pub(super) fn select(&self, caller: &Caller, source: &str, all: bool) -> Result<(Plan, Found), Refusal> {
+        let mut plan = soql::bind(soql::parse(source, self.now)?, &self.schema, source)?;
+        let by_ids = plan.keys().iter().flatten().any(|(field, _)| field.ends_with("Id"));
+        self.may_query(&self.object(&plan.object)?, by_ids)?;
+        plan.join(&|inner, column| {
+            let found = self.matching(caller, inner, all);
+            self.found(inner, &found, 0..found.len())
+                .filter_map(|row| Some(self.reach(caller, &inner.object, row, column).as_str()?.to_owned()))
+                .collect()
+        });
+        let found = self.matching(caller, &plan, all);
+        Ok((plan, found))
+    }
+
+    /// The records at some places of a result. What was deleted since is left out.
+    pub(super) fn found<'a>(
+        &'a self,
+        plan: &'a Plan,
+        found: &'a Found,
+        places: Range<usize>,
+    ) -> Box<dyn Iterator<Item = Record<'a>> + 'a> {
+        match found {
+            Found::Ids(ids) => {
+                let ids = ids.get(places).unwrap_or_default().iter();
+                Box::new(ids.filter_map(|id| self.record(&plan.object, id)))
+            }
+            Found::Numbers(numbers) => {
+                let numbers = numbers.get(places).unwrap_or_default().iter();
+                Box::new(numbers.filter_map(|&number| Some(Record::Packed(self.tables.record(&plan.object, number)?))))
+            }
+        }
+    }
+
     /// A later page: `GET /query/{locator}-{offset}`.
     pub(super) fn next_page(&self, caller: &Caller, version: &str, place: &str) -> Result<Value, Refusal> {
         let invalid = || Refusal::new(400, "INVALID_QUERY_LOCATOR", "invalid query locator");
@@ -82,7 +128,7 @@ impl State {
         let cursor = self
             .cursors
             .get(locator)
-            .filter(|cursor| cursor.user == caller.user && offset < cursor.ids.len())
+            .filter(|cursor| cursor.user == caller.user && offset < cursor.found.len())
             .ok_or_else(invalid)?;
         if cursor
             .opened
@@ -98,17 +144,14 @@ impl State {
         // A page may be shorter than asked, by an amount the client cannot foresee.
         let short = if self.settings.short_pages { 1 + offset % 2 } else { 0 };
         let size = cursor.page.saturating_sub(short).max(1);
-        let end = (offset + size).min(cursor.ids.len());
-        let records: Vec<Value> = cursor
-            .ids
-            .get(offset..end)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|id| self.row(&cursor.plan.object, id))
+        let total = cursor.found.len();
+        let end = (offset + size).min(total);
+        let records: Vec<Value> = self
+            .found(&cursor.plan, &cursor.found, offset..end)
             .map(|row| self.project(caller, version, &cursor.plan, row))
             .collect();
-        let done = end >= cursor.ids.len();
-        let mut answer = json!({ "totalSize": cursor.ids.len(), "done": done, "records": records });
+        let done = end >= total;
+        let mut answer = json!({ "totalSize": total, "done": done, "records": records });
         if !done && let Some(map) = answer.as_object_mut() {
             map.insert(
                 "nextRecordsUrl".to_owned(),
@@ -118,14 +161,22 @@ impl State {
         answer
     }
 
-    /// Ids of the visible records that pass the filter, in order and within limit and offset.
-    fn matching(&self, caller: &Caller, plan: &Plan) -> Vec<String> {
+    /// The visible records that pass the filter, in order and within limit and offset.
+    fn matching(&self, caller: &Caller, plan: &Plan, all: bool) -> Found {
+        match self.tables.get(&plan.object) {
+            Some(table) => Found::Numbers(self.matching_packed(caller, plan, table, all)),
+            None => Found::Ids(self.matching_whole(caller, plan)),
+        }
+    }
+
+    fn matching_whole(&self, caller: &Caller, plan: &Plan) -> Vec<String> {
         let object = plan.object.as_str();
         let passes = |row: &Row| {
-            rules::visible(self, caller, object, row) && plan.accepts(&|path| self.reach(caller, object, row, path))
+            let row = Record::Whole(row);
+            row.visible(self, caller, object) && plan.accepts(&|path| self.reach(caller, object, row, path))
         };
-        let (exact, above) = plan.demands();
-        let known = exact.into_iter().find_map(|(field, values)| {
+        let known = plan.keys().into_iter().find_map(|mut keys| {
+            let (field, values) = keys.pop().filter(|_| keys.is_empty())?;
             let ids: Option<Vec<Vec<String>>> = values
                 .into_iter()
                 .map(|value| {
@@ -138,7 +189,7 @@ impl State {
                 .collect();
             Some(ids?.into_iter().flatten().collect::<BTreeSet<_>>())
         });
-        let candidates: Box<dyn Iterator<Item = (&String, &Row)>> = match (known, above) {
+        let candidates: Box<dyn Iterator<Item = (&String, &Row)>> = match (known, plan.above()) {
             (Some(ids), _) => {
                 let found = move |id: String| self.store().entry(object, &id);
                 Box::new(ids.into_iter().filter_map(found))
@@ -146,11 +197,7 @@ impl State {
             (None, Some(id)) => Box::new(self.store().rows_from(object, id)),
             (None, None) => Box::new(self.rows(object)),
         };
-        let by_id = plan.order.is_empty()
-            || plan
-                .order
-                .first()
-                .is_some_and(|(path, down, _)| path.field == "Id" && path.parents.is_empty() && !down);
+        let by_id = plan.by_id();
         let wanted = plan.limit.map_or(usize::MAX, |limit| limit.saturating_add(plan.offset));
         let found = candidates.filter(|(_, row)| passes(row));
         let mut found: Vec<(&String, &Row)> = if by_id {
@@ -159,7 +206,7 @@ impl State {
             found.collect()
         };
         if !by_id {
-            found.sort_by(|(_, left), (_, right)| self.order(caller, plan, left, right));
+            found.sort_by(|(_, left), (_, right)| self.order(caller, plan, Record::Whole(left), Record::Whole(right)));
         }
         found
             .into_iter()
@@ -169,7 +216,7 @@ impl State {
             .collect()
     }
 
-    fn order(&self, caller: &Caller, plan: &Plan, left: &Row, right: &Row) -> Ordering {
+    pub(super) fn order(&self, caller: &Caller, plan: &Plan, left: Record<'_>, right: Record<'_>) -> Ordering {
         for (path, descending, nulls_last) in &plan.order {
             let (left, right) = (
                 self.reach(caller, &plan.object, left, path),
@@ -204,7 +251,7 @@ impl State {
     }
 
     /// The value at the end of a path.
-    fn reach(&self, caller: &Caller, object: &str, row: &Row, path: &Path) -> Value {
+    pub(super) fn reach(&self, caller: &Caller, object: &str, row: Record<'_>, path: &Path) -> Value {
         let (mut object, mut row) = (object, row);
         for (field, _) in &path.parents {
             match self.parent(caller, object, row, field) {
@@ -212,22 +259,28 @@ impl State {
                 None => return Value::Null,
             }
         }
-        rules::value(self, caller, object, row, &path.field)
+        row.value(self, caller, object, &path.field)
     }
 
-    fn parent<'a>(&'a self, caller: &Caller, object: &str, row: &Row, field: &str) -> Option<(&'a str, &'a Row)> {
-        let id = row.get(field)?.as_str()?;
+    fn parent<'a>(
+        &'a self,
+        caller: &Caller,
+        object: &str,
+        row: Record<'_>,
+        field: &str,
+    ) -> Option<(&'a str, Record<'a>)> {
+        let id = row.text(field)?;
         let Kind::Reference { to, .. } = &self.schema.get(object)?.field(field)?.kind else {
             return None;
         };
         let (target, found) = to
             .iter()
-            .find_map(|target| Some((target.as_str(), self.row(target, id)?)))?;
-        rules::visible(self, caller, target, found).then_some((target, found))
+            .find_map(|target| Some((target.as_str(), self.record(target, id)?)))?;
+        found.visible(self, caller, target).then_some((target, found))
     }
 
-    fn project(&self, caller: &Caller, version: &str, plan: &Plan, row: &Row) -> Value {
-        let mut record = stub(version, &plan.object, row);
+    fn project(&self, caller: &Caller, version: &str, plan: &Plan, row: Record<'_>) -> Value {
+        let mut record = stub(version, &plan.object, &row);
         for path in &plan.columns {
             self.place(
                 caller,
@@ -246,13 +299,13 @@ impl State {
         &self,
         caller: &Caller,
         version: &str,
-        (object, row): (&str, &Row),
+        (object, row): (&str, Record<'_>),
         parents: &[(String, String)],
         field: &str,
         into: &mut Row,
     ) {
         let Some(((reference, relationship), rest)) = parents.split_first() else {
-            into.insert(field.to_owned(), rules::value(self, caller, object, row, field));
+            into.insert(field.to_owned(), row.value(self, caller, object, field));
             return;
         };
         let slot = into.entry(relationship.clone()).or_insert(Value::Null);
@@ -260,7 +313,7 @@ impl State {
             return;
         };
         if slot.is_null() {
-            *slot = Value::Object(stub(version, target, found));
+            *slot = Value::Object(stub(version, target, &found));
         }
         if let Some(inner) = slot.as_object_mut() {
             self.place(caller, version, (target, found), rest, field, inner);
@@ -269,15 +322,8 @@ impl State {
 }
 
 /// A record that so far says only what it is.
-fn stub(version: &str, object: &str, row: &Row) -> Map<String, Value> {
+fn stub(version: &str, object: &str, row: &Record<'_>) -> Map<String, Value> {
     let mut record = Map::new();
-    record.insert(
-        "attributes".to_owned(),
-        attributes(
-            version,
-            object,
-            row.get("Id").and_then(Value::as_str).unwrap_or_default(),
-        ),
-    );
+    record.insert("attributes".to_owned(), attributes(version, object, &row.id()));
     record
 }

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::business::Record;
 use super::errors::Refusal;
 use super::rules::{self, Caller};
-use super::schema::Object;
+use super::schema::{Kind, Object};
 use super::state::{Row, State};
 use super::{id18, time};
 
@@ -58,9 +59,17 @@ impl State {
         }
         let id = Self::record_id(&object, id)?;
         let row = self
-            .row(&object.name, &id)
-            .filter(|row| rules::visible(self, caller, &object.name, row))
+            .record(&object.name, &id)
+            .filter(|row| row.visible(self, caller, &object.name))
             .ok_or_else(Refusal::not_found)?;
+        if let Record::Packed(packed) = row
+            && packed.is("IsDeleted")
+        {
+            return Err(Refusal {
+                status: 404,
+                ..Refusal::record("ENTITY_IS_DELETED", "entity is deleted", &[])
+            });
+        }
         let mut record = Map::new();
         record.insert("attributes".to_owned(), attributes(version, &object.name, &id));
         for field in &object.fields {
@@ -71,10 +80,7 @@ impl State {
                         .any(|name| name.trim().eq_ignore_ascii_case(&field.name))
             });
             if wanted {
-                record.insert(
-                    field.name.clone(),
-                    rules::value(self, caller, &object.name, row, &field.name),
-                );
+                record.insert(field.name.clone(), row.value(self, caller, &object.name, &field.name));
             }
         }
         if let Some(unknown) =
@@ -104,6 +110,9 @@ impl State {
                 "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
                 format!("entity type cannot be updated: {}", object.name),
             ));
+        }
+        if self.is_packed(&object.name) {
+            return self.update_business(caller, &object, id, body);
         }
         let id = Self::record_id(&object, id)?;
         let old = self.record_for_write(&object, &id)?;
@@ -147,6 +156,7 @@ impl State {
             .fields
             .iter()
             .filter(|field| field.createable && !field.nillable && required(&field.name))
+            .filter(|field| !self.is_packed(&object.name) || field.kind != Kind::Boolean)
             .map(|field| field.name.as_str())
             .collect();
         if !missing.is_empty() {
@@ -158,6 +168,9 @@ impl State {
         }
         if object.field("OwnerId").is_some() {
             row.entry("OwnerId").or_insert_with(|| json!(caller.user));
+        }
+        if self.is_packed(&object.name) {
+            return self.create_business(caller, &object, row);
         }
         let mark = self.savepoint();
         if let Err(refusal) = rules::before_create(self, &object.name, &mut row) {
@@ -180,6 +193,9 @@ impl State {
                 format!("entity type {} does not support delete", object.name),
             ));
         }
+        if self.is_packed(&object.name) {
+            return self.delete_business(&object, id);
+        }
         let id = Self::record_id(&object, id)?;
         let row = self.record_for_write(&object, &id)?;
         let own_session =
@@ -194,7 +210,7 @@ impl State {
     }
 
     /// The fields of a write under their proper names, each allowed and of its type.
-    fn checked_fields(&self, object: &Object, body: &Row, creating: bool) -> Result<Row, Refusal> {
+    pub(super) fn checked_fields(&self, object: &Object, body: &Row, creating: bool) -> Result<Row, Refusal> {
         let mut fields = Row::new();
         for (name, value) in body {
             if name == "attributes" {

@@ -61,6 +61,7 @@ impl Simulator for Org {
             }
             _ => {}
         }
+        state.advance_jobs();
         let mut answer = state.respond(request);
         for effect in state.commit() {
             self.counters.add(effect);
@@ -165,18 +166,12 @@ impl State {
 
     fn authenticated(&mut self, caller: &Caller, request: &Request, target: &str) -> Answer {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        if !request.body().is_empty()
-            && !header("content-type").is_some_and(|kind| kind.starts_with("application/json"))
-        {
-            return Refusal::new(
-                415,
-                "UNSUPPORTED_MEDIA_TYPE",
-                format!(
-                    "Content type '{}' is not supported.",
-                    header("content-type").unwrap_or_default()
-                ),
-            )
-            .into();
+        let kind = header("content-type").unwrap_or_default();
+        let upload = request.method() == http::Method::PUT && request.uri().path().contains("/jobs/ingest/");
+        let wanted = if upload { "text/csv" } else { "application/json" };
+        if !request.body().is_empty() && !kind.starts_with(wanted) {
+            let message = format!("Content type '{kind}' is not supported.");
+            return Refusal::new(415, "UNSUPPORTED_MEDIA_TYPE", message).into();
         }
         let Some(mut call) = Call::at(request.method().clone(), target, request.body().clone()) else {
             return Refusal::not_found().into();
@@ -186,9 +181,14 @@ impl State {
         call.modified_since = header("if-modified-since")
             .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
             .map(|zoned| zoned.timestamp());
+        // Assignment rules run unless the call says no.
+        self.business.assign =
+            !header("sforce-auto-assign").is_some_and(|assign| assign.trim().eq_ignore_ascii_case("false"));
         let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
         let answer = match (call.method.as_str(), path.as_slice()) {
             ("POST", ["composite"]) => self.composite(caller, &call),
+            // Not to be had inside a composite.
+            (_, ["jobs", ..]) => self.jobs(caller, &call),
             _ => self.route(caller, &call),
         };
         answer.unwrap_or_else(Answer::from)
@@ -243,12 +243,12 @@ impl State {
                 Ok(Answer::json(200, Value::Object(links)))
             }
             ("GET", ["limits"]) => Ok(Answer::json(200, self.limits())),
-            ("GET", ["query" | "queryAll"]) => {
+            ("GET", [verb @ ("query" | "queryAll")]) => {
                 let source = call
                     .query
                     .get("q")
                     .ok_or_else(|| Refusal::new(400, "MALFORMED_QUERY", "SOQL query string is missing"))?;
-                self.run_query(caller, &version, source, call.batch)
+                self.run_query(caller, &version, source, call.batch, *verb == "queryAll")
                     .map(|body| Answer::json(200, body))
             }
             ("GET", ["query" | "queryAll", place]) => self
@@ -256,8 +256,8 @@ impl State {
                 .map(|body| Answer::json(200, body)),
             ("GET", ["sobjects"]) => {
                 let all: Vec<Value> = self.schema.all().map(|object| object.summary(&version)).collect();
-                Ok(Answer::json(
-                    200,
+                Ok(self.dated(
+                    call,
                     json!({ "encoding": "UTF-8", "maxBatchSize": 200, "sobjects": all }),
                 ))
             }
@@ -296,25 +296,32 @@ impl State {
     }
 
     fn describe(&self, call: &Call, object: &str) -> Result<Answer, Refusal> {
-        let body = self.object(object)?.describe(&call.version);
-        let modified = self.created.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let body = self.object(object)?.describe(&call.version, &self.schema);
+        Ok(self.dated(call, body))
+    }
+
+    /// A description, or 304 when the caller has the present one.
+    fn dated(&self, call: &Call, body: Value) -> Answer {
+        let moment = self.described();
+        let modified = moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let unchanged = call
             .modified_since
-            .is_some_and(|since| since.as_second() >= self.created.as_second());
+            .is_some_and(|since| since.as_second() >= moment.as_second());
         let answer = if unchanged {
             Answer::empty(304)
         } else {
             Answer::json(200, body)
         };
-        Ok(answer.with("last-modified", modified))
+        answer.with("last-modified", modified)
     }
 
     fn limits(&self) -> Value {
         let daily = self.settings.daily_limit;
         json!({
             "DailyApiRequests": { "Max": daily, "Remaining": daily.saturating_sub(self.used_calls()) },
-            "DailyBulkApiBatches": { "Max": 15_000, "Remaining": 15_000 },
-            "DailyBulkV2QueryJobs": { "Max": 10_000, "Remaining": 10_000 },
+            "DailyBulkApiBatches": { "Max": 15_000, "Remaining": 15_000_usize.saturating_sub(self.bulk.batches_used) },
+            "DailyBulkV2QueryFileStorageMB": { "Max": 976_562, "Remaining": 976_562 },
+            "DailyBulkV2QueryJobs": { "Max": 10_000, "Remaining": 10_000_usize.saturating_sub(self.bulk.queries_used) },
             "DataStorageMB": { "Max": 1073, "Remaining": 611 },
         })
     }

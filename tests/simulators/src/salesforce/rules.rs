@@ -158,17 +158,6 @@ pub(super) fn before_update(
             }
             Ok(())
         }
-        "Account" if old.get("OwnerId") != new.get("OwnerId") => {
-            let owner = new.get("OwnerId").and_then(Value::as_str).unwrap_or_default();
-            if state.row("User", owner).and_then(|row| row.get("IsActive")) == Some(&json!(true)) {
-                return Ok(());
-            }
-            Err(Refusal::record(
-                "INACTIVE_OWNER_OR_USER",
-                format!("operation performed with inactive user [{owner}] as owner of account"),
-                &["OwnerId"],
-            ))
-        }
         _ => Ok(()),
     }
 }
@@ -258,6 +247,18 @@ pub(super) fn check_value(state: &State, object: &Object, field: &str, value: &V
     match &field.kind {
         Kind::Boolean => value.as_bool().map(Value::Bool).ok_or_else(|| wrong("boolean")),
         Kind::Int => value.as_i64().map(Value::from).ok_or_else(|| wrong("int")),
+        Kind::Double => value.as_f64().map(|_| value.clone()).ok_or_else(|| wrong("double")),
+        Kind::Date => {
+            let day = value.as_str().and_then(|text| text.parse::<jiff::civil::Date>().ok());
+            day.map(|day| json!(day.to_string())).ok_or_else(|| wrong("date"))
+        }
+        Kind::DateTime => {
+            let moment = value
+                .as_str()
+                .and_then(|text| super::time::read(text).or_else(|| text.parse().ok()));
+            let moment = moment.ok_or_else(|| wrong("datetime"))?;
+            Ok(json!(super::time::wire(moment)))
+        }
         Kind::Reference { to, .. } => {
             let text = value.as_str().ok_or_else(|| wrong("reference"))?;
             let id = super::id18(text).ok_or_else(|| {
@@ -267,7 +268,7 @@ pub(super) fn check_value(state: &State, object: &Object, field: &str, value: &V
                     &[name],
                 )
             })?;
-            if to.iter().any(|target| state.row(target, &id).is_some()) {
+            if to.iter().any(|target| state.record(target, &id).is_some()) {
                 return Ok(json!(id));
             }
             let code = if to.iter().any(|target| {

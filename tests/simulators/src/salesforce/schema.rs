@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Email,
     Boolean,
     Int,
+    Double,
+    Date,
     DateTime,
     /// Restricted when the list is not empty.
     Picklist(Vec<String>),
@@ -38,6 +40,25 @@ pub(super) struct Field {
     pub(super) updateable: bool,
     pub(super) nillable: bool,
     pub(super) filterable: bool,
+    /// For references: what the parent calls the records that point at it. Most relationships of users have no name.
+    pub(super) children: Option<String>,
+    /// For references: deleting the parent deletes the record.
+    pub(super) cascade: bool,
+}
+
+/// What an object is beside a thing with records.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) enum Nature {
+    #[default]
+    Plain,
+    /// What people work on; its records are packed.
+    Business,
+    /// A custom setting.
+    Setting,
+    /// Left behind by a package: listed, marked, and not to be used.
+    Deprecated,
+    /// Made by the vendor beside another object: the kind (empty where the vendor says none) and that object.
+    Beside(&'static str, String),
 }
 
 /// One object.
@@ -57,6 +78,8 @@ pub(super) struct Object {
     pub(super) deletable: bool,
     /// Readable by id, not only through a query.
     pub(super) retrieveable: bool,
+    pub(super) queryable: bool,
+    pub(super) nature: Nature,
 }
 
 impl Object {
@@ -73,22 +96,29 @@ impl Object {
     /// The entry in the list of objects.
     pub(super) fn summary(&self, version: &str) -> Value {
         let base = format!("/services/data/{version}/sobjects/{}", self.name);
+        let business = self.nature == Nature::Business;
+        let (kind, parent) = match &self.nature {
+            Nature::Beside("", _) => (None, None),
+            Nature::Beside(kind, parent) => (Some(*kind), Some(parent.as_str())),
+            _ => (None, None),
+        };
         json!({
             "name": self.name, "label": self.name, "labelPlural": format!("{}s", self.name), "keyPrefix": (self.prefix != NO_PREFIX).then_some(&self.prefix),
-            "custom": self.name.ends_with("__c"), "customSetting": false, "createable": self.createable, "updateable": self.updateable,
-            "deletable": self.deletable, "queryable": true, "retrieveable": self.retrieveable, "searchable": false,
-            "layoutable": false, "triggerable": !self.setup, "undeletable": false, "deprecatedAndHidden": false,
-            "associateEntityType": null, "associateParentEntity": null, "isInterface": false, "isSubtype": false,
+            "custom": self.name.ends_with("__c"), "customSetting": self.nature == Nature::Setting, "createable": self.createable, "updateable": self.updateable,
+            "deletable": self.deletable, "queryable": self.queryable, "retrieveable": self.retrieveable, "searchable": business,
+            "layoutable": business, "triggerable": !self.setup && !matches!(self.nature, Nature::Beside("" | "Share" | "History", _)),
+            "undeletable": business, "deprecatedAndHidden": self.nature == Nature::Deprecated,
+            "associateEntityType": kind, "associateParentEntity": parent, "isInterface": false, "isSubtype": false,
             "urls": { "sobject": base, "describe": format!("{base}/describe"), "rowTemplate": format!("{base}/{{ID}}") },
         })
     }
 
     /// The answer of `describe`.
-    pub(super) fn describe(&self, version: &str) -> Value {
+    pub(super) fn describe(&self, version: &str, schema: &Schema) -> Value {
         let mut whole = self.summary(version);
         if let Some(map) = whole.as_object_mut() {
             map.insert("fields".to_owned(), self.fields.iter().map(Field::describe).collect());
-            map.insert("childRelationships".to_owned(), json!([]));
+            map.insert("childRelationships".to_owned(), schema.children(&self.name));
             map.insert("recordTypeInfos".to_owned(), json!([]));
         }
         whole
@@ -103,6 +133,8 @@ impl Field {
             Kind::Email => ("email", "xsd:string"),
             Kind::Boolean => ("boolean", "xsd:boolean"),
             Kind::Int => ("int", "xsd:int"),
+            Kind::Double => ("double", "xsd:double"),
+            Kind::Date => ("date", "xsd:date"),
             Kind::DateTime => ("datetime", "xsd:dateTime"),
             Kind::Picklist(_) => ("picklist", "xsd:string"),
             Kind::Reference { .. } => ("reference", "tns:ID"),
@@ -124,8 +156,21 @@ impl Field {
             "referenceTo": to, "relationshipName": relationship, "picklistValues": values,
             "restrictedPicklist": matches!(&self.kind, Kind::Picklist(values) if !values.is_empty()),
             "externalId": false, "idLookup": matches!(self.kind, Kind::Id) || self.name == "Username", "calculated": false,
+            "cascadeDelete": self.cascade, "length": self.length(),
             "polymorphicForeignKey": matches!(&self.kind, Kind::Reference { to, .. } if to.len() > 1),
         })
+    }
+}
+
+impl Field {
+    /// Most characters; zero for what is no text.
+    fn length(&self) -> u32 {
+        match self.kind {
+            Kind::Id | Kind::Reference { .. } => 18,
+            Kind::Text | Kind::Picklist(_) => 255,
+            Kind::Email => 80,
+            _ => 0,
+        }
     }
 }
 
@@ -152,6 +197,24 @@ impl Schema {
     /// All objects, by name.
     pub(super) fn all(&self) -> impl Iterator<Item = &Object> {
         self.0.values()
+    }
+
+    /// What points at an object: each reference of each object, by name. A caller who cannot see an object is told nothing
+    /// of it.
+    fn children(&self, parent: &str) -> Value {
+        let mut children = Vec::new();
+        for object in self.all() {
+            for field in &object.fields {
+                if matches!(&field.kind, Kind::Reference { to, .. } if to.iter().any(|to| to == parent)) {
+                    children.push(json!({
+                        "childSObject": object.name, "field": field.name, "relationshipName": field.children, "cascadeDelete": field.cascade,
+                        "restrictedDelete": false, "deprecatedAndHidden": object.nature == Nature::Deprecated,
+                        "junctionIdListNames": [], "junctionReferenceTo": [],
+                    }));
+                }
+            }
+        }
+        Value::Array(children)
     }
 
     /// The object whose records carry the id's key prefix.

@@ -7,10 +7,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::bulk::Bulk;
+use super::business::Business;
 use super::query::Cursor;
 use super::schema::Schema;
 use super::seed::ConnectedApp;
 use super::store::Store;
+use super::tables::Tables;
 use super::{Permission, ids, objects, time};
 
 /// One record. Keys that start with `_` are the simulator's own and no field of the object.
@@ -56,6 +59,8 @@ enum Undo {
     Row(String, String, Option<Row>),
     Deleted(String),
     Username(String),
+    Packed(String, u32, Option<Box<[u32]>>),
+    Change(String, u32, usize),
 }
 
 /// A place in the transaction to return to.
@@ -81,6 +86,10 @@ pub(super) struct State {
     pub(super) tokens: BTreeMap<String, String>,
     pub(super) blockers: BTreeMap<String, Vec<(String, String)>>,
     pub(super) cursors: BTreeMap<String, Cursor>,
+    /// Records of business objects.
+    pub(super) tables: Tables,
+    pub(super) business: Business,
+    pub(super) bulk: Bulk,
     pub(super) calls: Vec<(http::Method, String)>,
     /// Effects of the present call, counted when it is committed.
     pub(super) effects: Vec<&'static str>,
@@ -95,7 +104,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(org_id: &str, sandbox: bool, now: Timestamp, usernames: Usernames) -> Self {
-        Self {
+        let mut state = Self {
             now,
             created: now,
             org_id: ids::id18(org_id).unwrap_or_else(|| org_id.to_owned()),
@@ -116,6 +125,9 @@ impl State {
             tokens: BTreeMap::new(),
             blockers: BTreeMap::new(),
             cursors: BTreeMap::new(),
+            tables: Tables::default(),
+            business: Business::default(),
+            bulk: Bulk::default(),
             calls: Vec::new(),
             effects: Vec::new(),
             usernames,
@@ -124,7 +136,9 @@ impl State {
             undo: Vec::new(),
             numbers: BTreeMap::new(),
             usage: BTreeMap::new(),
-        }
+        };
+        state.add_business();
+        state
     }
 
     /// True when the caller's user has this permission. Whoever has Manage Users has View All Users (help page "User Sharing
@@ -139,22 +153,35 @@ impl State {
 
     /// A new id with this key prefix.
     pub(super) fn next_id(&mut self, prefix: &str) -> String {
-        let number = self.numbers.entry(prefix.to_owned()).or_insert(0);
-        *number += 1;
-        ids::numbered(prefix, *number)
+        ids::numbered(prefix, self.next_number(prefix))
     }
 
-    /// The records.
+    /// A new running number for this key prefix.
+    pub(super) fn next_number(&mut self, prefix: &str) -> u64 {
+        if let Some(number) = self.numbers.get_mut(prefix) {
+            *number += 1;
+            return *number;
+        }
+        self.numbers.insert(prefix.to_owned(), 1);
+        1
+    }
+
+    /// The last running number given out for this key prefix.
+    pub(super) fn numbers_used(&self, prefix: &str) -> u64 {
+        self.numbers.get(prefix).copied().unwrap_or(0)
+    }
+
+    /// The records that are not packed.
     pub(super) fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The records of an object, by id.
+    /// The records of an object that is no business object, by id.
     pub(super) fn rows(&self, object: &str) -> impl Iterator<Item = (&String, &Row)> {
         self.store.rows(object)
     }
 
-    /// One record.
+    /// One record of an object that is no business object.
     pub(super) fn row(&self, object: &str, id: &str) -> Option<&Row> {
         Some(self.store.entry(object, id)?.1)
     }
@@ -196,8 +223,57 @@ impl State {
         self.undo.push(Undo::Row(object.to_owned(), id.to_owned(), before));
     }
 
+    /// Writes all cells of a packed record, or takes it away.
+    pub(super) fn write_packed(&mut self, object: &str, number: u32, cells: Option<&[u32]>) {
+        if let Some(table) = self.tables.get_mut(object) {
+            let before = table.write(number, cells);
+            self.undo.push(Undo::Packed(object.to_owned(), number, before));
+        }
+    }
+
+    /// Writes some fields of a packed record that exists.
+    pub(super) fn change(&mut self, object: &str, number: u32, fields: Row) {
+        let Some(table) = self.tables.get(object) else { return };
+        let Some(mut cells) = table.cells(number).map(<[u32]>::to_vec) else {
+            return;
+        };
+        let places: Vec<(Option<usize>, Value)> = fields
+            .into_iter()
+            .map(|(name, value)| (table.column(&name), value))
+            .collect();
+        for (place, value) in places {
+            if let Some(cell) = place.and_then(|place| cells.get_mut(place)) {
+                *cell = self.tables.pool.place(value);
+            }
+        }
+        self.write_packed(object, number, Some(&cells));
+    }
+
+    /// Notes that a packed record's reference to a user changed.
+    pub(super) fn note_change(&mut self, object: &str, number: u32, column: usize) {
+        if let Some(table) = self.tables.get_mut(object) {
+            table.note_change(number, column, false);
+            self.undo.push(Undo::Change(object.to_owned(), number, column));
+        }
+    }
+
+    /// Notes that a record of this id is gone for good.
+    pub(super) fn note_deleted(&mut self, id: Option<String>) {
+        if let Some(id) = id
+            && self.deleted.insert(id.clone())
+        {
+            self.undo.push(Undo::Deleted(id));
+        }
+    }
+
     /// Writes some fields of a record that exists.
     pub(super) fn set(&mut self, object: &str, id: &str, fields: Value) {
+        if let Some(table) = self.tables.get(object) {
+            if let (Some(number), Value::Object(fields)) = (table.number(id), fields) {
+                self.change(object, number, fields);
+            }
+            return;
+        }
         if let (Some(mut row), Value::Object(fields)) = (self.row(object, id).cloned(), fields) {
             row.extend(fields);
             self.put(object, id, row);
@@ -210,6 +286,20 @@ impl State {
             .schema
             .get(object)
             .map_or_else(|| "a00".to_owned(), |object| object.prefix.clone());
+        if self.is_packed(object) {
+            let number = self.next_number(&prefix);
+            let moment = json!(time::wire(self.now));
+            let fields = if let Value::Object(fields) = fields {
+                fields
+            } else {
+                Row::new()
+            };
+            // Fields that the object does not have leave no record behind; whoever reads it back notices.
+            return match self.fill(object, number, fields, &moment) {
+                Ok(()) => ids::numbered(&prefix, number),
+                Err(_) => String::new(),
+            };
+        }
         let id = self.next_id(&prefix);
         self.insert_as(object, &id, fields);
         id
@@ -280,10 +370,25 @@ impl State {
                     self.deleted.remove(&id);
                 }
                 Some(Undo::Username(username)) => self.usernames.release(&username),
+                Some(Undo::Packed(object, number, cells)) => {
+                    if let Some(table) = self.tables.get_mut(&object) {
+                        table.write(number, cells.as_deref());
+                    }
+                }
+                Some(Undo::Change(object, number, column)) => {
+                    if let Some(table) = self.tables.get_mut(&object) {
+                        table.note_change(number, column, true);
+                    }
+                }
                 None => break,
             }
         }
         self.effects.truncate(to.effects);
+    }
+
+    /// Ends a transaction of a call that has several; its effects stand.
+    pub(super) fn end_transaction(&mut self) {
+        self.undo.clear();
     }
 
     /// Ends the transaction and hands out its effects.

@@ -1,6 +1,7 @@
 //! A statement checked against the objects of an org, ready to run.
 
 mod joins;
+mod keys;
 
 use std::cmp::Ordering;
 
@@ -265,8 +266,9 @@ fn fit(path: &Path, op: Op, value: Literal) -> Result<Literal, Refusal> {
             )
         }),
         (Kind::Text | Kind::Email | Kind::Picklist(_), value @ (Literal::Text(_) | Literal::Pattern(_)))
-        | (Kind::Int, value @ Literal::Number(_))
-        | (Kind::DateTime, value @ Literal::DateTime(_)) => Ok(value),
+        | (Kind::Int | Kind::Double, value @ Literal::Number(_))
+        | (Kind::DateTime, value @ (Literal::DateTime(_) | Literal::Days(..)))
+        | (Kind::Date, value @ (Literal::Date(_) | Literal::Days(..))) => Ok(value),
         (Kind::Boolean, value @ Literal::Bool(_)) if matches!(op, Op::Eq | Op::Ne) => Ok(value),
         (Kind::Boolean, Literal::Bool(_)) => Err(operator()),
         (Kind::Id | Kind::Reference { .. } | Kind::Text | Kind::Email | Kind::Picklist(_), _) => {
@@ -282,6 +284,8 @@ fn kind_name(kind: &Kind) -> &'static str {
         Kind::Text | Kind::Email | Kind::Picklist(_) => "string",
         Kind::Boolean => "boolean",
         Kind::Int => "int",
+        Kind::Double => "double",
+        Kind::Date => "date",
         Kind::DateTime => "dateTime",
     }
 }
@@ -290,39 +294,6 @@ impl Plan {
     /// True when the record passes the filter; `value` reads a field of it.
     pub(in super::super) fn accepts(&self, value: &dyn Fn(&Path) -> Value) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.holds(value))
-    }
-
-    /// What the filter demands of the record's own fields at its top level: fields with the only values they may have, and a
-    /// lower bound of the id. Only a shortcut to fewer candidates.
-    pub(in super::super) fn demands(&self) -> (Vec<(&str, Vec<&str>)>, Option<String>) {
-        let parts: Vec<&Bound> = match &self.filter {
-            Some(Bound::All(parts)) => parts.iter().collect(),
-            Some(one) => vec![one],
-            None => Vec::new(),
-        };
-        let (mut exact, mut above) = (Vec::new(), None);
-        for part in parts {
-            let (path, op, values) = match part {
-                Bound::Test(path, op, values) => (path, op, values),
-                Bound::Within(path, false, inner) => {
-                    exact.push((path.field.as_str(), inner.found.iter().map(String::as_str).collect()));
-                    continue;
-                }
-                _ => continue,
-            };
-            let texts: Option<Vec<&str>> = values.iter().map(Literal::as_text).collect();
-            let Some(texts) = texts.filter(|_| path.parents.is_empty()) else {
-                continue;
-            };
-            match op {
-                Op::Eq | Op::In => exact.push((path.field.as_str(), texts)),
-                Op::Gt | Op::Ge if path.kind == Kind::Id => {
-                    above = texts.first().map(|&text| text.to_owned());
-                }
-                _ => {}
-            }
-        }
-        (exact, above)
     }
 }
 
@@ -377,7 +348,18 @@ fn order_to(kind: &Kind, held: &Value, literal: &Literal) -> Option<Ordering> {
         (Value::Null, Literal::Null) => Some(Ordering::Equal),
         (Value::Bool(held), Literal::Bool(literal)) => Some(held.cmp(literal)),
         (Value::Number(held), Literal::Number(literal)) => held.as_f64()?.partial_cmp(literal),
-        (Value::String(held), Literal::DateTime(literal)) => Some(held.cmp(literal)),
+        (Value::String(held), Literal::DateTime(literal) | Literal::Date(literal)) => Some(held.cmp(literal)),
+        // A span of days equals every moment and every day in it.
+        (Value::String(held), Literal::Days(first, after)) => {
+            let day = held.get(..10)?;
+            Some(if day < first.as_str() {
+                Ordering::Less
+            } else if day >= after.as_str() {
+                Ordering::Greater
+            } else {
+                Ordering::Equal
+            })
+        }
         (Value::String(held), Literal::Text(literal)) if matches!(kind, Kind::Id | Kind::Reference { .. }) => {
             Some(held.cmp(literal))
         }

@@ -61,7 +61,8 @@ pub(super) fn tokens(source: &str) -> Result<Vec<Token>, Refusal> {
                 at += word.len();
                 TokenKind::Word(word)
             }
-            '0'..='9' | '-' => {
+            // A colon starts the number of a date literal such as LAST_N_DAYS:30.
+            '0'..='9' | '-' | ':' => {
                 let number = run(at, &|next| {
                     next.is_ascii_alphanumeric() || matches!(next, '-' | '+' | ':' | '.')
                 });

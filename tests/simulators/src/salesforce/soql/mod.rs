@@ -83,6 +83,10 @@ pub(super) enum Literal {
     Bool(bool),
     /// In the wire's own UTC form, so that text order is time order.
     DateTime(String),
+    /// `2026-03-02`
+    Date(String),
+    /// A date literal such as `TODAY`: its first day and the day after its last.
+    Days(String, String),
     Null,
 }
 

@@ -11,13 +11,14 @@ use super::{Column, Cond, Literal, Op, Order, Query, malformed};
 const LONGEST: usize = 100_000;
 
 /// Reads a statement.
-pub(in super::super) fn parse(source: &str) -> Result<Query, Refusal> {
+pub(in super::super) fn parse(source: &str, now: Timestamp) -> Result<Query, Refusal> {
     if source.chars().count() > LONGEST {
         return Err(malformed("SOQL statements cannot be longer than 100000 characters."));
     }
     let mut parser = Parser {
         tokens: lexer::tokens(source)?,
         next: 0,
+        now,
     };
     let query = parser.query()?;
     match parser.peek() {
@@ -29,6 +30,7 @@ pub(in super::super) fn parse(source: &str) -> Result<Query, Refusal> {
 struct Parser {
     tokens: Vec<Token>,
     next: usize,
+    now: Timestamp,
 }
 
 impl Parser {
@@ -285,12 +287,38 @@ impl Parser {
             Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("null") => Ok(Literal::Null),
             Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("true") => Ok(Literal::Bool(true)),
             Some(TokenKind::Word(word)) if word.eq_ignore_ascii_case("false") => Ok(Literal::Bool(false)),
+            Some(TokenKind::Word(word)) => self.days(&word).ok_or(refused),
             Some(TokenKind::Number(number)) if number.contains(['T', 't']) => number
                 .parse::<Timestamp>()
                 .map(|moment| Literal::DateTime(time::wire(moment)))
                 .map_err(|_| refused),
+            Some(TokenKind::Number(number)) if number.len() == 10 && number.get(4..5) == Some("-") => number
+                .parse::<jiff::civil::Date>()
+                .map(|day| Literal::Date(day.to_string()))
+                .map_err(|_| refused),
             Some(TokenKind::Number(number)) => number.parse().map(Literal::Number).map_err(|_| refused),
             _ => Err(refused),
         }
+    }
+
+    /// The days that a date literal names, in the caller's time zone, which is GMT here (SOQL Reference, "Date Formats and
+    /// Date Literals in WHERE"). The language has no `NOW()`.
+    fn days(&mut self, word: &str) -> Option<Literal> {
+        let today = self.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let (first, after) = match word.to_ascii_lowercase().as_str() {
+            "yesterday" => (today.yesterday().ok()?, today),
+            "today" => (today, today.tomorrow().ok()?),
+            "tomorrow" => (today.tomorrow().ok()?, today.tomorrow().ok()?.tomorrow().ok()?),
+            "last_n_days" => {
+                let Some(TokenKind::Number(count)) = self.take().map(|token| token.kind) else {
+                    return None;
+                };
+                let count: i64 = count.strip_prefix(':')?.parse().ok().filter(|count| *count > 0)?;
+                let first = today.checked_sub(jiff::Span::new().try_days(count).ok()?).ok()?;
+                (first, today.tomorrow().ok()?)
+            }
+            _ => return None,
+        };
+        Some(Literal::Days(first.to_string(), after.to_string()))
     }
 }

@@ -5,8 +5,12 @@ use serde_json::{Value, json};
 use super::super::objects;
 use super::{Cond, Literal, Op, bind, parse};
 
+fn now() -> jiff::Timestamp {
+    "2026-03-02T09:00:00Z".parse().unwrap()
+}
+
 fn code(source: &str) -> String {
-    match parse(source).and_then(|query| bind(query, &objects::standard(), source)) {
+    match parse(source, now()).and_then(|query| bind(query, &objects::standard(), source)) {
         Ok(_) => "ok".to_owned(),
         Err(refusal) => {
             assert_eq!(refusal.status, 400);
@@ -18,7 +22,7 @@ fn code(source: &str) -> String {
 /// Whether a condition over `User` holds for a record of which only `Email` and `IsActive` are set.
 fn holds(condition: &str, email: &Value) -> bool {
     let source = format!("SELECT Id FROM User WHERE {condition}");
-    let plan = bind(parse(&source).unwrap(), &objects::standard(), &source).unwrap();
+    let plan = bind(parse(&source, now()).unwrap(), &objects::standard(), &source).unwrap();
     plan.accepts(&|path| match path.field.as_str() {
         "Email" => email.clone(),
         "IsActive" => json!(true),
@@ -40,6 +44,7 @@ fn well_formed_statements_are_taken() {
         "SELECT Id FROM User WHERE Id NOT IN ('0055f00000AAAA1', '0055f00000BBBB1AAP') ORDER BY Name DESC NULLS LAST, Id LIMIT 5 OFFSET 2",
         "SELECT Id FROM User WHERE LastLoginDate >= 2026-03-02T00:00:00Z",
         "SELECT Id FROM User WHERE LastLoginDate < 2026-03-02T01:00:00+01:00",
+        "SELECT Id FROM User WHERE LastLoginDate >= TODAY OR LastLoginDate = last_n_days:30",
         "SELECT Id FROM User WHERE IsActive = true AND Id NOT IN (SELECT UserId FROM UserLogin WHERE IsFrozen = true) LIMIT 5",
         "SELECT Id FROM UserLogin WHERE UserId IN (SELECT Id FROM User WHERE Profile.PermissionsModifyAllData = true OR IsActive = false)",
     ] {
@@ -108,6 +113,16 @@ fn malformed_statements_are_refused_by_code() {
         (r"SELECT Id FROM User WHERE Email = 'a' \", "MALFORMED_QUERY"),
         ("SELECT Id FROM User WHERE Email = 'a\nb'", "MALFORMED_QUERY"),
         ("SELECT Id FROM User LIMIT many", "MALFORMED_QUERY"),
+        ("SELECT Id FROM User WHERE LastLoginDate >= NOW()", "MALFORMED_QUERY"),
+        (
+            "SELECT Id FROM User WHERE LastLoginDate = LAST_N_DAYS",
+            "MALFORMED_QUERY",
+        ),
+        (
+            "SELECT Id FROM User WHERE LastLoginDate = LAST_N_DAYS:0",
+            "MALFORMED_QUERY",
+        ),
+        ("SELECT Id FROM User WHERE LastLoginDate > 2026-03-02", "INVALID_FIELD"),
         ("SELECT Id FROM Nope__c", "INVALID_TYPE"),
         ("SELECT Nope FROM User", "INVALID_FIELD"),
         ("SELECT Nope.Id FROM User", "INVALID_FIELD"),
@@ -136,7 +151,7 @@ fn malformed_statements_are_refused_by_code() {
 #[test]
 fn an_unknown_object_is_pointed_at() {
     let source = "SELECT Id FROM Nope__c";
-    let refusal = bind(parse(source).unwrap(), &objects::standard(), source).unwrap_err();
+    let refusal = bind(parse(source, now()).unwrap(), &objects::standard(), source).unwrap_err();
     assert_eq!(
         refusal.message,
         "\nSELECT Id FROM Nope__c\n               ^\nERROR at Row:1:Column:16\nsObject type 'Nope__c' is not supported."
@@ -145,7 +160,11 @@ fn an_unknown_object_is_pointed_at() {
 
 #[test]
 fn escapes_decode() {
-    let query = parse(r#"SELECT Id FROM User WHERE Email = 'O\'Neil \\ \"q\" \n\t\u00e9'"#).unwrap();
+    let query = parse(
+        r#"SELECT Id FROM User WHERE Email = 'O\'Neil \\ \"q\" \n\t\u00e9'"#,
+        now(),
+    )
+    .unwrap();
     let Some(Cond::Test { op, values, .. }) = query.filter else {
         panic!("no test")
     };
@@ -185,7 +204,7 @@ fn like_knows_its_wildcards_and_their_escapes() {
 #[test]
 fn ids_compare_by_case() {
     let source = "SELECT Id FROM User WHERE ManagerId = '0055f00000AAAA1'";
-    let plan = bind(parse(source).unwrap(), &objects::standard(), source).unwrap();
+    let plan = bind(parse(source, now()).unwrap(), &objects::standard(), source).unwrap();
     assert!(plan.accepts(&|_| json!("0055f00000AAAA1AAP")));
     let lower = super::super::id18("0055f00000aAAA1").unwrap();
     assert!(!plan.accepts(&|_| json!(lower)));
