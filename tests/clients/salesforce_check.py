@@ -35,6 +35,8 @@ from simple_salesforce.exceptions import (
     SalesforceResourceNotFound,
 )
 
+import salesforce_setup
+
 VERSION = "66.0"
 CHECKS = []
 
@@ -385,6 +387,9 @@ def collections_keep_order(world):
     assert [entry["success"] for entry in results] == [False, True] and results[0]["errors"][0]["statusCode"], results
     results = sf.restful("composite/sobjects", method="PATCH", json={"allOrNone": True, "records": records})
     assert results[1]["errors"][0]["statusCode"] == "ALL_OR_NONE_OPERATION_ROLLED_BACK", results
+
+
+salesforce_setup.add_to(check, logged_in, error_of)
 
 
 def main():

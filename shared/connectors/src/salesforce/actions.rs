@@ -6,6 +6,7 @@ use std::time::Duration;
 use rollcall_model::{Action, ActionCatalogue, Change, EffectClass, Planned, State, Undo};
 use serde_json::{Value, json};
 
+use super::{deactivate, entitlements};
 use crate::encode::IS_UNDO;
 
 /// Bars sign-in; the user keeps licence and records.
@@ -25,6 +26,8 @@ pub(crate) fn add_to(all: &mut ActionCatalogue) {
     for action in ACTIONS {
         all.add(Arc::new(action.clone()));
     }
+    entitlements::add_to(all);
+    deactivate::add_to(all);
 }
 
 /// One action: a predicate, and the value it must have afterwards.

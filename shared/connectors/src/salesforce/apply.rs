@@ -7,17 +7,19 @@ use rollcall_runtime::Secret;
 use serde_json::{Value, json};
 
 use super::actions::{END_SESSIONS, FREEZE, REVOKE_TOKENS, UNFREEZE};
+use super::assign;
 use super::client::{Client, harmless};
-use super::retry::{self, Refusal};
+use super::collections::{self, CHUNK, is_gone};
+use super::deactivate::{self, DEACTIVATE, REACTIVATE};
+use super::entitlements::{REMOVE, RESTORE};
+use super::retry;
 use super::soql::{eighteen, is_id, same_record, soql_quote};
 use super::states::delete_tokens;
 use crate::encode::form;
-use crate::exchange::{self, items, request, text};
+use crate::exchange::{items, request, text};
 
 /// Tokens that are revoked side by side.
 const AT_ONCE: usize = 8;
-/// Records in one collections call (REST API Developer Guide, "sObject Collections").
-const CHUNK: usize = 200;
 
 /// Makes the change.
 pub(super) async fn apply(client: &Client, call: &Call, change: &Change) -> Result<Applied, Failure> {
@@ -38,6 +40,9 @@ pub(super) async fn apply(client: &Client, call: &Call, change: &Change) -> Resu
         FREEZE | UNFREEZE => freeze(client, call, change, &target).await,
         REVOKE_TOKENS => revoke_tokens(client, call, &target).await,
         END_SESSIONS => end_sessions(client, call, change, &target).await,
+        REMOVE => assign::remove(client, call, change).await,
+        RESTORE => assign::restore(client, call, change, &target).await,
+        DEACTIVATE | REACTIVATE => deactivate::apply(client, call, change, &target).await,
         other => Err(Failure::give_up(format!(
             "Salesforce has no action {other} in this version"
         ))),
@@ -172,42 +177,21 @@ async fn end_sessions(client: &Client, call: &Call, change: &Change, target: &st
 /// One collections call; answers what failed. A session that is gone is done, whichever way the vendor says so.
 async fn delete(client: &Client, call: &Call, ids: &[String]) -> Vec<Failure> {
     let what = "ending sessions";
-    let path = format!(
-        "{}/composite/sobjects?ids={}&allOrNone=false",
-        client.data(),
-        ids.join(",")
-    );
-    let response = match client.send(call, what, Method::DELETE, &path, None).await {
-        Ok(response) => response,
-        Err(failure) => return vec![failure],
-    };
-    let answer = match exchange::json(what, &response, false) {
-        Ok(answer) => answer,
-        Err(failure) => return vec![failure],
-    };
-    let rows = answer.as_array().map_or(&[][..], Vec::as_slice);
-    if rows.len() != ids.len() {
-        return vec![
-            Failure::retry(format!("{what}: {} answers for {} sessions", rows.len(), ids.len())).maybe_executed(),
-        ];
+    match collections::delete(client, call, what, ids).await {
+        Err(failure) => vec![failure],
+        Ok(written) => written
+            .into_iter()
+            .filter_map(Result::err)
+            .filter(|refusal| !is_gone(refusal))
+            .map(|refusal| refusal.failure(what))
+            .collect(),
     }
-    rows.iter()
-        .filter(|row| row.get("success") != Some(&Value::Bool(true)))
-        .map(|row| Refusal::of(400, &Value::from(items(row, "errors").to_vec())))
-        .filter(|refusal| {
-            !matches!(
-                refusal.code.as_str(),
-                "ENTITY_IS_DELETED" | "INVALID_CROSS_REFERENCE_KEY" | "NOT_FOUND"
-            )
-        })
-        .map(|refusal| refusal.failure(what))
-        .collect()
 }
 
 /// Several failures as one: retryable while any of them is, after the longest wait that one asks for, because the others meet
 /// their refusal again at the repetition and nothing that could still be cut may stay. As soon as one part was or may have been
 /// done, so was the whole.
-fn summed(of: &str, failures: Vec<Failure>, count: usize) -> Option<Failure> {
+pub(super) fn summed(of: &str, failures: Vec<Failure>, count: usize) -> Option<Failure> {
     let failed = failures.len();
     let partly = failed < count || failures.iter().any(|failure| failure.executed == Executed::Maybe);
     let wait = |failure: &Failure| match failure.class {

@@ -1,5 +1,5 @@
-//! Salesforce: the cut of a leaver, which is freezing the user, revoking OAuth tokens and ending sessions; and the list of all
-//! users.
+//! Salesforce: the cut of a leaver, which is freezing the user, revoking OAuth tokens and ending sessions; taking entitlements
+//! away and deactivating; what stands in the way of that; and the list of all users.
 //!
 //! Signs in with the JWT bearer flow (the default) or with client credentials, always as one integration user. Every token
 //! answer names the organisation; a token of another one is dropped unused. What the integration user needs:
@@ -11,6 +11,9 @@
 //! | freezing, reading and ending sessions | Manage Users |
 //! | reading the OAuth tokens of others | Customize Application |
 //! | telling administrators by their profile, and how many others a freeze leaves | View Setup and Configuration |
+//! | entitlements and licences | Assign Permission Sets, View Setup and Configuration, Manage Package Licenses |
+//! | seeing approvals, dashboards, teams and shares of others beforehand | View All Data |
+//! | seeing private reports of others beforehand | Manage All Private Reports and Dashboards |
 //!
 //! A missing permission hides rows instead of raising errors, and the user's own rows stay visible. So an empty answer counts
 //! only beside a proof that rows of others would have been seen ([`states`](self) of an account, the search for one).
@@ -19,9 +22,17 @@ mod accounts;
 pub(crate) mod actions;
 mod admins;
 mod apply;
+mod assign;
 mod client;
+mod collections;
+mod deactivate;
+mod entitlements;
 mod examine;
+mod licences;
 mod list;
+mod looks;
+mod membership;
+mod preflight;
 mod retry;
 mod soql;
 mod states;
@@ -36,7 +47,7 @@ use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, EventKind, Failure,
-    ListedAccount, Observation, Page, Probe, Signal, SubjectRead, Transport,
+    ListedAccount, Observation, Page, Preflight, Probe, Signal, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
 
@@ -167,6 +178,10 @@ impl Connector for Salesforce {
         cursor: Option<&str>,
     ) -> Result<Page<ListedAccount>, Failure> {
         Box::pin(list::list(&self.client, call, fields, cursor)).await
+    }
+
+    async fn preflight(&self, call: &Call, account: &AccountRef) -> Result<Preflight, Failure> {
+        Box::pin(preflight::preflight(&self.client, call, account)).await
     }
 
     async fn examine(&self, call: &Call) -> Vec<Probe> {

@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 use super::actions::{END_SESSIONS, FREEZE, NO_LOGIN_ROW, REVOKE_TOKENS, UNFREEZE};
 use super::admins::{self, Admins};
 use super::client::{Ask, Client, Rows};
+use super::deactivate::{self, DEACTIVATE, REACTIVATE};
+use super::entitlements::{REMOVE, RESTORE};
 use super::retry::Refusal;
 use super::soql::{eighteen, same_record, soql_quote};
+use super::{licences, membership};
 use crate::exchange::text;
 
 /// What one look at a user saw. `Err` where the org refused that query for good.
@@ -26,18 +29,28 @@ struct Seen {
     admins: Admins,
 }
 
-/// Reads everything about the user, whichever actions are asked for: it is one call either way, and what one query shows
-/// proves what another may conclude from an empty answer.
+/// Every action that can be asked about.
+const KNOWN: [&str; 8] = [
+    FREEZE,
+    UNFREEZE,
+    REVOKE_TOKENS,
+    END_SESSIONS,
+    REMOVE,
+    RESTORE,
+    DEACTIVATE,
+    REACTIVATE,
+];
+
+/// Reads what the actions ask about. The cut is one call whichever of its actions are asked for, because what one query shows
+/// proves what another may conclude from an empty answer; entitlements and the user's own state are further ones and share the
+/// org's licences.
 pub(super) async fn observe(
     client: &Client,
     call: &Call,
     account: Option<&AccountRef>,
     actions: &[ActionUse],
 ) -> Result<Vec<Observation>, Failure> {
-    if let Some(unknown) = actions
-        .iter()
-        .find(|asked| ![FREEZE, UNFREEZE, REVOKE_TOKENS, END_SESSIONS].contains(&asked.action.as_str()))
-    {
+    if let Some(unknown) = actions.iter().find(|asked| !KNOWN.contains(&asked.action.as_str())) {
         return Err(Failure::give_up(format!(
             "Salesforce has no action {} in this version",
             unknown.action
@@ -57,16 +70,40 @@ pub(super) async fn observe(
         });
         return Ok(vec![ours; actions.len()]);
     }
-    let seen = look(client, call, own, target).await?;
-    remember_tokens(client, &seen);
-    Ok(actions
-        .iter()
-        .map(|asked| match asked.action.as_str() {
-            REVOKE_TOKENS => tokens(&seen),
-            END_SESSIONS => sessions(&seen),
-            _ => frozen(&seen),
-        })
-        .collect())
+    let of = |names: [&str; 2]| -> Vec<&ActionUse> {
+        let asked = actions.iter();
+        asked.filter(|one| names.contains(&one.action.as_str())).collect()
+    };
+    let (entitlements, activity) = (of([REMOVE, RESTORE]), of([DEACTIVATE, REACTIVATE]));
+    let mut membership = Vec::new();
+    let mut active = None;
+    if entitlements.len() + activity.len() > 0 {
+        let inventory = licences::read(client, call).await?;
+        if !entitlements.is_empty() {
+            membership = membership::observe(client, call, &target, &inventory, &entitlements).await?;
+        }
+        if !activity.is_empty() {
+            active = Some(deactivate::observe(client, call, &target, &own, &inventory).await?);
+        }
+    }
+    let seen = if entitlements.len() + activity.len() < actions.len() {
+        let seen = look(client, call, own, target).await?;
+        remember_tokens(client, &seen);
+        Some(seen)
+    } else {
+        None
+    };
+    let mut membership = membership.into_iter();
+    let answered = actions.iter().map(|asked| match (asked.action.as_str(), &seen) {
+        (REMOVE | RESTORE, _) => membership.next(),
+        (DEACTIVATE | REACTIVATE, _) => active.clone(),
+        (REVOKE_TOKENS, Some(seen)) => Some(tokens(seen)),
+        (END_SESSIONS, Some(seen)) => Some(sessions(seen)),
+        (_, Some(seen)) => Some(frozen(seen)),
+        (_, None) => None,
+    });
+    let unread = || Observation::Unknown("its state was not read".to_owned());
+    Ok(answered.map(|one| one.unwrap_or_else(unread)).collect())
 }
 
 async fn look(client: &Client, call: &Call, own: String, target: String) -> Result<Seen, Failure> {

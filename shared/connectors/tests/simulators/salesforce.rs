@@ -1,9 +1,15 @@
 #[path = "salesforce/administrators.rs"]
 mod administrators;
+#[path = "salesforce/deactivating.rs"]
+mod deactivating;
+#[path = "salesforce/entitling.rs"]
+mod entitling;
 #[path = "salesforce/examining.rs"]
 mod examining;
 #[path = "salesforce/listing.rs"]
 mod listing;
+#[path = "salesforce/obstacles.rs"]
+mod obstacles;
 #[path = "salesforce/orgs.rs"]
 mod orgs;
 

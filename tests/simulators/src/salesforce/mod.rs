@@ -20,6 +20,9 @@ mod rest;
 mod rules;
 mod schema;
 mod seed;
+mod setup_objects;
+mod setup_rules;
+mod setup_seed;
 mod soql;
 mod state;
 mod store;
@@ -58,6 +61,13 @@ pub enum Permission {
     ViewAllUsers,
     /// Without it: 403 on every call.
     ApiEnabled,
+    /// Without it: no `UserPackageLicense` of others, and no write to them. `UserPermissionAccess` has no field for it, as the
+    /// vendor leaves it out of its own description of permission sets.
+    ManagePackageLicences,
+    /// Without it: no approvals, dashboards or shares of others.
+    ViewAllData,
+    /// Without it: no private reports of others.
+    ManagePrivateReports,
 }
 
 /// One simulated org.

@@ -114,6 +114,7 @@ const PERMISSION_SET: &[Line] = &[
     ("Label", "text", ""),
     ("IsOwnedByProfile", "bool", ""),
     ("ProfileId", "ref:Profile", "n"),
+    ("LicenseId", "text", "n"),
     ("PermissionsModifyAllData", "bool", ""),
     ("PermissionsManageUsers", "bool", ""),
 ];
@@ -121,7 +122,7 @@ const PERMISSION_SET_ASSIGNMENT: &[Line] = &[
     ("Id", "id", ""),
     ("AssigneeId", "ref:User", "c"),
     ("PermissionSetId", "ref:PermissionSet", "c"),
-    ("PermissionSetGroupId", "text", "cn"),
+    ("PermissionSetGroupId", "ref:PermissionSetGroup", "cn"),
     ("ExpirationDate", "time", "cun"),
     ("IsActive", "bool", ""),
     ("IsRevoked", "bool", ""),
@@ -133,6 +134,8 @@ const USER_PERMISSION_ACCESS: &[Line] = &[
     ("PermissionsApiEnabled", "bool", ""),
     ("PermissionsCustomizeApplication", "bool", ""),
     ("PermissionsManageUsers", "bool", ""),
+    ("PermissionsManagePvtRptsAndDashbds", "bool", ""),
+    ("PermissionsViewAllData", "bool", ""),
     ("PermissionsViewAllUsers", "bool", ""),
     ("PermissionsViewSetup", "bool", ""),
 ];
@@ -157,6 +160,9 @@ pub(super) fn standard() -> Schema {
         ("PermissionSetAssignment", "0Pa", PERMISSION_SET_ASSIGNMENT, "scudr"),
     ] {
         schema.add(object(name, prefix, fields, may));
+    }
+    for object in super::setup_objects::all() {
+        schema.add(object);
     }
     schema.add(permission_access());
     schema

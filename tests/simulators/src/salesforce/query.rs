@@ -13,6 +13,7 @@ use super::errors::Refusal;
 use super::records::attributes;
 use super::rules::Caller;
 use super::schema::Kind;
+use super::setup_rules;
 use super::soql::{self, Path, Plan};
 use super::state::{Row, State};
 
@@ -172,8 +173,10 @@ impl State {
     fn matching_whole(&self, caller: &Caller, plan: &Plan) -> Vec<String> {
         let object = plan.object.as_str();
         let passes = |row: &Row| {
-            let row = Record::Whole(row);
-            row.visible(self, caller, object) && plan.accepts(&|path| self.reach(caller, object, row, path))
+            let record = Record::Whole(row);
+            record.visible(self, caller, object)
+                && setup_rules::in_scope(self, &caller.user, object, row, plan.scope.as_deref())
+                && plan.accepts(&|path| self.reach(caller, object, record, path))
         };
         let known = plan.keys().into_iter().find_map(|mut keys| {
             let (field, values) = keys.pop().filter(|_| keys.is_empty())?;

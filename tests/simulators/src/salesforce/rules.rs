@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::errors::Refusal;
 use super::schema::{Kind, Object};
 use super::state::{Row, State};
-use super::{Permission, objects};
+use super::{Permission, objects, setup_rules};
 
 /// Who calls, and through which session.
 #[derive(Clone, Debug)]
@@ -23,7 +23,10 @@ pub(super) fn visible(state: &State, caller: &Caller, object: &str, row: &Row) -
         "OauthToken" => (Permission::CustomizeApplication, "UserId"),
         "PermissionSetAssignment" => (Permission::ViewSetup, "AssigneeId"),
         "Profile" | "PermissionSet" | "UserRole" | "UserLicense" => (Permission::ViewSetup, ""),
-        _ => return true,
+        _ => match setup_rules::seen_with(object) {
+            Some(needed) => needed,
+            None => return true,
+        },
     };
     let own = row.get(owner).and_then(Value::as_str) == Some(caller.user.as_str());
     (own || state.allows(permission)) && (object != "AuthSession" || state.session_lives(row))
@@ -40,7 +43,8 @@ pub(super) fn value(state: &State, caller: &Caller, object: &str, row: &Row, fie
             state,
             row.get("Id").and_then(Value::as_str).unwrap_or_default()
         )),
-        _ => row.get(field).cloned().unwrap_or(Value::Null),
+        _ => setup_rules::value(state, object, row, field)
+            .unwrap_or_else(|| row.get(field).cloned().unwrap_or(Value::Null)),
     }
 }
 
@@ -50,6 +54,8 @@ fn holds(state: &State, field: &str) -> bool {
         "PermissionsApiEnabled" => Permission::ApiEnabled,
         "PermissionsCustomizeApplication" => Permission::CustomizeApplication,
         "PermissionsManageUsers" => Permission::ManageUsers,
+        "PermissionsManagePvtRptsAndDashbds" => Permission::ManagePrivateReports,
+        "PermissionsViewAllData" => Permission::ViewAllData,
         "PermissionsViewAllUsers" => Permission::ViewAllUsers,
         "PermissionsViewSetup" => Permission::ViewSetup,
         _ => return false,
@@ -61,7 +67,7 @@ fn holds(state: &State, field: &str) -> bool {
 pub(super) fn may_write(state: &State, object: &Object) -> Result<(), Refusal> {
     let allowed = match object.name.as_str() {
         "User" | "UserLogin" | "AuthSession" | "PermissionSetAssignment" => state.allows(Permission::ManageUsers),
-        _ => true,
+        name => setup_rules::written_with(name).is_none_or(|needed| state.allows(needed)),
     };
     if allowed {
         Ok(())
@@ -93,21 +99,7 @@ pub(super) fn before_create(state: &mut State, object: &str, row: &mut Row) -> R
             }
             take_username(state, row)
         }
-        "PermissionSetAssignment" => {
-            row.insert("IsActive".to_owned(), json!(true));
-            let (user, set) = (row.get("AssigneeId").cloned(), row.get("PermissionSetId").cloned());
-            let twin = state.rows("PermissionSetAssignment").find(|(_, held)| {
-                held.get("AssigneeId") == user.as_ref() && held.get("PermissionSetId") == set.as_ref()
-            });
-            twin.map_or(Ok(()), |(id, _)| {
-                Err(Refusal::record(
-                    "DUPLICATE_VALUE",
-                    format!("duplicate value found: AssigneeId duplicates value on record with id: {id}"),
-                    &[],
-                ))
-            })
-        }
-        _ => Ok(()),
+        _ => setup_rules::before_create(state, object, row),
     }
 }
 
@@ -118,8 +110,9 @@ pub(super) fn after_create(state: &mut State, object: &str, id: &str) {
             state.assign_profile_set(id);
             state.effects.push("create-user");
         }
-        "PermissionSetAssignment" => state.effects.push("assign"),
-        _ => state.effects.push("create"),
+        _ => state
+            .effects
+            .push(setup_rules::effect(object, true).unwrap_or("create")),
     }
 }
 
@@ -177,6 +170,7 @@ pub(super) fn after_update(state: &mut State, object: &str, id: &str, old: &Row,
                 Some(false) => {
                     state.effects.push("deactivate");
                     state.end_access(id);
+                    setup_rules::deactivated(state, id);
                 }
                 Some(true) => state.effects.push("activate"),
                 None => state.effects.push("update-user"),
@@ -192,17 +186,7 @@ pub(super) fn after_update(state: &mut State, object: &str, id: &str, old: &Row,
 
 /// Checks a deletion.
 pub(super) fn before_delete(state: &State, object: &str, row: &Row) -> Result<(), Refusal> {
-    if object == "PermissionSetAssignment" {
-        let set = row.get("PermissionSetId").and_then(Value::as_str).unwrap_or_default();
-        if state
-            .row("PermissionSet", set)
-            .and_then(|row| row.get("IsOwnedByProfile"))
-            == Some(&json!(true))
-        {
-            return Err(Refusal::insufficient_access());
-        }
-    }
-    Ok(())
+    setup_rules::before_delete(state, object, row)
 }
 
 /// What a deletion brings about.
@@ -215,8 +199,9 @@ pub(super) fn after_delete(state: &mut State, object: &str, id: &str) {
                 state.remove("AuthSession", &child);
             }
         }
-        "PermissionSetAssignment" => state.effects.push("unassign"),
-        _ => state.effects.push("delete"),
+        _ => state
+            .effects
+            .push(setup_rules::effect(object, false).unwrap_or("delete")),
     }
 }
 

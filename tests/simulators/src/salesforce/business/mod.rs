@@ -91,7 +91,7 @@ impl State {
         self.business.changed.unwrap_or(self.created)
     }
 
-    fn objects_changed(&mut self) {
+    pub(super) fn objects_changed(&mut self) {
         let next = self.described().saturating_add(std::time::Duration::from_secs(1));
         self.business.changed = Some(next.map_or(self.now, |next| next.max(self.now)));
     }

@@ -40,6 +40,8 @@ pub(in super::super) struct Plan {
     pub(in super::super) order: Vec<(Path, bool, bool)>,
     pub(in super::super) limit: Option<usize>,
     pub(in super::super) offset: usize,
+    /// `USING SCOPE`.
+    pub(in super::super) scope: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -120,6 +122,7 @@ pub(in super::super) fn bind(query: Query, schema: &Schema, source: &str) -> Res
         order,
         limit: query.limit,
         offset,
+        scope: query.scope,
     })
 }
 

@@ -21,6 +21,8 @@ use super::errors::Refusal;
 pub(super) struct Query {
     pub(super) columns: Vec<Column>,
     pub(super) from: (String, usize),
+    /// `USING SCOPE`.
+    pub(super) scope: Option<String>,
     pub(super) filter: Option<Cond>,
     pub(super) order: Vec<Order>,
     pub(super) limit: Option<usize>,

@@ -110,7 +110,19 @@ impl Parser {
             return Err(malformed("unexpected token: ','"));
         }
         self.need_word("from")?;
-        let from = self.name()?;
+        // `Group` is the one object whose name is a reserved word.
+        let at = self.tokens.get(self.next).map_or(0, |token| token.at);
+        let from = if self.eat_word("group") {
+            ("Group".to_owned(), at)
+        } else {
+            self.name()?
+        };
+        let scope = if self.eat_word("using") {
+            self.need_word("scope")?;
+            Some(self.name()?.0)
+        } else {
+            None
+        };
         let filter = if self.eat_word("where") {
             Some(self.condition()?)
         } else {
@@ -137,6 +149,7 @@ impl Parser {
         Ok(Query {
             columns,
             from,
+            scope,
             filter,
             order,
             limit,

@@ -6,6 +6,7 @@ mod business;
 mod joins;
 mod login;
 mod reads;
+mod setup;
 
 use bytes::Bytes;
 use http::Method;
