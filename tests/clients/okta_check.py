@@ -341,6 +341,55 @@ async def groups_take_and_lose_members(world):
 
 
 @check
+async def a_rule_gives_a_group_and_remembers_who_is_taken_out(world):
+    client = ssws(world)
+    rules = {rule.id: rule for rule in good(await client.list_group_rules(limit=200))}
+    rule = rules[world["group_rule_id"]]
+    assert status_of(rule) == "ACTIVE"
+    assert rule.actions.assign_user_to_groups.group_ids == [world["ruled_group_id"]], rule.actions
+    user = await created(client, "ruled@example.com", department="Ruling")
+    mine = {row.id: getattr(row.type, "value", row.type) for row in good(await client.list_user_groups(user.id))}
+    assert mine[world["ruled_group_id"]] == "OKTA_GROUP" and "BUILT_IN" in mine.values(), mine
+    # Taking a member out is accepted, and keeps the rule from ever giving the group again.
+    good(await client.unassign_user_from_group(world["ruled_group_id"], user.id))
+    rule = next(row for row in good(await client.list_group_rules()) if row.id == world["group_rule_id"])
+    assert user.id in rule.conditions.people.users.exclude, rule.conditions
+    good(await client.update_user(user.id, UpdateUserRequest(profile=UserProfile(title="Back"))))
+    assert world["ruled_group_id"] not in {row.id for row in good(await client.list_user_groups(user.id))}
+    # By hand it is given all the same.
+    good(await client.assign_user_to_group(world["ruled_group_id"], user.id))
+    assert world["ruled_group_id"] in {row.id for row in good(await client.list_user_groups(user.id))}
+
+
+@check
+async def factors_are_listed_and_reset_before_a_deactivation_only(world):
+    client = ssws(world)
+    kinds = [factor.actual_instance if hasattr(factor, "actual_instance") else factor
+             for factor in good(await client.list_factors(world["enrolled_id"]))]
+    assert sorted(getattr(factor.factor_type, "value", factor.factor_type) for factor in kinds) == ["push", "sms"], kinds
+    good(await client.suspend_user(world["enrolled_id"]))
+    for _ in range(2):  # nothing left to reset is accepted
+        good(await client.reset_factors(world["enrolled_id"]))
+    assert good(await client.list_factors(world["enrolled_id"])) == []
+    good(await client.deactivate_user(world["enrolled_id"], send_email=False))
+    refused(await client.reset_factors(world["enrolled_id"]), 403, "E0000038")
+
+
+@check
+async def a_deactivated_user_comes_back_without_apps_and_by_a_link(world):
+    client = ssws(world)
+    user = good(await client.get_user(world["returning_id"]))
+    good(await client.get_application_user(world["returning_app_id"], user.id))
+    good(await client.deactivate_user(user.id, send_email=False))
+    refused(await client.deactivate_user(user.id, send_email=False), 404, "E0000007")
+    answer = good(await client.activate_user(user.id, send_email=False))
+    assert answer.activation_url and answer.activation_token, answer
+    assert status_of(good(await client.get_user(user.id))) == "PROVISIONED", "without a password"
+    refused(await client.get_application_user(world["returning_app_id"], user.id), 404, "E0000007")
+    refused(await client.activate_user(user.id, send_email=False), 403, "E0000016")
+
+
+@check
 async def roles_come_and_go(world):
     client = ssws(world)
     user = await created(client, "admin.to.be@example.com")

@@ -238,6 +238,51 @@ def suspends_and_logs_out(world):
 
 
 @check
+def deactivates_and_gives_a_status_back(world):
+    users = onelogin.UsersV2Api(client(world))
+    user = created(world, "returning@corp.example")
+    activated = users.get_user2(user.id).activated_at
+    assert activated is not None
+    for status in (2, 0, 2, 0, 1):
+        assert users.update_user2(user.id, mappings="disabled", user=onelogin.User(status=status)).status == status
+    assert users.get_user2(user.id).activated_at == activated, "a deactivation keeps the date"
+    events = onelogin.EventsApi(client(world)).get_events(user_id=user.id).data
+    assert [event.event_type_id for event in events].count(15) == 2, events
+
+
+@check
+def what_a_leaver_holds_is_taken_and_given_back(world):
+    user = created(world, "entitled@corp.example")
+    roles, privileges = onelogin.RolesApi(client(world)), onelogin.PrivilegesApi(client(world))
+    role, privilege = str(world["role_id"]), world["privilege_id"]
+    for _ in range(2):
+        roles.add_role_users(role, [user.id])
+        roles.add_role_admins(role, [user.id])
+        privileges.assign_users_to_privilege(privilege, onelogin.AssignUsersToPrivilegeRequest(users=[user.id]))
+        assert onelogin.UsersV2Api(client(world)).get_user2(user.id).role_ids == [world["role_id"]]
+        assert user.id in roles.get_role(role).admins
+        assert user.id in privileges.get_assigned_user(privilege).users
+        for _ in range(2):  # who is none any more is accepted for roles
+            roles.remove_role_users(role, [user.id])
+            roles.remove_role_admins(role, [user.id])
+        privileges.remove_user_from_privilege(privilege, user.id)
+        refused(404, privileges.remove_user_from_privilege, privilege, user.id)
+        assert onelogin.UsersV2Api(client(world)).get_user2(user.id).role_ids == []
+
+
+@check
+def only_manage_all_takes_entitlements(world):
+    user = created(world, "narrow@corp.example")
+    for scope in ("manage_users", "read_all"):
+        narrow = client(world, scope)
+        refused(401, onelogin.RolesApi(narrow).remove_role_users, str(world["role_id"]), [user.id])
+        refused(401, onelogin.MultiFactorAuthenticationApi(narrow).delete_enrolled_factor, user.id, "1")
+        refused(401, onelogin.PrivilegesApi(narrow).remove_user_from_privilege, world["privilege_id"], user.id)
+    factors = onelogin.MultiFactorAuthenticationApi(client(world))
+    refused(404, factors.delete_enrolled_factor, user.id, "1")
+
+
+@check
 def locks_for_a_while_and_unlocks(world):
     user = created(world, "locked@corp.example")
     older, users = onelogin.UsersV1Api(client(world)), onelogin.UsersV2Api(client(world))

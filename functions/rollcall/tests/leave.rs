@@ -158,8 +158,14 @@ async fn a_quiet_leave_is_an_id_for_everybody_without_the_role_confidential() {
     let told = stage.rollcall(&["explain", LEAVER]).await;
     assert!(told.text.contains("salesforce/freeze"), "{}", told.all());
     with_roles(&stage, &me(), "operator");
+    let asked = stage.rollcall(&["explain", LEAVER]).await;
+    assert_eq!(asked.code, 1, "{}", asked.all());
+    assert!(
+        asked.all().contains("nothing is known") && !asked.all().contains(run),
+        "a run found by the person says who leaves: {}",
+        asked.all()
+    );
     for args in [
-        &["explain", LEAVER][..],
         &["explain", run][..],
         &["explain"][..],
         &["explain", "--json"][..],

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rollcall_connectors::okta::{
-    ASSIGNMENT_SCOPES, CUT_SCOPES, ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES,
+    ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES,
 };
 use rollcall_connectors::onelogin::{OneLogin, OneLoginSettings};
-use rollcall_connectors::salesforce::{Salesforce, SalesforceFlow, SalesforceSettings};
+use rollcall_connectors::salesforce::{BULK_ABOVE, Salesforce, SalesforceFlow, SalesforceSettings};
 use rollcall_connectors::slack::{Slack, SlackSettings};
 use rollcall_model::{ConnectionId, Connector, Transport};
 use rollcall_policy::configuration::{OktaAuth as ConfiguredAuth, SalesforceFlow as ConfiguredFlow, TenantSettings};
@@ -113,7 +113,7 @@ impl Maker<'_> {
                         client_id: client_id.clone(),
                         key: self.secret(connection, key).await?,
                         kid: kid.clone().unwrap_or_default(),
-                        scopes: [READ_SCOPES, CUT_SCOPES, ASSIGNMENT_SCOPES]
+                        scopes: [READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES]
                             .concat()
                             .into_iter()
                             .map(str::to_owned)
@@ -165,6 +165,7 @@ impl Maker<'_> {
                 sandbox,
                 login_url,
                 hosts,
+                bulk_above,
             } => {
                 let secret = self.secret(connection, secret).await?;
                 let flow = match flow {
@@ -187,6 +188,7 @@ impl Maker<'_> {
                     api_version: api_version.clone().unwrap_or_else(|| SALESFORCE_VERSION.to_owned()),
                     flow,
                     allowed_hosts: hosts.clone(),
+                    bulk_above: bulk_above.unwrap_or(BULK_ABOVE),
                 };
                 Arc::new(Salesforce::new(settings, transport, clock, ids))
             }

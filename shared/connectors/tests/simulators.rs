@@ -8,10 +8,14 @@
     reason = "all of this is tests and their helpers"
 )]
 
+#[path = "simulators/handover.rs"]
+mod handover;
 #[path = "simulators/okta.rs"]
 mod okta;
 #[path = "simulators/okta_cut.rs"]
 mod okta_cut;
+#[path = "simulators/okta_dismantle.rs"]
+mod okta_dismantle;
 #[path = "simulators/okta_lists.rs"]
 mod okta_lists;
 #[path = "simulators/onelogin.rs"]

@@ -26,19 +26,26 @@ impl Engine {
         }
     }
 
+    /// The claim on an account, or nothing while somebody else has it.
+    pub(crate) async fn claim_account(
+        &self,
+        account: &AccountRef,
+        holder: &Holder,
+    ) -> Result<Option<Lock>, EngineError> {
+        let key = LockKey::Account(account.clone());
+        let answer = self
+            .parts
+            .ledger
+            .claim(std::slice::from_ref(&key), holder, self.now())
+            .await?;
+        Ok(answer.mine().and_then(|mut locks| locks.pop()))
+    }
+
     /// Claims the account, drains its inbox, drives the runs that come of it (and the named one), and lets go. Whoever holds
     /// the claim already sees what we saw, because it cannot let go of an inbox that has grown.
     pub(crate) async fn work(&self, account: &AccountRef, run: Option<&RunId>) -> Result<(), EngineError> {
         let holder = self.holder();
-        let key = LockKey::Account(account.clone());
-        let Some(mut lock) = self
-            .parts
-            .ledger
-            .claim(std::slice::from_ref(&key), &holder, self.now())
-            .await?
-            .mine()
-            .and_then(|mut locks| locks.pop())
-        else {
+        let Some(mut lock) = self.claim_account(account, &holder).await? else {
             if let Some(run) = run {
                 // The other worker drains the inbox, but it may not know that this run is due.
                 self.wake(&Message::WakeRun(run.clone()), Duration::from_secs(2))

@@ -52,7 +52,8 @@ impl Engine {
         reads
     }
 
-    async fn read_list(&self, source: &ListSource, call: &Call) -> ListRead {
+    /// The same for one list.
+    pub(crate) async fn read_list(&self, source: &ListSource, call: &Call) -> ListRead {
         let place = match source {
             ListSource::Object { name } => format!("object {name}"),
             ListSource::Group { connection, name } => format!("group {connection}/{name}"),

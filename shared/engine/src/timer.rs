@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use jiff::Timestamp;
-use rollcall_model::ledger::{Lock, LockKey, Timer};
+use rollcall_model::ledger::{Lock, Timer};
 use rollcall_model::queue::DELAY_LIMIT;
 use rollcall_model::{AccountRef, Answer, Message, RunId};
 use rollcall_runtime::clock::{between, plus};
@@ -67,15 +67,7 @@ impl Engine {
         };
         let subject = kind.subject().clone();
         let holder = self.holder();
-        let key = LockKey::Account(subject.clone());
-        let Some(mut lock) = self
-            .parts
-            .ledger
-            .claim(std::slice::from_ref(&key), &holder, self.now())
-            .await?
-            .mine()
-            .and_then(|mut locks| locks.pop())
-        else {
+        let Some(mut lock) = self.claim_account(&subject, &holder).await? else {
             return self.wake(&Message::WakeTimer(id.to_owned()), BUSY).await;
         };
         let result = self.ring_claimed(id, &subject, &mut lock).await;

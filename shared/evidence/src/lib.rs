@@ -9,6 +9,7 @@ pub mod keys;
 pub mod public_key;
 mod reader;
 pub mod receipt;
+pub mod report;
 pub mod timeline;
 pub mod verify;
 
@@ -19,5 +20,6 @@ pub use fault::{Fault, Place};
 pub use keys::{FileSigner, KeyError};
 pub use public_key::{PublicKey, PublicKeyError};
 pub use receipt::{FORMAT, Header, Journal, Manifest, Receipt, SealError, Sealed, Unsealable, Unsigned, seal};
+pub use report::{Finding, Folds, Proof, Report};
 pub use timeline::Timeline;
 pub use verify::{Verified, verify};

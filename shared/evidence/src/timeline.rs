@@ -3,7 +3,7 @@
 //! Pure, and nothing is invented: every line stands for something in the run, its journal or its events, and what is not
 //! known is left out. Unlike a receipt it names people, so it goes to the operator's terminal only.
 
-mod words;
+pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,6 +11,7 @@ use std::fmt;
 use jiff::Timestamp;
 use rollcall_model::ledger::StoredEvent;
 use rollcall_model::{ChangeKey, ChangeRecord, ConnectionId, Entry, EntryKind, Run, RunState, TellMoment};
+use serde_json::Value;
 
 use words::{Ink, Paint, clean, column, duration, mark, moment, short, time_of_day};
 
@@ -325,14 +326,34 @@ impl Widths {
         let reason = outcome
             .reason()
             .map_or_else(String::new, |why| format!("  {}", clean(why)));
+        let left = left_open(record).map_or_else(String::new, |left| format!("  {}", clean(&left)));
         format!(
-            "{} {}  {}  {}  {:>9}{tries}{reason}",
+            "{} {}  {}  {}  {:>9}{tries}{reason}{left}",
             paint.dye(ink, sign),
             column(&clean(&record.change.step), self.step),
             column(&clean(&record.change.action), self.action),
             column(outcome.name(), self.outcome),
             duration(took)
         )
+    }
+}
+
+/// The applications in which a sign-out leaves sessions, by the vendor's answer.
+fn left_open(record: &ChangeRecord) -> Option<String> {
+    match record.reference.get("open_app_sessions")? {
+        Value::Array(apps) if apps.is_empty() => None,
+        Value::Array(apps) => {
+            let names: Vec<&str> = apps.iter().filter_map(Value::as_str).collect();
+            let all = record.reference.get("apps").and_then(Value::as_u64).unwrap_or(0);
+            let more = all.saturating_sub(names.len() as u64);
+            let more = if more == 0 {
+                String::new()
+            } else {
+                format!(" and {more} more")
+            };
+            Some(format!("sessions may live on in {}{more}", names.join(", ")))
+        }
+        other => Some(format!("sessions inside apps: {}", other.as_str().unwrap_or("unknown"))),
     }
 }
 
@@ -358,12 +379,12 @@ fn bar(ms: i64, longest: i64) -> (String, String) {
 }
 
 /// A message stands in no stage of the plan and acts on no account.
-fn is_message(run: &Run, record: &ChangeRecord) -> bool {
+pub(crate) fn is_message(run: &Run, record: &ChangeRecord) -> bool {
     record.change.account.is_none() && run.plan.stages.iter().all(|stage| stage.name != record.change.stage)
 }
 
 /// The moment that a message's step names (`cut-1` → `cut`); the step itself when it names none.
-fn moment_of(step: &str) -> &str {
+pub(crate) fn moment_of(step: &str) -> &str {
     [TellMoment::Cut, TellMoment::Done, TellMoment::Held, TellMoment::Failed]
         .into_iter()
         .map(TellMoment::as_str)
@@ -371,7 +392,7 @@ fn moment_of(step: &str) -> &str {
         .unwrap_or(step)
 }
 
-fn in_order<'a>(records: &[&'a ChangeRecord]) -> Vec<&'a ConnectionId> {
+pub(crate) fn in_order<'a>(records: &[&'a ChangeRecord]) -> Vec<&'a ConnectionId> {
     let mut connections: Vec<&ConnectionId> = Vec::new();
     for record in records {
         if !connections.contains(&&record.change.connection) {

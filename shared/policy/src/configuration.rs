@@ -182,6 +182,8 @@ pub enum TenantSettings {
         login_url: Option<String>,
         /// Hosts that a token answer may name beside the tenant's own.
         hosts: Vec<String>,
+        /// More records than this of one object are handed over by a bulk job; absent = the connector's own.
+        bulk_above: Option<usize>,
     },
     /// Slack.
     Slack {

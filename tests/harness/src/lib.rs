@@ -11,6 +11,7 @@ pub mod ids;
 pub mod inject;
 pub mod matrix;
 pub mod oracle;
+pub mod owner;
 pub mod story;
 pub mod world;
 pub mod wrap;

@@ -101,6 +101,7 @@ pub async fn exhaustive(
             table,
             idle,
             company: story.company,
+            owns: story.owns,
             ..usual
         }
     };
@@ -157,6 +158,7 @@ pub fn from_seed(seed: u64, company: bool) -> (WorldSpec, Story) {
         arrives: arrives[usize::try_from(seed % 4).expect("below four")],
         workers: usize::try_from(1 + (seed / 4) % 2).expect("one or two"),
         company,
+        owns: false,
     };
     // The whole company's story has several times as many points.
     let points = if company { 500 } else { 180 };

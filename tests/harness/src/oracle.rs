@@ -6,6 +6,7 @@ use rollcall_evidence::verify;
 use rollcall_model::RunState;
 use rollcall_simulators::world::CHANNEL;
 
+use crate::owner;
 use crate::story::{Happens, Story};
 use crate::world::World;
 
@@ -86,6 +87,11 @@ pub async fn violations(world: &World, story: Story, took: Option<std::time::Dur
             matches!(run.state, RunState::Superseded { .. }),
             format!("{} of {} ended {:?}", run.id, run.plan.playbook, run.state),
         );
+    }
+    if let Some(owned) = &world.owned {
+        for what in owner::violations(vendors, owned, leaves, &runs) {
+            must(false, what);
+        }
     }
     for run in leaves_of {
         let expected = if leaves {

@@ -45,6 +45,8 @@ pub struct Story {
     pub workers: usize,
     /// Two directories and two orgs instead of one each.
     pub company: bool,
+    /// The leaver owns records, and the playbook dismantles right after the cut.
+    pub owns: bool,
 }
 
 impl Default for Story {
@@ -54,6 +56,7 @@ impl Default for Story {
             arrives: Arrives::Once,
             workers: 1,
             company: false,
+            owns: false,
         }
     }
 }

@@ -25,6 +25,7 @@ use rollcall_simulators::{Reply, Simulator};
 use crate::clock::JumpClock;
 use crate::ids::SeededIds;
 use crate::inject::{Injector, Life, Strike};
+use crate::owner::{self, Owned};
 use crate::wrap::{FaultFiles, FaultQueue, FaultTable, FaultTransport};
 
 /// What a world is made with.
@@ -52,6 +53,8 @@ pub struct WorldSpec {
     pub wrap: Option<Wrap>,
     /// Two directories, two orgs and people with several accounts, instead of one directory and one org.
     pub company: bool,
+    /// The leaver owns records, and the playbook dismantles right after the cut.
+    pub owns: bool,
 }
 
 /// Changes configuration files, by their path in the folder.
@@ -74,6 +77,7 @@ impl Default for WorldSpec {
             edit: None,
             wrap: None,
             company: false,
+            owns: false,
         }
     }
 }
@@ -84,6 +88,8 @@ pub struct World {
     pub vendors: Arc<LeaverWorld>,
     /// What the vendors held at the beginning.
     pub before: Before,
+    /// What the leaver owned at the beginning.
+    pub owned: Option<Owned>,
     /// Virtual time.
     pub clock: Arc<JumpClock>,
     /// Where faults strike.
@@ -121,13 +127,14 @@ struct Common {
 
 static COMMON: OnceLock<Common> = OnceLock::new();
 static COMPANY: OnceLock<Common> = OnceLock::new();
+static OWNER: OnceLock<Common> = OnceLock::new();
 
 impl Common {
-    fn new(vendors: &LeaverWorld) -> Self {
+    fn new(vendors: &LeaverWorld, edit: Option<&Edit>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         Self {
             signer: Arc::new(FileSigner::create(&folder.path().join("receipt.pem")).expect("a key can be made")),
-            configuration: Arc::new(crate::story::configuration(vendors, folder.path(), None)),
+            configuration: Arc::new(crate::story::configuration(vendors, folder.path(), edit)),
             _folder: folder,
         }
     }
@@ -274,6 +281,7 @@ impl World {
             company.onelogin.set_base_url("https://corp.onelogin.example");
             company.emea.set_base_url("https://emea.my.salesforce.example");
         }
+        let owned = spec.owns.then(|| owner::give(&vendors));
         let clock = Arc::new(JumpClock::new(beginning));
         let injector = Arc::new(Injector::new(spec.strikes, spec.yields, spec.seed));
         let sqlite = Sqlite::memory().expect("SQLite in memory opens");
@@ -292,8 +300,11 @@ impl World {
                 },
             ))
         });
-        let common = if spec.company { &COMPANY } else { &COMMON };
-        let common = common.get_or_init(|| Common::new(&vendors));
+        let common = match (spec.company, spec.owns) {
+            (true, _) => COMPANY.get_or_init(|| Common::new(&vendors, None)),
+            (false, true) => OWNER.get_or_init(|| Common::new(&vendors, Some(&(Arc::new(owner::dismantles) as Edit)))),
+            (false, false) => COMMON.get_or_init(|| Common::new(&vendors, None)),
+        };
         let signer = Arc::clone(&common.signer);
         let folder = spec
             .edit
@@ -306,6 +317,7 @@ impl World {
         let world = Self {
             ledger: Arc::new(TableLedger::new(Arc::clone(&table), Arc::clone(&files))),
             before: Before::of(&vendors),
+            owned,
             vendors,
             clock,
             injector,

@@ -129,3 +129,48 @@ async fn in_the_whole_company_duplicates_orders_and_two_workers_make_no_differen
     assert!(report.struck.values().sum::<u64>() > 20, "faults were struck");
     assert_eq!(report.violations, Vec::<String>::new());
 }
+
+/// A leaver with records and entitlements: small batches, a bulk job, an approval, a rule, a row that is locked for a moment.
+fn owner(happens: Happens) -> Story {
+    Story {
+        happens,
+        owns: true,
+        ..Story::default()
+    }
+}
+
+#[tokio::test]
+async fn dismantling_survives_every_fault_at_every_point() {
+    let report = exhaustive(
+        "owner, every point",
+        owner(Happens::Leaves),
+        &Fault::ALL,
+        || None,
+        |_| true,
+    )
+    .await;
+    println!("{report}");
+    assert!(report.points > 120, "the story has points to strike");
+    assert_eq!(
+        report.runs,
+        1 + report.points * 4,
+        "every point was struck with every fault"
+    );
+    assert_eq!(report.violations, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_owner_who_returns_keeps_everything_whatever_strikes() {
+    let faults = [Fault::CrashAfter, Fault::AnswerLost];
+    let report = exhaustive(
+        "owner who returns",
+        owner(Happens::LeavesAndReturns),
+        &faults,
+        || None,
+        |_| true,
+    )
+    .await;
+    println!("{report}");
+    assert!(report.points > 30, "the story has points to strike");
+    assert_eq!(report.violations, Vec::<String>::new());
+}

@@ -6,6 +6,7 @@
 //! reserved domains.
 
 mod company;
+mod estate;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::slack::Slack;
 pub use company::{
     APPROVER, Company, EMEA_INTEGRATION, EMEA_ORG, ONELOGIN_ACCOUNT, PROTECTED, SERVICE_ACCOUNT, WEBHOOK,
 };
+pub use estate::{APAC_INTEGRATION, APAC_ORG, BLOCKED, Estate, OPERATIONS, ORPHANS, RECORDS};
 
 /// The credentials that Rollcall's configuration refers to.
 #[derive(Clone, Debug)]
@@ -55,6 +57,8 @@ pub struct LeaverWorld {
     pub administrator: String,
     /// The second directory, the second org and who else is there; only in [`LeaverWorld::company`].
     pub company: Option<Company>,
+    /// What the leaver owns; nothing unless the world was made by [`LeaverWorld::estate`].
+    pub estate: Option<Estate>,
 }
 
 /// Sign-in name of the leaver in Okta and in Salesforce. She is not in Slack.
@@ -190,6 +194,7 @@ impl LeaverWorld {
             colleague_user,
             administrator,
             company: None,
+            estate: None,
         })
     }
 

@@ -24,12 +24,13 @@ pub(crate) async fn run(options: &ExplainOptions, out: &Out) -> anyhow::Result<E
     let Some(what) = &options.what else {
         return latest(&store, operator::sees_quiet(&options.config), out).await;
     };
-    let Some(found) = find(what, &store).await? else {
+    let sees = operator::sees_quiet(&options.config);
+    let found = find(what, &store).await?;
+    let Some(found) = found.and_then(|found| if sees { Some(found) } else { found.for_everybody(what) }) else {
         anyhow::bail!(
             "nothing is known of {what}: give a person's sign-in name, an event's key or a run's id; without any, the latest runs are listed"
         );
     };
-    let sees = operator::sees_quiet(&options.config);
     let (open, veiled): (Vec<&Run>, Vec<&Run>) = found.runs.iter().partition(|run| sees || !run.plan.quiet);
     let mut stories = Vec::new();
     for run in open {
@@ -62,6 +63,16 @@ pub(crate) async fn run(options: &ExplainOptions, out: &Out) -> anyhow::Result<E
 struct Found {
     event: Option<StoredEvent>,
     runs: Vec<Run>,
+}
+
+impl Found {
+    /// What is left of it for somebody who may not read about quiet runs: a quiet run is there only for who names its id. That
+    /// one was found by a person or by an event would say who leaves.
+    fn for_everybody(mut self, what: &str) -> Option<Self> {
+        let all = self.runs.len();
+        self.runs.retain(|run| !run.plan.quiet || run.id.as_str() == what);
+        (self.runs.len() == all || !self.runs.is_empty()).then_some(self)
+    }
 }
 
 /// A run's id, an event's key, or a person by name, account or key.

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use rollcall_evidence::Verified;
-use rollcall_model::{Outcome, Run, RunState};
+use rollcall_model::{ConnectionId, Outcome, Run, RunState};
 use rollcall_simulators::onelogin::Status as OneLoginStatus;
 use rollcall_simulators::salesforce::Org;
-use rollcall_simulators::world::{Company, LeaverWorld};
+use rollcall_simulators::world::{BLOCKED, Company, Estate, LeaverWorld, RECORDS};
+
+use crate::report::handed_over;
 
 /// The longest time from the door to the cut, in milliseconds.
 const LONGEST_CUT_MS: i64 = 1_000;
@@ -56,6 +58,7 @@ impl Bystander {
 pub(super) fn inspect(
     world: &LeaverWorld,
     company: &Company,
+    estate: &Estate,
     before: &[Bystander],
     runs: &[Run],
     verified: &Result<Verified, String>,
@@ -76,9 +79,10 @@ pub(super) fn inspect(
     );
     if let Some(run) = runs.first() {
         let why = run.state.why().map_or_else(String::new, |why| format!(": {why}"));
+        // The one thing that only a person in Salesforce can mend.
         check(
-            "Amara's run is done, and nothing in it is in doubt",
-            run.state == RunState::Done,
+            "all of Amara's run is done but what Salesforce refuses, and that is named",
+            matches!(&run.state, RunState::Incomplete { why } if why.contains(BLOCKED)),
             format!("{}{why}", run.state.name()),
         );
         let cut = run.time_to_cut_ms();
@@ -103,23 +107,27 @@ pub(super) fn inspect(
         status == Some(OneLoginStatus::Suspended) && left == 0,
         format!("{status:?}, {left} sessions"),
     );
-    for (which, org, user) in [
-        ("sf-us", &world.salesforce, &world.leaver_user),
-        ("sf-us", &world.salesforce, &company.leaver_admin),
-        ("sf-emea", &company.emea, &company.leaver_emea),
+    for (which, org, user, stays) in [
+        ("sf-us: Amara", &world.salesforce, &world.leaver_user, true),
+        (
+            "sf-us: Amara's user for administration",
+            &world.salesforce,
+            &company.leaver_admin,
+            false,
+        ),
+        ("sf-emea: Amara", &company.emea, &company.leaver_emea, false),
     ] {
         let (frozen, active) = (org.is_frozen(user), org.is_active(user));
         let (sessions, tokens) = (org.sessions_of(user).len(), org.tokens_of(user).len());
-        let name = if *user == company.leaver_admin {
-            "Amara's user for administration"
-        } else {
-            "Amara"
-        };
+        let state = if stays { "stays frozen" } else { "is deactivated" };
         check(
-            &format!("{which}: {name} is frozen, without a session or a token, and it can be taken back"),
-            frozen && active && sessions + tokens == 0,
+            &format!("{which} {state}, without a session or a token"),
+            frozen && active == stays && sessions + tokens == 0,
             format!("frozen: {frozen}, active: {active}, {sessions} sessions, {tokens} tokens"),
         );
+    }
+    if let Some(run) = runs.first() {
+        records(world, company, estate, run, &mut check);
     }
     let freezes = (
         world.salesforce.counters().get("freeze"),
@@ -166,4 +174,84 @@ pub(super) fn inspect(
         Err(why) => check("the receipt verifies offline", false, why.clone()),
     }
     checks
+}
+
+/// Whether every record is where it was handed to, or named.
+fn records(
+    world: &LeaverWorld,
+    company: &Company,
+    estate: &Estate,
+    run: &Run,
+    check: &mut dyn FnMut(&str, bool, String),
+) {
+    let handed = handed_over(run);
+    for (connection, org, user) in [
+        ("sf-us", &world.salesforce, &world.leaver_user),
+        ("sf-emea", &company.emea, &company.leaver_emea),
+    ] {
+        let tally = handed.get(&ConnectionId::from(connection)).cloned().unwrap_or_default();
+        let numbers = format!(
+            "{} + {} = {} + {} + {} + {}",
+            tally.counted, tally.arrived, tally.moved, tally.kept, tally.refused, tally.gone
+        );
+        check(
+            &format!(
+                "{connection}: every record is accounted for: counted + arrived = moved + kept + refused + gone, {numbers}"
+            ),
+            tally.balances() && tally.counted == RECORDS as u64,
+            numbers.clone(),
+        );
+        let owned: usize = org.owned_by(user).values().sum();
+        let left = tally.kept + tally.refused;
+        check(
+            &format!("{connection}: Amara still owns the {left} that were kept or refused, and no other"),
+            owned as u64 == left,
+            format!("{owned} are hers"),
+        );
+        let most = org
+            .owner_changes()
+            .values()
+            .map(|changes| changes.most)
+            .max()
+            .unwrap_or(0);
+        check(
+            &format!("{connection}: no record changed hands twice"),
+            most == 1,
+            format!("one changed hands {most} times"),
+        );
+    }
+    let [us, emea] = &estate.orphans;
+    let queued = [(&world.salesforce, us), (&company.emea, emea)].map(|(org, queue)| {
+        let owned = org.owned_by(queue);
+        (
+            owned.get("Case").copied().unwrap_or(0),
+            owned.get("Lead").copied().unwrap_or(0),
+        )
+    });
+    check(
+        "cases and leads are in the queue Orphans, but for three cases that a rule refuses",
+        queued == [(597, 300), (800, 400)],
+        format!("{queued:?}"),
+    );
+    let manager: usize = world.salesforce.owned_by(&estate.manager_us).values().sum();
+    let inactive: usize = company.emea.owned_by(&estate.manager_emea).values().sum();
+    let operations: usize = company.emea.owned_by(&estate.operations[1]).values().sum();
+    check(
+        "the rest is her manager's; in sf-emea, where he has no licence, it is operations'",
+        manager > 3_000 && inactive == 0 && operations > 3_000,
+        format!("{manager} his, {inactive} his without a licence, {operations} operations'"),
+    );
+    let given: Vec<String> = [
+        (&world.salesforce, &world.leaver_user),
+        (&company.emea, &company.leaver_emea),
+    ]
+    .iter()
+    .flat_map(|(org, user)| org.assignments_of(user))
+    .filter(|line| !line.starts_with("PermissionSetAssignment"))
+    .collect();
+    check(
+        "no licence, package or group is left with her",
+        given.is_empty(),
+        given.join("; "),
+    );
 }

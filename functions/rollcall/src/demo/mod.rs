@@ -58,7 +58,8 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
     out.title("Rollcall demo: somebody leaves");
     out.line("Amara Okafor has an account in two directories and a user in two Salesforce orgs, one more user in the first org with");
     out.line("which she administers it, and a service account in the second that carries her number. Everywhere she is signed in.");
-    out.line("Noor Haddad, who leads the company, is protected.");
+    out.line("She owns five thousand records in each of the two; a third org does not know her. Noor Haddad, who leads the company, is");
+    out.line("protected.");
     out.line("The vendors are simulators on loopback; everything else is what runs in production.\n");
     verify_hook(&scene, &transport, &door).await?;
     out.line(format!("  Okta has verified the hook at {door}"));
@@ -91,7 +92,14 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
         Some(run) => verified(run, &store),
         None => Err("there is no run".to_owned()),
     };
-    let checks = inspect(&scene.world, scene.company()?, &before, &runs, &verified);
+    let checks = inspect(
+        &scene.world,
+        scene.company()?,
+        scene.estate()?,
+        &before,
+        &runs,
+        &verified,
+    );
     let well = checks.iter().all(|check| check.holds);
     let story = Story {
         scene: &scene,

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use rollcall_connectors::okta::{ASSIGNMENT_SCOPES, CUT_SCOPES, READ_SCOPES};
+use rollcall_connectors::okta::{ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, READ_SCOPES};
 use rollcall_simulators::okta::ServiceApp;
 use rollcall_simulators::salesforce::{AppKey, ConnectedApp};
 use rollcall_simulators::world::{
-    Company, EMEA_INTEGRATION, EMEA_ORG, INTEGRATION, LeaverWorld, OKTA_ORG, ONELOGIN_ACCOUNT, SALESFORCE_ORG,
-    SLACK_TEAM,
+    APAC_INTEGRATION, APAC_ORG, Company, EMEA_INTEGRATION, EMEA_ORG, Estate, INTEGRATION, LeaverWorld, OKTA_ORG,
+    ONELOGIN_ACCOUNT, SALESFORCE_ORG, SLACK_TEAM,
 };
 use rollcall_simulators::{Served, Simulator, serve};
 
@@ -30,28 +30,32 @@ const KEY_ID: &str = "demo-1";
 /// The configuration folder that the tests use too; the demo adds an environment of its own.
 const FILES: &[(&str, &str)] = &[
     (
+        "tables/licences.csv",
+        include_str!("../../../../tests/fixtures/config/estate/tables/licences.csv"),
+    ),
+    (
         "rollcall.yaml",
-        include_str!("../../../../tests/fixtures/config/company/rollcall.yaml"),
+        include_str!("../../../../tests/fixtures/config/estate/rollcall.yaml"),
     ),
     (
         "playbooks/leaver.yaml",
-        include_str!("../../../../tests/fixtures/config/company/playbooks/leaver.yaml"),
+        include_str!("../../../../tests/fixtures/config/estate/playbooks/leaver.yaml"),
     ),
     (
         "playbooks/app-removed.yaml",
-        include_str!("../../../../tests/fixtures/config/company/playbooks/app-removed.yaml"),
+        include_str!("../../../../tests/fixtures/config/estate/playbooks/app-removed.yaml"),
     ),
     (
         "people/amara.yaml",
-        include_str!("../../../../tests/fixtures/config/company/people/amara.yaml"),
+        include_str!("../../../../tests/fixtures/config/estate/people/amara.yaml"),
     ),
     (
         "people/bodil.yaml",
-        include_str!("../../../../tests/fixtures/config/company/people/bodil.yaml"),
+        include_str!("../../../../tests/fixtures/config/estate/people/bodil.yaml"),
     ),
     (
         "tables/service.csv",
-        include_str!("../../../../tests/fixtures/config/company/tables/service.csv"),
+        include_str!("../../../../tests/fixtures/config/estate/tables/service.csv"),
     ),
 ];
 
@@ -68,14 +72,14 @@ pub(super) struct Scene {
 impl Scene {
     /// Starts the vendors and writes the folder.
     pub(super) async fn set() -> anyhow::Result<Self> {
-        let world = LeaverWorld::company(Timestamp::now())
+        let world = LeaverWorld::estate(Timestamp::now())
             .map_err(|why| anyhow::anyhow!("the simulated company cannot be made: {why}"))?;
         let folder = fresh_folder()?;
         let app_key = keys::elliptic(KEY_ID)?;
         world.okta.add_service_app(ServiceApp {
             client_id: CLIENT.to_owned(),
             jwks: app_key.public,
-            scopes: [READ_SCOPES, CUT_SCOPES, ASSIGNMENT_SCOPES]
+            scopes: [READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES]
                 .concat()
                 .iter()
                 .map(|scope| (*scope).to_owned())
@@ -88,9 +92,11 @@ impl Scene {
             .company
             .as_ref()
             .context("the simulated company has one directory only")?;
+        let estate = world.estate.as_ref().context("the simulated leaver owns nothing")?;
         for (org, consumer_key, user) in [
             (&world.salesforce, &world.credentials.consumer_key, INTEGRATION),
             (&company.emea, &company.emea_consumer_key, EMEA_INTEGRATION),
+            (&estate.apac, &estate.apac_consumer_key, APAC_INTEGRATION),
         ] {
             org.add_app(ConnectedApp {
                 consumer_key: consumer_key.clone(),
@@ -101,7 +107,8 @@ impl Scene {
                 pre_authorised: vec![user.to_owned()],
             });
         }
-        let simulators: [(&str, Arc<dyn Simulator>); 5] = [
+        let simulators: [(&str, Arc<dyn Simulator>); 6] = [
+            ("sf-apac", Arc::clone(&estate.apac) as _),
             ("onelogin-main", Arc::clone(&company.onelogin) as _),
             ("sf-emea", Arc::clone(&company.emea) as _),
             ("okta-main", Arc::clone(&world.okta) as _),
@@ -120,6 +127,7 @@ impl Scene {
         world.slack.set_base_url(url("slack"));
         company.onelogin.set_base_url(url("onelogin-main"));
         company.emea.set_base_url(url("sf-emea"));
+        estate.apac.set_base_url(url("sf-apac"));
 
         let credentials = &world.credentials;
         for (name, secret) in [
@@ -139,7 +147,7 @@ impl Scene {
             .okta
             .user_id("rollcall@corp.example")
             .context("the simulated company lacks Rollcall's own user")?;
-        let environment = environment(&folder, &vendors, &world, company, &canary)?;
+        let environment = environment(&folder, &vendors, &world, &canary)?;
         write_private(
             &folder.join("config").join("env").join(format!("{ENVIRONMENT}.yaml")),
             &environment,
@@ -158,6 +166,11 @@ impl Scene {
             .company
             .as_ref()
             .context("the simulated company has one directory only")
+    }
+
+    /// What the leaver owns.
+    pub(super) fn estate(&self) -> anyhow::Result<&Estate> {
+        self.world.estate.as_ref().context("the simulated leaver owns nothing")
     }
 
     /// Where the configuration is.
@@ -181,9 +194,10 @@ fn environment(
     folder: &Path,
     vendors: &BTreeMap<&'static str, String>,
     world: &LeaverWorld,
-    company: &Company,
     canary: &str,
 ) -> anyhow::Result<String> {
+    let company = world.company.as_ref().context("there is no company")?;
+    let estate = world.estate.as_ref().context("there is no estate")?;
     let secret = |name: &str| format!("\"file:{}\"", folder.join("secrets").join(name).display());
     let url = |connection: &str| vendors.get(connection).map_or("", String::as_str);
     let mut text = "tenants:\n".to_owned();
@@ -211,23 +225,27 @@ fn environment(
         (
             "sf-us",
             SALESFORCE_ORG,
-            us_app,
+            Some(us_app),
             &world.credentials.consumer_key,
             INTEGRATION,
         ),
         (
             "sf-emea",
             EMEA_ORG,
-            emea_app,
+            Some(emea_app),
             &company.emea_consumer_key,
             EMEA_INTEGRATION,
         ),
+        ("sf-apac", APAC_ORG, None, &estate.apac_consumer_key, APAC_INTEGRATION),
     ] {
         writeln!(
             text,
-            "  {connection}:\n    url: {}\n    id: {id}\n    app: {app}\n    flow: jwt\n    hosts: [127.0.0.1]",
+            "  {connection}:\n    url: {}\n    id: {id}\n    flow: jwt\n    hosts: [127.0.0.1]",
             url(connection)
         )?;
+        if let Some(app) = app {
+            writeln!(text, "    app: {app}")?;
+        }
         writeln!(
             text,
             "    consumer_key: {key}\n    username: {username}\n    secret: {}",

@@ -10,7 +10,7 @@ use super::inspect::Check;
 use super::scene::Scene;
 use crate::local::Store;
 use crate::out::{Out, plain};
-use crate::report::run_document;
+use crate::report::{handover_document, run_document};
 
 /// Everything that there is to tell.
 pub(super) struct Story<'a> {
@@ -92,6 +92,16 @@ impl Story<'_> {
             ));
             out.line("  tamper with it         change a character of that file and verify again: it names the place");
         }
+        if let Some(run) = self.runs.first() {
+            out.line(format!(
+                "  the report             {me} run report {} --data {data}",
+                run.id
+            ));
+            out.line(format!(
+                "  take it all back       {me} undo {} {config} --data {data}",
+                run.id
+            ));
+        }
         if let Some(RunState::Held { review }) = self.runs.get(1).map(|run| &run.state) {
             out.line(format!(
                 "  what waits             {me} reviews show {review} {config} --data {data}"
@@ -126,6 +136,7 @@ impl Story<'_> {
             "event": event,
             "runs": self.runs.iter().map(run_document).collect::<Vec<_>>(),
             "time_to_cut_ms": self.runs.first().map(Run::time_to_cut_ms).unwrap_or_default(),
+            "handover": self.runs.first().map(handover_document).unwrap_or_default(),
             "receipt": self.receipt(),
             "ok": self.checks.iter().all(|check| check.holds),
             "checks": self.checks.iter().map(|check| json!({"what": check.what, "holds": check.holds, "found": (!check.holds).then_some(&check.found)})).collect::<Vec<_>>(),

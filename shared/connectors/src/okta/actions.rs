@@ -1,4 +1,4 @@
-//! What can be done to a user, as pure descriptions.
+//! What can be done to a user in a cut, as pure descriptions; what can be taken apart later is in `dismantle`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,9 @@ pub(super) const REVOKE_API_TOKENS: &str = "okta/revoke-api-tokens";
 /// Ends sessions, and OAuth tokens with them.
 pub(super) const CLEAR_SESSIONS: &str = "okta/clear-sessions";
 
+/// Why nothing is done to the user behind our credential.
+pub(super) const OURS: &str = "it is our own credential";
+
 /// How many days back a use of an API token counts as recent, when `in_use_days` does not say.
 pub(super) const IN_USE_DAYS: i64 = 7;
 /// How long a user's record may need to show a new status: the read by id follows the write at once in every recording, so
@@ -31,9 +34,10 @@ pub(crate) fn add_to(all: &mut ActionCatalogue) {
     for action in ACTIONS {
         all.add(Arc::new(action.clone()));
     }
+    super::dismantle::add_to(all);
 }
 
-type Parameter = (&'static str, bool, &'static str);
+pub(super) type Parameter = (&'static str, bool, &'static str);
 
 #[derive(Clone, Debug)]
 struct OnUser {
@@ -151,7 +155,7 @@ impl Action for OnUser {
 
     fn plan(&self, observed: &State, with: &Value) -> Planned {
         if observed.value.get("ours") == Some(&Value::Bool(true)) {
-            return Planned::Refuse("it is our own credential".to_owned());
+            return Planned::Refuse(OURS.to_owned());
         }
         let is = |name: &str| text(&observed.value, name).unwrap_or_default();
         match self.goal {
@@ -189,13 +193,13 @@ pub(super) fn in_use_days(with: &Value) -> i64 {
         .unwrap_or(IN_USE_DAYS)
 }
 
-fn change(predicate: &str, after: &str) -> Planned {
+pub(super) fn change(predicate: &str, after: &str) -> Planned {
     Planned::Change {
         after: json!({ predicate: after }),
     }
 }
 
-fn unanswered(predicate: &str) -> Planned {
+pub(super) fn unanswered(predicate: &str) -> Planned {
     Planned::Refuse(format!("the state read does not answer {predicate:?}"))
 }
 

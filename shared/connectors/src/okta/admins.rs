@@ -28,7 +28,17 @@ const MOST_PAGES: usize = 10;
 /// one, never more than there are), `admins_unknown` (why that could not be counted) and `roles`. Roles that cannot be read
 /// are taken for a super administrator's.
 pub(super) async fn evidence(client: &Client, call: &Call, id: &str) -> Result<Value, Failure> {
-    let roles = match roles(client, call, id).await {
+    evidence_of(client, call, id, roles(client, call, id).await).await
+}
+
+/// The same for roles that were read already.
+pub(super) async fn evidence_of(
+    client: &Client,
+    call: &Call,
+    id: &str,
+    roles: Result<Vec<Value>, Failure>,
+) -> Result<Value, Failure> {
+    let roles = match roles {
         Ok(roles) => roles,
         Err(failure) if failure.is_retryable() => return Err(failure),
         Err(failure) => {
@@ -81,6 +91,21 @@ pub(super) fn role_names(roles: &[Value]) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// Roles that the user has by themselves: groups give and take the others.
+pub(super) fn direct(roles: &[Value]) -> Vec<Value> {
+    let own = |role: &&Value| text(role, "assignmentType") != Some("GROUP");
+    roles.iter().filter(own).cloned().collect()
+}
+
+/// Whether a group makes the user a super administrator.
+pub(super) fn is_super_by_group(roles: &[Value]) -> bool {
+    let by_group = |role: &&Value| text(role, "assignmentType") == Some("GROUP");
+    roles
+        .iter()
+        .filter(by_group)
+        .any(|role| text(role, "type") == Some(SUPER))
 }
 
 fn is_super(roles: &[Value]) -> bool {

@@ -5,16 +5,19 @@ use http::{Method, StatusCode};
 use rollcall_model::{Applied, Call, Change, Executed, Failure, HttpResponse};
 use serde_json::{Value, json};
 
-use super::actions::{CLEAR_SESSIONS, REVOKE_API_TOKENS, REVOKE_GRANTS, SUSPEND, UNSUSPEND, in_use_days, is_decided};
+use super::actions::{
+    CLEAR_SESSIONS, OURS, REVOKE_API_TOKENS, REVOKE_GRANTS, SUSPEND, UNSUSPEND, in_use_days, is_decided,
+};
 use super::client::Client;
-use super::retry;
-use super::states::{REST, api_tokens, is_in_use, is_ours, status, tokens_of, unknown_action};
-use super::subject::{USERS, canary, user};
+use super::dismantle::{ADD_GROUPS, DEACTIVATE, REACTIVATE, REMOVE_GROUPS, RESET_FACTORS};
+use super::states::{REST, api_tokens, is_in_use, is_ours, tokens_of, unknown_action};
+use super::subject::{USERS, canary};
+use super::{factors, groups, lifecycle, retry};
 use crate::encode::percent;
 use crate::exchange::text;
 
-/// Tokens that are revoked side by side.
-const AT_ONCE: usize = 8;
+/// Calls of one change that are made side by side.
+pub(super) const AT_ONCE: usize = 8;
 
 /// Makes the change.
 pub(super) async fn apply(client: &Client, call: &Call, change: &Change) -> Result<Applied, Failure> {
@@ -28,51 +31,21 @@ pub(super) async fn apply(client: &Client, call: &Call, change: &Change) -> Resu
     // By their own id only; a login would be somebody else's as soon as it is renamed.
     let ours = is_ours(client, call, id).await.map_err(harmless)?;
     if ours && change.action != REVOKE_API_TOKENS {
-        return Err(Failure::give_up(format!(
-            "{}: refused, it is our own credential",
-            change.action
-        )));
+        return Err(Failure::give_up(format!("{}: refused, {OURS}", change.action)));
     }
     match change.action.as_str() {
-        SUSPEND => lifecycle(client, call, id, "suspend").await,
-        UNSUSPEND => lifecycle(client, call, id, "unsuspend").await,
+        SUSPEND => lifecycle::step(client, call, id, &lifecycle::SUSPEND).await,
+        UNSUSPEND => lifecycle::step(client, call, id, &lifecycle::UNSUSPEND).await,
         REVOKE_GRANTS => revoke_grants(client, call, id).await,
         REVOKE_API_TOKENS => revoke_api_tokens(client, call, id, &change.with).await,
         CLEAR_SESSIONS => clear_sessions(client, call, id).await,
+        REMOVE_GROUPS => groups::remove(client, call, change, id).await,
+        ADD_GROUPS => groups::add(client, call, change, id).await,
+        RESET_FACTORS => factors::reset(client, call, id).await,
+        DEACTIVATE => lifecycle::deactivate(client, call, change, id).await,
+        REACTIVATE => lifecycle::reactivate(client, call, change, id).await,
         other => Err(unknown_action(other)),
     }
-}
-
-/// `POST /users/{id}/lifecycle/…`. Not idempotent: a second one is refused, so on a refusal the user is read and what is found
-/// decides (Okta Users API, "User lifecycle").
-async fn lifecycle(client: &Client, call: &Call, id: &str, verb: &'static str) -> Result<Applied, Failure> {
-    let what = if verb == "suspend" {
-        "suspending"
-    } else {
-        "unsuspending"
-    };
-    let path = format!("/api/v1/users/{}/lifecycle/{verb}", percent(id));
-    let response = client.write(call, USERS, what, Method::POST, &path).await?;
-    if response.status().is_success() {
-        return Ok(done(&response, json!({})));
-    }
-    let now = match user(client, call, "reading the user again", id).await {
-        Ok(Some(user)) => status(&user).unwrap_or_else(|| "of no status".to_owned()),
-        Ok(None) => match canary(client, call).await.map_err(harmless)? {
-            Ok(_) => "deleted".to_owned(),
-            Err(_) => return Err(retry::failure(what, &response)),
-        },
-        // The refusal stands: nothing was done.
-        Err(failure) => return Err(harmless(failure)),
-    };
-    let there = match verb {
-        "suspend" => matches!(now.as_str(), "suspended" | "deprovisioned" | "deleted"),
-        _ => now == "active",
-    };
-    if there {
-        return Ok(done(&response, json!({ "status": now })));
-    }
-    Err(retry::lifecycle(what, &response, &now))
 }
 
 /// `DELETE /users/{id}/grants`: 204, also when there are none.
@@ -107,7 +80,7 @@ async fn revoke_api_tokens(client: &Client, call: &Call, id: &str, with: &Value)
     let what = "revoking the API tokens";
     let unnamed = !client.settings.own_ids.iter().any(|own| own.starts_with("00T"));
     if unnamed && is_ours(client, call, id).await.map_err(harmless)? {
-        return Err(Failure::give_up(format!("{what}: refused, it is our own credential")));
+        return Err(Failure::give_up(format!("{what}: refused, {OURS}")));
     }
     let all = api_tokens(client, call).await.map_err(harmless)?;
     let held = tokens_of(client, &all, id);
@@ -135,7 +108,7 @@ async fn revoke_api_tokens(client: &Client, call: &Call, id: &str, with: &Value)
         .collect()
         .await;
     let failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
-    match summed(count, failures) {
+    match summed("API tokens", count, failures) {
         Some(failure) => Err(failure),
         None => Ok(Applied {
             request_id: None,
@@ -163,7 +136,7 @@ fn finished(what: &str, response: &HttpResponse) -> Result<Applied, Failure> {
     Err(retry::failure(what, response))
 }
 
-fn done(response: &HttpResponse, reference: Value) -> Applied {
+pub(super) fn done(response: &HttpResponse, reference: Value) -> Applied {
     Applied {
         request_id: retry::request_id(response),
         reference,
@@ -171,18 +144,18 @@ fn done(response: &HttpResponse, reference: Value) -> Applied {
 }
 
 /// A read before the write, or after its refusal, has no effect whatever becomes of it.
-fn harmless(mut failure: Failure) -> Failure {
+pub(super) fn harmless(mut failure: Failure) -> Failure {
     failure.executed = Executed::No;
     failure
 }
 
 /// Several failures as one: the first that somebody must mend, otherwise the first. As soon as one part was or may have been
 /// done, so was the whole.
-fn summed(count: usize, failures: Vec<Failure>) -> Option<Failure> {
+pub(super) fn summed(what: &str, count: usize, failures: Vec<Failure>) -> Option<Failure> {
     let failed = failures.len();
     let partly = failed < count || failures.iter().any(|failure| failure.executed == Executed::Maybe);
     let worst = failures.iter().position(|failure| !failure.is_retryable()).unwrap_or(0);
     let mut failure = failures.into_iter().nth(worst)?;
-    failure.reason = format!("{failed} of {count} API tokens failed, first: {}", failure.reason);
+    failure.reason = format!("{failed} of {count} {what} failed, first: {}", failure.reason);
     Some(if partly { failure.maybe_executed() } else { failure })
 }

@@ -207,8 +207,8 @@ impl Client {
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
         headers.insert("authorization", access.authorization.clone());
-        if *method == Method::POST {
-            // An empty POST without it is refused with 411 (Okta, "Core Okta API").
+        if matches!(*method, Method::POST | Method::PUT) {
+            // An empty POST or PUT without it is refused with 411 (Okta, "Core Okta API").
             headers.insert("content-length", HeaderValue::from_static("0"));
         }
         if let Some((key, hash)) = &access.proof {

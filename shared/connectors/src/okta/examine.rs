@@ -11,7 +11,9 @@ use super::client::Client;
 use super::members::GROUPS;
 use super::states::api_tokens;
 use super::subject::{USERS, canary};
-use super::{ASSIGNMENT_SCOPES, CUT_SCOPES, ManagerLink, OktaAuth, READ_SCOPES, masters, own};
+use super::{
+    ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ManagerLink, OktaAuth, READ_SCOPES, factors, masters, own,
+};
 use crate::encode::{percent, short};
 use crate::exchange::{json, number, text};
 
@@ -137,18 +139,20 @@ async fn scopes(client: &Client, call: &Call) -> Probe {
         ManagerLink::Profile => Vec::new(),
     };
     let (read, cut, apps) = (lacks(READ_SCOPES), lacks(CUT_SCOPES), lacks(ASSIGNMENT_SCOPES));
+    let dismantle = lacks(DISMANTLE_SCOPES);
     let mut found = format!("granted: {}", granted.join(", "));
     for (missing, use_of) in [
         (&read, "reading"),
         (&links, "reading managers"),
         (&cut, "cutting accounts of this tenant"),
+        (&dismantle, "dismantling accounts of this tenant"),
         (&apps, "looking at assignments of applications"),
     ] {
         if !missing.is_empty() {
             let _ = write!(found, "; missing for {use_of}: {}", missing.join(", "));
         }
     }
-    let missing: Vec<String> = [read.clone(), links, cut, apps].concat();
+    let missing: Vec<String> = [read.clone(), links, cut, dismantle, apps].concat();
     if missing.is_empty() {
         return probe(WHAT, ProbeResult::Good, &found);
     }
@@ -211,20 +215,22 @@ async fn permissions(client: &Client, call: &Call) -> (Probe, Probe) {
         .as_array()
         .and_then(|all| text(all.first()?, "id"))
         .map(str::to_owned);
-    // Somebody's roles and consents can only be asked for by an id.
+    // Somebody's roles, consents and factors can only be asked for by an id.
     let Some(id) = client.settings.canary.clone().or_else(|| sample.clone()) else {
-        let found = "sees no user at all, so roles and consents were not tried";
+        let found = "sees no user at all, so roles, consents and factors were not tried";
         return (
             advice(WHAT, ProbeResult::Bad, found, "grant an admin role that sees users"),
             quota,
         );
     };
     let consents = format!("/api/v1/users/{}/grants?limit=1", percent(&id));
-    let (groups, roles, tokens, grants) = futures::join!(
+    let (groups, rules, roles, tokens, grants, factors) = futures::join!(
         client.page(call, GROUPS, "listing a group", "/api/v1/groups?limit=1"),
+        client.page(call, GROUPS, "listing a group rule", "/api/v1/groups/rules?limit=1"),
         admins::roles(client, call, &id),
         api_tokens(client, call),
         client.page(call, USERS, "listing a consent", &consents),
+        factors::listed(client, call, &id),
     );
     let looks = [
         (
@@ -236,6 +242,8 @@ async fn permissions(client: &Client, call: &Call) -> (Probe, Probe) {
         ("admin roles", true, seen(roles)),
         ("API tokens", false, seen(tokens)),
         ("consents", false, seen(grants)),
+        ("group rules", false, seen(rules)),
+        ("factors", false, seen(factors)),
     ];
     (summary(WHAT, &looks), quota)
 }

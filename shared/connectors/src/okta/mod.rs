@@ -6,8 +6,8 @@
 //! [`READ_SCOPES`] are what a service app needs in order to read, together with an admin role that lets it see users, groups and
 //! roles: a scope without the role makes Okta answer with empty lists instead of errors, which is why no absence is believed
 //! without a canary. [`CUT_SCOPES`] are what it needs beside them where accounts of the tenant itself are cut, with a role that
-//! may change users (for administrators' accounts: super administrator), and [`ASSIGNMENT_SCOPES`] where assignments of
-//! applications are looked at. An app to which only some of them are granted still does what these allow.
+//! may change users (for administrators' accounts: super administrator), [`DISMANTLE_SCOPES`] with a role that may change groups
+//! where they are dismantled, and [`ASSIGNMENT_SCOPES`] where assignments of applications are looked at. An app to which only some of them are granted still does what these allow.
 
 mod accounts;
 pub(crate) mod actions;
@@ -15,9 +15,14 @@ mod admins;
 mod apply;
 mod assignments;
 mod client;
+mod dismantle;
 mod dpop;
 mod events;
 mod examine;
+mod factors;
+mod groups;
+mod holdings;
+mod lifecycle;
 mod listing;
 mod masters;
 mod members;
@@ -46,8 +51,11 @@ use client::Client;
 /// The least scopes that reading needs (Okta OAuth 2.0 scopes).
 pub const READ_SCOPES: &[&str] = &["okta.users.read", "okta.groups.read", "okta.roles.read"];
 
-/// What the actions need beside [`READ_SCOPES`].
+/// What cutting accounts of the tenant needs beside [`READ_SCOPES`].
 pub const CUT_SCOPES: &[&str] = &["okta.users.manage", "okta.apiTokens.read", "okta.apiTokens.manage"];
+
+/// What taking accounts of the tenant apart needs beside these and [`ASSIGNMENT_SCOPES`].
+pub const DISMANTLE_SCOPES: &[&str] = &["okta.groups.manage"];
 
 /// What looking at applications and their users needs.
 pub const ASSIGNMENT_SCOPES: &[&str] = &["okta.apps.read"];

@@ -67,14 +67,34 @@ pub(super) fn lifecycle(what: &str, response: &HttpResponse, status: &str) -> Fa
     let code = error_code(response).unwrap_or_else(|| "no error code".to_owned());
     let said = format!("{what}: Okta answered {} {code}", response.status().as_u16());
     let failure = match (what, status) {
-        ("suspending", "active") | ("unsuspending", "suspended") => {
+        ("suspending", "active") | ("unsuspending", "suspended") | ("activating", "deprovisioned") => {
             Failure::retry(format!("{said} while the user is {status}"))
         }
+        ("resetting the factors", "deprovisioned") => Failure::needs_human(format!(
+            "{said}: Okta unenrols no factor of a deactivated user, do it before the deactivation"
+        )),
         ("suspending", status) => Failure::needs_human(format!(
             "{said}: Okta does not suspend a user who is {}, deactivate the user instead",
             status.to_uppercase()
         )),
         _ => Failure::needs_human(format!("{said}: the user is {}", status.to_uppercase())),
+    };
+    failure.with_request_id(request_id(response))
+}
+
+/// The failure of a call that adds a user to a group, or takes one out. Okta says with one code that the group is none of its own
+/// and that it makes its members administrators (Okta Groups API; 403 `E0000006`).
+pub(super) fn membership(what: &str, response: &HttpResponse) -> Failure {
+    let said = |why: &str| {
+        let code = error_code(response).unwrap_or_else(|| "no error code".to_owned());
+        format!("{what}: Okta answered {} {code}: {why}", response.status().as_u16())
+    };
+    let failure = match (response.status().as_u16(), error_code(response).as_deref()) {
+        (403, Some("E0000006")) => Failure::needs_human(said(
+            "the group is written elsewhere, or makes administrators, which takes a super administrator: do it there, or by one",
+        )),
+        (404, _) => Failure::give_up(said("the group or the user is no longer there")),
+        _ => return failure(what, response),
     };
     failure.with_request_id(request_id(response))
 }

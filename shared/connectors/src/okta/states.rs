@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use super::actions::{CLEAR_SESSIONS, REVOKE_API_TOKENS, REVOKE_GRANTS, SUSPEND, UNSUSPEND, in_use_days};
 use super::admins;
 use super::client::Client;
+use super::dismantle::{ADD_GROUPS, DEACTIVATE, REACTIVATE, REMOVE_GROUPS, RESET_FACTORS};
+use super::holdings::Holdings;
 use super::subject::{USERS, canary, user};
 use crate::encode::percent;
 use crate::exchange::text;
@@ -20,15 +22,26 @@ pub(super) const REST: &str = "/api/v1";
 /// A list, or why Okta will not show it.
 type Listed = Result<Vec<Value>, String>;
 
-/// Reads what the actions need to know. User, consents and tokens are asked for side by side; the admin roles after them, and
-/// only when the user would be suspended.
+/// Reads what the actions need to know. User, consents, tokens and what else the user holds are asked for side by side; what
+/// administrators would be left after them, and only when the user would be barred.
 pub(super) async fn observe(
     client: &Client,
     call: &Call,
     account: Option<&AccountRef>,
     actions: &[ActionUse],
 ) -> Result<Vec<Observation>, Failure> {
-    const KNOWN: [&str; 5] = [SUSPEND, UNSUSPEND, REVOKE_GRANTS, REVOKE_API_TOKENS, CLEAR_SESSIONS];
+    const KNOWN: [&str; 10] = [
+        SUSPEND,
+        UNSUSPEND,
+        REVOKE_GRANTS,
+        REVOKE_API_TOKENS,
+        CLEAR_SESSIONS,
+        REMOVE_GROUPS,
+        ADD_GROUPS,
+        RESET_FACTORS,
+        DEACTIVATE,
+        REACTIVATE,
+    ];
     if let Some(unknown) = actions.iter().find(|asked| !KNOWN.contains(&asked.action.as_str())) {
         return Err(unknown_action(&unknown.action));
     }
@@ -37,11 +50,12 @@ pub(super) async fn observe(
     };
     let asks = |name: &str| actions.iter().any(|asked| asked.action == name);
     client.sign_in(call).await?;
-    let (ours, user, grants, tokens) = futures::join!(
+    let (ours, user, grants, tokens, holdings) = futures::join!(
         is_ours(client, call, &account.id),
         user(client, call, "reading the user", &account.id),
         listed(asks(REVOKE_GRANTS), grants(client, call, &account.id)),
         listed(asks(REVOKE_API_TOKENS), api_tokens(client, call)),
+        Holdings::read(client, call, &account.id, actions),
     );
     let ours = ours?;
     let look = Look {
@@ -56,6 +70,7 @@ pub(super) async fn observe(
         grants: grants?,
         tokens: tokens?,
     };
+    let holdings = holdings?;
     let mut all = Vec::with_capacity(actions.len());
     for asked in actions {
         all.push(match asked.action.as_str() {
@@ -63,6 +78,10 @@ pub(super) async fn observe(
             UNSUSPEND => look.status(),
             REVOKE_GRANTS => look.grants(),
             REVOKE_API_TOKENS => look.api_tokens(client, call, &account.id, &asked.with).await?,
+            REMOVE_GROUPS | ADD_GROUPS | RESET_FACTORS | DEACTIVATE | REACTIVATE if look.ours => our_own(),
+            REMOVE_GROUPS | ADD_GROUPS | RESET_FACTORS | DEACTIVATE | REACTIVATE => {
+                holdings.answer(client, call, account, &look.user, asked).await?
+            }
             // Not observable: the vendor's acceptance is the state.
             _ => known(json!({ "accepted": false }), Value::Null),
         });
@@ -186,7 +205,7 @@ impl Look {
     }
 }
 
-fn known(value: Value, evidence: Value) -> Observation {
+pub(super) fn known(value: Value, evidence: Value) -> Observation {
     Observation::Known(State { value, evidence })
 }
 
@@ -243,11 +262,11 @@ pub(super) fn is_in_use(token: &Value, now: Timestamp, days: i64) -> bool {
     last_use(token).is_none_or(|at| now.duration_since(at) <= SignedDuration::from_hours(days.saturating_mul(24)))
 }
 
-/// A list that is only read when asked for; what Okta refuses for good is a reason and no failure.
-async fn listed(
+/// Something that is only read when asked for; what Okta refuses for good is a reason and no failure.
+pub(super) async fn listed<T>(
     wanted: bool,
-    list: impl Future<Output = Result<Vec<Value>, Failure>>,
-) -> Result<Option<Listed>, Failure> {
+    list: impl Future<Output = Result<T, Failure>>,
+) -> Result<Option<Result<T, String>>, Failure> {
     if !wanted {
         return Ok(None);
     }

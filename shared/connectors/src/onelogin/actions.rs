@@ -1,4 +1,4 @@
-//! What can be done to a user, as pure descriptions.
+//! What can be done to a user in a cut, as pure descriptions; what can be taken apart later is in `dismantle`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(crate) fn add_to(all: &mut ActionCatalogue) {
     all.add(Arc::new(SetStatus { suspend: true }));
     all.add(Arc::new(SetStatus { suspend: false }));
     all.add(Arc::new(LogOut));
+    super::dismantle::add_to(all);
 }
 
 /// [`SUSPEND`] and [`UNSUSPEND`].

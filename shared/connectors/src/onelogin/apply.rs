@@ -6,10 +6,14 @@ use serde_json::{Value, json};
 
 use super::actions::{LOG_OUT, OWN, SUSPEND, UNSUSPEND};
 use super::client::{Client, is_id};
-use super::retry;
+use super::dismantle::{
+    ADD_PRIVILEGES, ADD_ROLES, DEACTIVATE, REACTIVATE, REMOVE_DEVICES, REMOVE_PRIVILEGES, REMOVE_ROLES,
+};
+use super::entitlements::{ADMINISTERED, PRIVILEGES, ROLES};
 use super::states::no_action;
 use super::status::{self, ACTIVE, SUSPENDED};
 use super::subject::absence;
+use super::{devices, entitlements, lifecycle, retry};
 use crate::exchange::{json, text};
 
 /// Apps that are named in a result; more are counted only.
@@ -30,6 +34,12 @@ pub(super) async fn apply(client: &Client, call: &Call, change: &Change) -> Resu
     match change.action.as_str() {
         SUSPEND | UNSUSPEND => set_status(client, call, change, id).await,
         LOG_OUT => log_out(client, call, id).await,
+        REMOVE_ROLES => entitlements::take(client, call, change, id, &[ROLES]).await,
+        ADD_ROLES => entitlements::give(client, call, change, id, &[ROLES]).await,
+        REMOVE_PRIVILEGES => entitlements::take(client, call, change, id, &[PRIVILEGES, ADMINISTERED]).await,
+        ADD_PRIVILEGES => entitlements::give(client, call, change, id, &[PRIVILEGES, ADMINISTERED]).await,
+        REMOVE_DEVICES => devices::remove(client, call, id).await,
+        DEACTIVATE | REACTIVATE => lifecycle::set(client, call, change, id).await,
         other => Err(no_action(other)),
     }
 }
@@ -119,7 +129,7 @@ async fn apps(client: &Client, call: &Call, id: &str) -> Result<Vec<String>, Fai
 }
 
 /// A user who is certainly gone can neither sign in nor have a session.
-async fn missing(
+pub(super) async fn missing(
     client: &Client,
     call: &Call,
     what: &str,

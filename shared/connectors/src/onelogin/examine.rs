@@ -8,7 +8,7 @@ use super::accounts::list_canary;
 use super::client::{Client, is_id};
 use super::rights::{Rights, rights, role_ids};
 use super::subject::{canary, canary_id, group_names, login, user};
-use super::{second_master, status};
+use super::{devices, second_master, status};
 
 use crate::encode::short;
 
@@ -87,7 +87,8 @@ async fn scopes(client: &Client, call: &Call) -> Probe {
         (Ok(_), Ok(_)) => probe(
             "scopes",
             ProbeResult::Good,
-            "users and roles are readable, so the scope is Read All or Manage All; which of them shows at the first change only"
+            "users and roles are readable, so the scope is Read All or Manage All; which of them shows at the first change only: roles, \
+             privileges and MFA devices need Manage All"
                 .to_owned(),
             None,
         ),
@@ -125,13 +126,20 @@ async fn canary_probe(client: &Client, call: &Call) -> Probe {
     }
 }
 
-/// Privileges, role administrators and groups: without them administrators are taken for everyday accounts.
+/// Privileges, role administrators, groups and MFA devices: without the first two administrators are taken for everyday accounts.
 async fn permissions(client: &Client, call: &Call, rights: &Rights) -> Probe {
-    let groups = group_names(client, call).await;
+    // Somebody's devices can only be asked for by an id.
+    let (groups, devices) = futures::join!(group_names(client, call), async {
+        match canary_id(client) {
+            Some(id) => devices::listed(client, call, id).await.err(),
+            None => None,
+        }
+    });
     let parts = [
         ("privileges", rights.privileges.as_ref().err().cloned()),
         ("role administrators", rights.roles.as_ref().err().cloned()),
         ("groups", groups.err()),
+        ("MFA devices", devices),
     ];
     let lacking: Vec<(&str, Failure)> = parts
         .into_iter()
@@ -141,7 +149,10 @@ async fn permissions(client: &Client, call: &Call, rights: &Rights) -> Probe {
         return probe(
             "permissions",
             ProbeResult::Good,
-            "privileges, role administrators and groups are readable".to_owned(),
+            match canary_id(client) {
+                Some(_) => "privileges, role administrators, groups and MFA devices are readable".to_owned(),
+                None => "privileges, role administrators and groups are readable".to_owned(),
+            },
             None,
         );
     }
@@ -158,7 +169,7 @@ async fn permissions(client: &Client, call: &Call, rights: &Rights) -> Probe {
         "permissions",
         result,
         format!(
-            "{}: administrators may be taken for everyday accounts",
+            "{}: administrators may be taken for everyday accounts, and what is not readable is not taken apart",
             named.join("; ")
         ),
         Some("grant Manage All; privileges need the Delegated Administration subscription as well"),

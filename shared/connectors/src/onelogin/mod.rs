@@ -7,8 +7,9 @@
 //! | for | scope |
 //! |---|---|
 //! | reading and finding users, events | Read Users |
-//! | suspending, lifting a suspension, logging out | Manage Users |
-//! | roles, role administrators, mappings | Read All |
+//! | suspending, deactivating, the way back from either, logging out | Manage Users |
+//! | reading roles, role administrators, mappings, MFA devices | Read All |
+//! | giving and taking roles and their administration, removing MFA devices | Manage All |
 //! | privileges | Manage All, and the Delegated Administration subscription |
 //!
 //! Facts about the vendor that shape this folder: lists are paged by offset, so rows can be missed while others change and are
@@ -19,9 +20,14 @@ mod accounts;
 pub(crate) mod actions;
 mod apply;
 mod client;
+mod devices;
+mod dismantle;
+mod entitlements;
 mod events;
 mod examine;
 mod groups;
+mod holdings;
+mod lifecycle;
 mod lists;
 mod retry;
 mod rights;

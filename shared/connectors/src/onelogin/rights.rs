@@ -9,7 +9,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use rollcall_model::{AccountClass, Call, Failure, Lane};
 use rollcall_runtime::clock::between;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::client::{Client, id_text, with_parameter};
@@ -65,8 +65,19 @@ impl<T> Kept<T> {
     }
 }
 
+impl<T> Kept<T> {
+    /// A new reading, whatever is kept: for what is written to and read back.
+    async fn renewed(&self, now: Timestamp, read: impl Future<Output = Result<T, Failure>>) -> Result<Arc<T>, Failure> {
+        let mut kept = self.0.lock().await;
+        let value = Arc::new(read.await?);
+        *kept = Some((now, Arc::clone(&value)));
+        Ok(value)
+    }
+}
+
 /// A privilege and who holds it.
 pub(super) struct Privilege {
+    id: String,
     pub(super) name: String,
     users: BTreeSet<String>,
     /// Every member of these roles holds it too.
@@ -95,7 +106,57 @@ pub(super) async fn rights(client: &Client, call: &Call) -> Rights {
     Rights { privileges, roles }
 }
 
+/// The same as it is now, for taking and giving rights: what is kept may be from before another's change, or our own.
+pub(super) async fn rights_now(client: &Client, call: &Call) -> Rights {
+    let now = client.exchange.clock.now();
+    let (privileges, roles) = futures::join!(
+        client.privileges.renewed(now, read_privileges(client, call)),
+        client.roles.renewed(now, read_roles(client, call)),
+    );
+    Rights { privileges, roles }
+}
+
 impl Rights {
+    /// The name of a role, or its id where that is not known.
+    pub(super) fn role_name(&self, id: &str) -> String {
+        let role = self.roles.as_ref().ok().and_then(|all| all.get(id));
+        role.map_or_else(|| id.to_owned(), |role| role.name.clone())
+    }
+
+    /// Privileges that the user holds by themselves, as `{id, name}` in order of id.
+    pub(super) fn own_privileges(&self, user: &str) -> Vec<Value> {
+        self.each_privilege(|privilege| {
+            let own = privilege.users.contains(user);
+            own.then(|| json!({ "id": privilege.id, "name": privilege.name }))
+        })
+    }
+
+    /// Privileges that come with a role, as `{id, name, roles}` in order of id.
+    pub(super) fn privileges_by_role(&self, held: &[String]) -> Vec<Value> {
+        self.each_privilege(|privilege| {
+            let by: Vec<String> = held
+                .iter()
+                .filter(|role| privilege.roles.contains(*role))
+                .map(|role| self.role_name(role))
+                .collect();
+            (!by.is_empty()).then(|| json!({ "id": privilege.id, "name": privilege.name, "roles": by }))
+        })
+    }
+
+    fn each_privilege(&self, shown: impl Fn(&Privilege) -> Option<Value>) -> Vec<Value> {
+        let all = self.privileges.iter().flat_map(|all| all.iter());
+        let rows: BTreeMap<&str, Value> = all.filter_map(|one| Some((one.id.as_str(), shown(one)?))).collect();
+        rows.into_values().collect()
+    }
+
+    /// Roles that the user administers, as `{id, name}` in order of id.
+    pub(super) fn administered(&self, user: &str) -> Vec<Value> {
+        let all = self.roles.iter().flat_map(|all| all.iter());
+        all.filter(|(_, role)| role.admins.contains(user))
+            .map(|(id, role)| json!({ "id": id, "name": role.name }))
+            .collect()
+    }
+
     /// Names of the privileges that a user holds, by themselves or by a role.
     pub(super) fn privileges_of(&self, user: &str, roles: &[String]) -> Vec<String> {
         let mut names: Vec<String> = self
@@ -201,6 +262,7 @@ async fn read_privileges(client: &Client, call: &Call) -> Result<Vec<Privilege>,
                 assigned(client, call, &roles, "roles"),
             );
             Ok(Privilege {
+                id: id.clone(),
                 name: text(&row, "name").unwrap_or_default().to_owned(),
                 users: users?,
                 roles: roles?,

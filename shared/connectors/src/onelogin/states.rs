@@ -3,13 +3,14 @@
 use futures::StreamExt as _;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{AccountRef, Call, Failure, Observation, State};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::actions::{LOG_OUT, SUSPEND, UNSUSPEND};
 use super::client::{Client, id_text, is_id};
 use super::rights::{Rights, rights, role_ids};
 use super::status::{self, GONE};
 use super::subject::{absence, user};
+use super::{dismantle, holdings};
 
 /// Other super users that are looked at; beyond this many it does not matter whether there are more.
 const MOST_OTHERS: usize = 50;
@@ -25,7 +26,7 @@ pub(super) async fn observe(
 ) -> Result<Vec<Observation>, Failure> {
     if let Some(unknown) = actions
         .iter()
-        .find(|asked| ![SUSPEND, UNSUSPEND, LOG_OUT].contains(&asked.action.as_str()))
+        .find(|asked| ![SUSPEND, UNSUSPEND, LOG_OUT].contains(&asked.action.as_str()) && !is_dismantling(asked))
     {
         return Err(no_action(&unknown.action));
     }
@@ -42,18 +43,30 @@ pub(super) async fn observe(
         });
         return Ok(vec![ours; actions.len()]);
     }
-    let state = if actions.iter().any(|asked| asked.action != LOG_OUT) {
+    let is_status = |asked: &&ActionUse| [SUSPEND, UNSUSPEND].contains(&asked.action.as_str());
+    let state = if actions.iter().any(|asked| is_status(&asked)) {
         look(client, call, id).await?
     } else {
         unreadable()
     };
-    Ok(actions
-        .iter()
-        .map(|asked| match asked.action.as_str() {
-            LOG_OUT => unreadable(),
-            _ => state.clone(),
-        })
-        .collect())
+    let holdings = if actions.iter().any(is_dismantling) {
+        Some(Box::pin(holdings::look(client, call, id, actions)).await?)
+    } else {
+        None
+    };
+    let mut all = Vec::with_capacity(actions.len());
+    for asked in actions {
+        all.push(match &holdings {
+            _ if is_status(&asked) => state.clone(),
+            Some(holdings) if is_dismantling(asked) => holdings.answer(client, call, id, asked).await?,
+            _ => unreadable(),
+        });
+    }
+    Ok(all)
+}
+
+fn is_dismantling(asked: &ActionUse) -> bool {
+    dismantle::ALL.contains(&asked.action.as_str())
 }
 
 pub(super) fn no_action(name: &str) -> Failure {
@@ -94,8 +107,8 @@ async fn look(client: &Client, call: &Call, id: &str) -> Result<Observation, Fai
 }
 
 /// What stays with a suspended user and what may undo it: rights, and a directory that masters the user.
-async fn evidence(client: &Client, call: &Call, id: &str, user: &Value, rights: &Rights) -> Value {
-    let mut all = serde_json::Map::new();
+pub(super) async fn evidence(client: &Client, call: &Call, id: &str, user: &Value, rights: &Rights) -> Value {
+    let mut all = Map::new();
     for name in ["status", "state", "directory_id", "trusted_idp_id"] {
         if let Some(value) = user.get(name).filter(|value| !value.is_null()) {
             all.insert(name.to_owned(), value.clone());
@@ -114,13 +127,20 @@ async fn evidence(client: &Client, call: &Call, id: &str, user: &Value, rights: 
     };
     all.insert("role_admin".to_owned(), administered);
     if rights.is_super(id, &roles) {
-        all.insert("admin".to_owned(), json!(true));
-        // A count that cannot be made is left out, and a guard takes that for none.
-        if let Ok(left) = super_users_left(client, call, id, rights).await {
-            all.insert("admins_left".to_owned(), json!(left));
-        }
+        all.extend(of_a_super_user(client, call, id, rights).await);
     }
     Value::Object(all)
+}
+
+/// What the guard has to know of somebody who may do everything.
+pub(super) async fn of_a_super_user(client: &Client, call: &Call, id: &str, rights: &Rights) -> Map<String, Value> {
+    let mut all = Map::new();
+    all.insert("admin".to_owned(), json!(true));
+    // A count that cannot be made is left out, and a guard takes that for none.
+    if let Ok(left) = super_users_left(client, call, id, rights).await {
+        all.insert("admins_left".to_owned(), json!(left));
+    }
+    all
 }
 
 /// How many other super users can sign in.

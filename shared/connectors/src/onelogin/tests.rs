@@ -1,5 +1,6 @@
 mod auth;
 mod changing;
+mod dismantling;
 mod events;
 mod examining;
 mod listing;

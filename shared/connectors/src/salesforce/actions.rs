@@ -26,6 +26,7 @@ pub(crate) fn add_to(all: &mut ActionCatalogue) {
     for action in ACTIONS {
         all.add(Arc::new(action.clone()));
     }
+    super::handover::actions::add_to(all);
     entitlements::add_to(all);
     deactivate::add_to(all);
 }

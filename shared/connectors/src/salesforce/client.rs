@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use rollcall_model::{Call, Executed, Failure, HttpResponse};
 use rollcall_runtime::clock::plus;
@@ -43,6 +44,18 @@ pub(super) enum Ask {
     /// A path below [`Client::data`], as written: references to earlier parts stay what they are.
     Path(String),
 }
+
+/// A request below the instance.
+pub(super) struct Outgoing<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    /// Beside, and in place of, those that every request carries.
+    pub(super) headers: &'a [(&'static str, &'static str)],
+    pub(super) body: Bytes,
+}
+
+/// What a JSON body says of itself.
+pub(super) const JSON_BODY: &[(&str, &str)] = &[("content-type", "application/json")];
 
 /// The bodies of a composite call, or the refusals of single parts.
 pub(super) type Parts = BTreeMap<String, Result<Value, Refusal>>;
@@ -98,8 +111,7 @@ impl Client {
         }
     }
 
-    /// Calls one path below the instance; only a success comes back. A refused token is renewed once: sessions end by the
-    /// org's own time-out, which no answer announces. A 401 was certainly not executed, so a write may be sent again.
+    /// Calls one path below the instance; only a success comes back.
     pub(super) async fn send(
         &self,
         call: &Call,
@@ -107,6 +119,29 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<&Value>,
+    ) -> Result<HttpResponse, Failure> {
+        let reads = method == Method::GET;
+        let outgoing = Outgoing {
+            method,
+            path,
+            headers: if body.is_some() { JSON_BODY } else { &[] },
+            body: body.map(Value::to_string).unwrap_or_default().into(),
+        };
+        let response = self.exchange_with(call, what, &outgoing).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let failure = retry::failure(what, &response);
+        Err(if reads { harmless(failure) } else { failure })
+    }
+
+    /// Calls one path below the instance and hands back whatever the vendor answers. A refused token is renewed once: sessions
+    /// end by the org's own time-out, which no answer announces. A 401 was certainly not executed, so a write may be sent again.
+    pub(super) async fn exchange_with(
+        &self,
+        call: &Call,
+        what: &str,
+        outgoing: &Outgoing<'_>,
     ) -> Result<HttpResponse, Failure> {
         self.pace.admit(QUOTA, call.lane, self.exchange.clock.now())?;
         let mut renewed = false;
@@ -116,27 +151,16 @@ impl Client {
             headers.insert("accept", HeaderValue::from_static("application/json"));
             headers.insert("authorization", access.authorization.clone());
             headers.insert("sforce-call-options", HeaderValue::from_static("client=rollcall"));
-            if body.is_some() {
-                headers.insert("content-type", HeaderValue::from_static("application/json"));
+            for (name, value) in outgoing.headers {
+                headers.insert(*name, HeaderValue::from_static(value));
             }
-            let bytes = body.map(Value::to_string).unwrap_or_default();
-            let address = format!("{}{path}", access.instance);
-            let response = self
-                .exchange
-                .send(call, what, request(method.clone(), &address, headers, bytes)?)
-                .await?;
+            let address = format!("{}{}", access.instance, outgoing.path);
+            let sent = request(outgoing.method.clone(), &address, headers, outgoing.body.clone())?;
+            let response = self.exchange.send(call, what, sent).await?;
             self.learn(&response);
-            if response.status().is_success() {
-                return Ok(response);
-            }
             let stale = response.status() == StatusCode::UNAUTHORIZED && retry::refusal(&response).wants_new_token();
             if !stale || renewed {
-                let failure = retry::failure(what, &response);
-                return Err(if method == Method::GET {
-                    harmless(failure)
-                } else {
-                    failure
-                });
+                return Ok(response);
             }
             renewed = true;
             let mut sign_in = self.sign_in.lock().await;

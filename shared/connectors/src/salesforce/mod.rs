@@ -10,6 +10,7 @@
 //! | finding users | View All Users |
 //! | freezing, reading and ending sessions | Manage Users |
 //! | reading the OAuth tokens of others | Customize Application |
+//! | handing records over | Transfer Record, and Edit on every object (or Modify All Data) |
 //! | telling administrators by their profile, and how many others a freeze leaves | View Setup and Configuration |
 //! | entitlements and licences | Assign Permission Sets, View Setup and Configuration, Manage Package Licenses |
 //! | seeing approvals, dashboards, teams and shares of others beforehand | View All Data |
@@ -28,6 +29,7 @@ mod collections;
 mod deactivate;
 mod entitlements;
 mod examine;
+mod handover;
 mod licences;
 mod list;
 mod looks;
@@ -46,10 +48,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::{
-    AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, EventKind, Failure,
-    ListedAccount, Observation, Page, Preflight, Probe, Signal, SubjectRead, Transport,
+    AccountQuery, AccountRef, AccountSearch, Advance, Applied, Call, Change, ConnectionId, Connector, Desk, Event,
+    EventKind, Failure, ListedAccount, Observation, Page, Preflight, Probe, Signal, SubjectRead, Transport,
 };
 use rollcall_runtime::{Clock, Ids, Secret};
+use serde_json::Value;
 
 use crate::exchange::Exchange;
 use client::Client;
@@ -97,7 +100,12 @@ pub struct SalesforceSettings {
     pub flow: SalesforceFlow,
     /// Hosts that may be an instance although they do not end in `.salesforce.com`.
     pub allowed_hosts: Vec<String>,
+    /// More records than this of one object are handed over by a bulk job; [`BULK_ABOVE`] is Salesforce's advice. At most that.
+    pub bulk_above: usize,
 }
+
+/// Up to this many records Salesforce advises against bulk jobs ("Bulk API Limits", App Limits Cheat Sheet).
+pub const BULK_ABOVE: usize = 2_000;
 
 /// A connection to one org.
 pub struct Salesforce {
@@ -157,7 +165,7 @@ impl Connector for Salesforce {
         account: Option<&AccountRef>,
         actions: &[ActionUse],
     ) -> Result<Vec<Observation>, Failure> {
-        Box::pin(states::observe(&self.client, call, account, actions)).await
+        Box::pin(handover::observe(&self.client, call, account, actions)).await
     }
 
     async fn apply(&self, call: &Call, change: &Change, _marker: &str) -> Result<Applied, Failure> {
@@ -178,6 +186,16 @@ impl Connector for Salesforce {
         cursor: Option<&str>,
     ) -> Result<Page<ListedAccount>, Failure> {
         Box::pin(list::list(&self.client, call, fields, cursor)).await
+    }
+
+    async fn advance(
+        &self,
+        change: &Change,
+        _marker: &str,
+        state: Option<&Value>,
+        desk: &dyn Desk,
+    ) -> Result<Advance, Failure> {
+        Box::pin(handover::advance(&self.client, change, state, desk)).await
     }
 
     async fn preflight(&self, call: &Call, account: &AccountRef) -> Result<Preflight, Failure> {

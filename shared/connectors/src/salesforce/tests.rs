@@ -39,6 +39,7 @@ fn settings() -> SalesforceSettings {
             key: rsa_pem(),
         },
         allowed_hosts: Vec::new(),
+        bulk_above: BULK_ABOVE,
     }
 }
 

@@ -245,6 +245,12 @@ async fn what_is_missing_or_acts_beside_us_is_named() {
         next.contains("okta.apiTokens.read") && next.contains("okta.apiTokens.manage"),
         "{next}"
     );
+    assert!(next.contains("okta.groups.manage"), "{next}");
+    assert!(
+        scopes
+            .found
+            .contains("missing for dismantling accounts of this tenant: okta.groups.manage")
+    );
     assert!(!next.contains("okta.users") && !next.contains("okta.apps"), "{next}");
     let permissions = of(&probes, "permissions")[0];
     assert_eq!(permissions.result, ProbeResult::Warning);

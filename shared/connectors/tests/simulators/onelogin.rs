@@ -1,3 +1,5 @@
+#[path = "onelogin_dismantle.rs"]
+mod dismantle;
 #[path = "onelogin_limits.rs"]
 mod limits;
 

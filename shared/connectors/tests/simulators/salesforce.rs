@@ -76,6 +76,7 @@ impl World {
                 key: key().0,
             }),
             allowed_hosts: vec!["us.my.salesforce.example".to_owned()],
+            bulk_above: rollcall_connectors::salesforce::BULK_ABOVE,
         };
         let wire = Wire {
             simulator: self.org.clone(),

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use rollcall_model::connector::{Assignment, GroupRead, ListedAccount};
-use rollcall_model::{Call, ConnectionId, Connector, Failure, Lane, Page};
-use rollcall_policy::configuration::ListSource;
+use rollcall_model::connector::{Assignment, ListedAccount};
+use rollcall_model::{Call, ConnectionId, Failure, Lane, Page};
+use rollcall_policy::decide::ListRead;
 use rollcall_policy::link::{self, People};
 use rollcall_runtime::clock::plus;
 
@@ -179,37 +179,13 @@ impl Engine {
         let Some(source) = self.configuration().lists.get(SERVICE) else {
             return Ok(BTreeSet::new());
         };
-        match source {
-            ListSource::Csv { values, .. } | ListSource::People(values) => Ok(values.iter().cloned().collect()),
-            ListSource::Object { name } => {
-                let body = self
-                    .parts
-                    .files
-                    .get(name)
-                    .await
-                    .map_err(|why| refused(why.to_string()))?;
-                let text = std::str::from_utf8(&body).map_err(|why| refused(format!("{name}: {why}")))?;
-                Ok(entries(text))
-            }
-            ListSource::Group { connection, name } => {
-                let connector: &dyn Connector = self
-                    .connector(connection)
-                    .ok_or_else(|| refused(format!("connection {connection} is not configured")))?
-                    .as_ref();
-                let read = self
-                    .patiently(async |call: &Call| connector.group_members(call, name).await)
-                    .await
-                    .map_err(refused)?;
-                match read {
-                    GroupRead::Members(members) => Ok(members
-                        .into_iter()
-                        .flat_map(|member| [Some(member.id.to_lowercase()), Some(member.login), member.email])
-                        .flatten()
-                        .collect()),
-                    GroupRead::NoSuchGroup => Err(refused(format!("{connection} has no group {name}"))),
-                    GroupRead::Unproven(why) => Err(refused(why)),
-                }
-            }
+        let call = Call {
+            deadline: plus(self.now(), self.settings.call),
+            lane: Lane::Bulk,
+        };
+        match self.read_list(source, &call).await {
+            ListRead::Entries(entries) => Ok(entries),
+            ListRead::Unreadable(why) => Err(refused(why)),
         }
     }
 }
@@ -223,14 +199,4 @@ fn whole<T>(page: Page<T>, asked: Option<&str>) -> Result<(Vec<T>, Option<String
         return Err("a page names itself as the next one, so the list has no end".to_owned());
     }
     Ok((page.items, page.next))
-}
-
-/// The first cell of each line, lower-cased; empty ones and a byte order mark left out.
-fn entries(text: &str) -> BTreeSet<String> {
-    text.trim_start_matches('\u{feff}')
-        .lines()
-        .filter_map(|line| line.split([',', ';']).next())
-        .map(|cell| cell.trim().trim_matches('"').trim().to_lowercase())
-        .filter(|cell| !cell.is_empty())
-        .collect()
 }

@@ -241,3 +241,23 @@ fn bars_are_in_proportion_and_never_empty_for_some_time() {
     );
     assert_eq!(bar(50, 100).1.chars().count(), BAR / 2);
 }
+
+#[test]
+fn sessions_that_a_sign_out_leaves_inside_apps_are_named() {
+    let mut run = samples::run();
+    let mut says = |reference: serde_json::Value| {
+        run.changes[0].reference = reference;
+        story(&run, &[], &[])
+    };
+    let some = says(serde_json::json!({"open_app_sessions": ["CRM", "Mail"], "apps": 5}));
+    assert!(
+        some.contains(" ms  sessions may live on in CRM, Mail and 3 more\n"),
+        "{some}"
+    );
+    let all = says(serde_json::json!({"open_app_sessions": ["CRM"], "apps": 1}));
+    assert!(all.contains("sessions may live on in CRM\n"), "{all}");
+    let none = says(serde_json::json!({"open_app_sessions": [], "apps": 0}));
+    assert!(!none.contains("sessions may"), "{none}");
+    let unread = says(serde_json::json!({"open_app_sessions": "unknown: 403"}));
+    assert!(unread.contains("sessions inside apps: unknown: 403\n"), "{unread}");
+}

@@ -5,7 +5,7 @@ use rollcall_model::Outcome;
 
 /// A colour by its use.
 #[derive(Clone, Copy)]
-pub(super) enum Ink {
+pub(crate) enum Ink {
     Bold,
     Dim,
     Green,
@@ -15,10 +15,10 @@ pub(super) enum Ink {
 
 /// Whether colours are written at all.
 #[derive(Clone, Copy)]
-pub(super) struct Paint(pub(super) bool);
+pub(crate) struct Paint(pub(super) bool);
 
 impl Paint {
-    pub(super) fn dye(self, ink: Ink, text: &str) -> String {
+    pub(crate) fn dye(self, ink: Ink, text: &str) -> String {
         if !self.0 || text.is_empty() {
             return text.to_owned();
         }
@@ -34,7 +34,7 @@ impl Paint {
 }
 
 /// An outcome's sign and colour.
-pub(super) fn mark(outcome: &Outcome) -> (&'static str, Ink) {
+pub(crate) fn mark(outcome: &Outcome) -> (&'static str, Ink) {
     match outcome {
         Outcome::Changed | Outcome::AlreadySo => ("✓", Ink::Green),
         Outcome::Skipped(_) | Outcome::Superseded(_) => ("–", Ink::Dim),
@@ -45,24 +45,24 @@ pub(super) fn mark(outcome: &Outcome) -> (&'static str, Ink) {
 }
 
 /// Names come from vendors: a control character in one must not steer the terminal.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.chars()
         .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
         .collect()
 }
 
 /// Padded to a width in characters.
-pub(super) fn column(text: &str, width: usize) -> String {
+pub(crate) fn column(text: &str, width: usize) -> String {
     format!("{text:<width$}")
 }
 
 /// `2026-03-02 08:15:30.123 UTC`.
-pub(super) fn moment(at: Timestamp) -> String {
+pub(crate) fn moment(at: Timestamp) -> String {
     format!("{} UTC", at.strftime("%Y-%m-%d %H:%M:%S%.3f"))
 }
 
 /// The time of day, with the date when it is another than that of `begun`.
-pub(super) fn time_of_day(at: Timestamp, begun: Timestamp) -> String {
+pub(crate) fn time_of_day(at: Timestamp, begun: Timestamp) -> String {
     let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
     if day(at) == day(begun) {
         at.strftime("%H:%M:%S%.3f").to_string()
@@ -72,7 +72,7 @@ pub(super) fn time_of_day(at: Timestamp, begun: Timestamp) -> String {
 }
 
 /// Milliseconds as people say them: `152 ms`, `1.44 s`, `3 min 20 s`, `24 h 3 min`. Rounded down.
-pub(super) fn duration(ms: i64) -> String {
+pub(crate) fn duration(ms: i64) -> String {
     let sign = if ms < 0 { "-" } else { "" };
     let ms = ms.unsigned_abs();
     let seconds = ms / 1000;
@@ -85,7 +85,7 @@ pub(super) fn duration(ms: i64) -> String {
 }
 
 /// A digest by its beginning; any other word as it is.
-pub(super) fn short(word: &str) -> String {
+pub(crate) fn short(word: &str) -> String {
     let stem = word.trim_end_matches(',');
     if stem.len() == 64 && stem.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let head: String = stem.chars().take(12).collect();

@@ -81,6 +81,14 @@ impl TableLedger {
                 finished,
             } = self.decode(&item).await?;
             if finished {
+                // A decision that came while its run was ending left a wake, which nobody else takes away any more.
+                if let Some(wake) = wake {
+                    let done = Write::Delete {
+                        key: wake.key,
+                        when: When::Version(wake.version),
+                    };
+                    self.write(&[done], "ended").await?;
+                }
                 return Ok(Answer::Lost("the run has ended".to_owned()));
             }
             if let Some(lease) = lease.as_ref().filter(|lease| lease.bars(&holder.name, now)) {

@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use rollcall_model::ledger::{Due, Reservation, Settle};
-use rollcall_model::{Answer, Digest, Review, ReviewId, ReviewState};
+use rollcall_model::{Answer, Digest, Review, ReviewId, ReviewState, RunState};
 use serde_json::json;
 
 use super::Bench;
@@ -131,6 +131,29 @@ pub async fn a_decision_wakes_its_run(bench: &Bench) {
     bench.not_due(at(60), &due).await;
     let held = bench.ledger.settle(&mut claim, Settle::Hold, "h2").await;
     bench.won(held.unwrap());
+    bench.not_due(at(9999), &due).await;
+}
+
+/// A decision that comes while its run is ending wakes nothing for ever: whoever follows the wake takes it away.
+pub async fn a_decision_on_a_run_that_has_ended_is_not_due_for_ever(bench: &Bench) {
+    let id = format!("{}-wake-late", bench.tag);
+    let run = run(&id, &format!("{id}-p"), &["sf-us"]);
+    let holder = bench.holder("1", at(600));
+    let mut claim = bench.open(&run, &holder).await;
+    let review = review(&run.id, "h1");
+    bench.won(bench.ledger.open_review(&review).await.unwrap());
+    let decision = ReviewState::Approved {
+        by: "ada@example.com".to_owned(),
+        at: at(5),
+    };
+    let decided = bench.ledger.approve(&review.id, &review.plan_hash, &decision, at(5));
+    bench.won(decided.await.unwrap());
+    claim.run.state = RunState::Done;
+    bench.won(bench.ledger.settle(&mut claim, Settle::Finish, "f").await.unwrap());
+    let due = Due::Run(run.id.clone());
+    bench.due(at(5), &due).await;
+    let late = bench.ledger.claim_run(&run.id, &bench.holder("2", at(60)), at(6)).await;
+    assert!(matches!(late.unwrap(), Answer::Lost(_)));
     bench.not_due(at(9999), &due).await;
 }
 

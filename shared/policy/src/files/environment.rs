@@ -165,6 +165,7 @@ pub(crate) const SALESFORCE: &[&str] = &[
     "sandbox",
     "login_url",
     "hosts",
+    "bulk_above",
     "app",
 ];
 
@@ -198,6 +199,9 @@ pub struct SalesforceFile {
     /// Further hosts that a token answer may name.
     #[schemars(default)]
     pub hosts: Option<OneOrMore<String>>,
+    /// More records than this of one object are handed over by a bulk job; 2000 by default, and at most.
+    #[schemars(default)]
+    pub bulk_above: Option<u32>,
     /// The source's id of the application that stands for this tenant (Okta: `0oa…`): who loses it there loses access here.
     #[schemars(default)]
     pub app: Option<String>,

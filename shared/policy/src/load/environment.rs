@@ -11,6 +11,9 @@ use crate::reader::{Fields, Reader};
 use crate::suggest::nearest;
 use crate::yaml::{Data, Node};
 
+/// The most records of one object that Salesforce advises to change without a bulk job.
+const MOST_IN_COLLECTIONS: usize = 2_000;
+
 /// An environment as read.
 pub(super) struct Environment {
     pub tenants: BTreeMap<ConnectionId, Tenant>,
@@ -244,6 +247,21 @@ fn salesforce(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<Te
         .unwrap_or(false);
     let login_url = fields.get("login_url").and_then(|node| url(reader, node, "login_url"));
     let hosts = texts(reader, fields, "hosts");
+    let bulk_above = fields.get("bulk_above").and_then(|node| {
+        let text = reader.text(node, "bulk_above")?;
+        let number = text
+            .parse()
+            .ok()
+            .filter(|number| (1..=MOST_IN_COLLECTIONS).contains(number));
+        if number.is_none() {
+            reader.problem(
+                &node.at,
+                format!("`{text}` is not a number of records"),
+                format!("write a whole number from 1 to {MOST_IN_COLLECTIONS}"),
+            );
+        }
+        number
+    });
     Some(TenantSettings::Salesforce {
         flow: flow?,
         secret: secret?,
@@ -251,6 +269,7 @@ fn salesforce(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<Te
         sandbox,
         login_url,
         hosts,
+        bulk_above,
     })
 }
 

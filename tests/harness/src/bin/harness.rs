@@ -1,6 +1,6 @@
 //! Prints the failure matrix: `cargo run -p rollcall-harness --bin harness [-- SEED | --seeds FROM TO]`.
 //!
-//! Without arguments: every point of the leaver, alone and in the whole company, struck once with every fault, then stories by
+//! Without arguments: every point of the leaver, alone, in the whole company and with records to hand over, struck once with every fault, then stories by
 //! seed. With a seed: that story
 //! alone, with every point, so that a violation can be looked at.
 
@@ -55,6 +55,8 @@ async fn main() -> ExitCode {
     };
     book(exhaustive("company, every point", company, &Fault::ALL, || None, |_| true).await);
     book(exhaustive("company, both directories", both, &Fault::ALL, || None, |_| true).await);
+    let owner = Story { owns: true, ..leaves };
+    book(exhaustive("owner, every point", owner, &Fault::ALL, || None, |_| true).await);
     book(seeded("by seed: arrival, workers, strikes", seeds.clone(), false).await);
     book(seeded("company, by seed", seeds, true).await);
     println!("{violations} violations in {:.1} s", started.elapsed().as_secs_f32());

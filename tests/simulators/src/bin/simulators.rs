@@ -105,9 +105,23 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
     };
     okta.add_user(left)?;
     let directory_group = okta.add_group("Imported from directory", GroupKind::App);
+    let ruled_group = okta.add_group("By rule", GroupKind::Okta);
+    let rule = okta.add_group_rule("Everybody in Ruling", "department", "Ruling", &ruled_group);
     let token = "00simulatedSswsToken0000000000000000000000";
     okta.add_ssws_token(token, &admin)?;
     let (holder, leaver, delegate, app) = held_in_okta(&okta)?;
+    let enrolled = okta.add_user(UserSeed {
+        factors: [("push", "OKTA"), ("sms", "OKTA")]
+            .map(|(kind, provider)| (kind.to_owned(), provider.to_owned()))
+            .into(),
+        ..UserSeed::active("enrolled@example.com", "Enid", "Enrolled")
+    })?;
+    let returning = okta.add_user(UserSeed {
+        has_password: false,
+        ..UserSeed::active("returning@example.com", "Rae", "Returning")
+    })?;
+    let wiki = okta.add_app("Wiki", true);
+    okta.assign_app(&wiki, &returning, None)?;
 
     let key = service_key()?;
     let scopes = [
@@ -143,9 +157,14 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
         "token": token,
         "admin_id": admin,
         "directory_group_id": directory_group,
+        "ruled_group_id": ruled_group,
+        "group_rule_id": rule,
         "holder_id": holder,
         "leaver_id": leaver,
         "delegate_id": delegate,
+        "enrolled_id": enrolled,
+        "returning_id": returning,
+        "returning_app_id": wiki,
         "app_id": app,
         "client_id": "0oaServiceBearer0001",
         "dpop_client_id": "0oaServiceDpop000001",

@@ -330,13 +330,13 @@ impl Org {
             let belongs = applies(&rule, &user) && !rule.excluded.contains(&user.id);
             if belongs && !member {
                 self.join_group(at, &rule.group, &origin, now);
-            } else if member && !applies(&rule, &user) {
+            } else if rule.active && member && !applies(&rule, &user) {
                 self.leave_group(at, &rule.group, &origin, now);
             }
         }
     }
 
-    /// `GET /groups/rules`.
+    /// `GET /groups/rules`: 50 on a page, 200 at the most.
     pub(super) fn list_rules(&self, call: &Call<'_>) -> Outcome {
         if !call.principal.allowed(Area::Groups, Reach::Read) {
             return Err(problem::forbidden());
@@ -345,7 +345,7 @@ impl Org {
             json!({
                 "id": rule.id,
                 "type": "group_rule",
-                "status": "ACTIVE",
+                "status": if rule.active { "ACTIVE" } else { "INACTIVE" },
                 "name": rule.name,
                 "created": stamp(rule.created),
                 "lastUpdated": stamp(rule.created),
@@ -359,11 +359,12 @@ impl Org {
                 "actions": { "assignUserToGroups": { "groupIds": [rule.group] } },
             })
         };
-        Ok(Answer::page(
-            self.rules.iter().map(object).collect(),
-            own_link(&self.base, call),
-            None,
-        ))
+        let limit = call.limit(50, 1, 200)?;
+        let start = offset(call)?;
+        let next = (self.rules.len() > start + limit)
+            .then(|| continued(&self.base, call, &format!("00g{:012x}", start + limit)));
+        let page = self.rules.iter().skip(start).take(limit).map(object).collect();
+        Ok(Answer::page(page, own_link(&self.base, call), next))
     }
 
     /// `GET /users/{id}/groups`: all of them, `Everyone` included.
@@ -382,7 +383,7 @@ impl Org {
 }
 
 fn applies(rule: &Rule, user: &User) -> bool {
-    user.text(&rule.attribute) == rule.value
+    rule.active && user.text(&rule.attribute) == rule.value
 }
 
 fn invalid_search() -> Problem {

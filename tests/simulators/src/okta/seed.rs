@@ -197,6 +197,7 @@ impl Okta {
         let id = org.fresh("0pr");
         org.rules.push(Rule {
             id: id.clone(),
+            active: true,
             name: name.to_owned(),
             attribute: attribute.to_owned(),
             value: value.to_owned(),
@@ -205,6 +206,22 @@ impl Okta {
             created: self.start,
         });
         id
+    }
+
+    /// Makes a group rule active or inactive; members stay as they are.
+    pub fn set_group_rule_active(&self, rule_id: &str, active: bool) -> Result<(), SeedError> {
+        let mut org = self.org();
+        let rule = org.rules.iter_mut().find(|rule| rule.id == rule_id);
+        rule.ok_or_else(|| SeedError(format!("no rule {rule_id}")))?.active = active;
+        Ok(())
+    }
+
+    /// Ids of the users whom a group rule excludes.
+    pub fn excluded_by(&self, rule_id: &str) -> Vec<String> {
+        let org = self.org();
+        let rule = org.rules.iter().find(|rule| rule.id == rule_id);
+        rule.map(|rule| rule.excluded.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Adds an app and gives its id.

@@ -181,6 +181,8 @@ pub(super) struct Group {
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) id: String,
+    /// Only an active rule gives and takes; what it gave stays when it is made inactive.
+    pub(super) active: bool,
     pub(super) name: String,
     pub(super) attribute: String,
     pub(super) value: String,

@@ -203,6 +203,14 @@ impl OneLogin {
         }
     }
 
+    /// Grants a privilege to a role, whose members hold it too.
+    pub fn grant_privilege_to_role(&self, privilege: &str, role: i64) {
+        let mut tenant = self.tenant();
+        if let Some(found) = tenant.privileges.iter_mut().find(|one| one.id == privilege) {
+            found.roles.insert(role);
+        }
+    }
+
     /// Enrols a factor, the user's default one if it is the first, and gives its id.
     pub fn add_device(&self, user: i64, factor: &str, name: &str) -> i64 {
         let mut tenant = self.tenant();

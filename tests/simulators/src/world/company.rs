@@ -64,7 +64,7 @@ pub struct Company {
     pub apps: [String; 3],
 }
 
-type Seeded<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub(super) type Seeded<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 impl LeaverWorld {
     /// The whole company: what [`LeaverWorld::new`] has, with two directories and two orgs.
@@ -227,7 +227,7 @@ impl Company {
 }
 
 /// Somebody in the second org: usernames are unique over all orgs, so theirs has a suffix there.
-fn elsewhere(login: &str, first: &str, last: &str, number: &str) -> SalesforceUser {
+pub(super) fn elsewhere(login: &str, first: &str, last: &str, number: &str) -> SalesforceUser {
     SalesforceUser {
         username: format!("{login}.emea"),
         email: Some(login.to_owned()),

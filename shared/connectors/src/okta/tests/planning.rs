@@ -149,7 +149,30 @@ fn only_sessions_cannot_be_read_back_and_scopes_are_the_least() {
     assert_eq!(
         brief,
         [
-            ("okta/clear-sessions", false, &["okta.users.manage"][..]),
+            ("okta/add-groups", true, &["okta.users.read", "okta.groups.manage"][..]),
+            ("okta/clear-sessions", false, &["okta.users.manage"]),
+            (
+                "okta/deactivate",
+                true,
+                &[
+                    "okta.users.read",
+                    "okta.users.manage",
+                    "okta.roles.read",
+                    "okta.apps.read"
+                ]
+            ),
+            ("okta/reactivate", true, &["okta.users.read", "okta.users.manage"]),
+            (
+                "okta/remove-groups",
+                true,
+                &[
+                    "okta.users.read",
+                    "okta.groups.read",
+                    "okta.groups.manage",
+                    "okta.roles.read"
+                ]
+            ),
+            ("okta/reset-factors", true, &["okta.users.read", "okta.users.manage"]),
             (
                 "okta/revoke-api-tokens",
                 true,
@@ -164,7 +187,7 @@ fn only_sessions_cannot_be_read_back_and_scopes_are_the_least() {
             ("okta/unsuspend", true, &["okta.users.read", "okta.users.manage"]),
         ]
     );
-    let asked: Vec<&str> = [READ_SCOPES, CUT_SCOPES].concat();
+    let asked: Vec<&str> = [READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES].concat();
     for action in all.iter() {
         assert!(
             action.scopes().iter().all(|scope| asked.contains(scope)),

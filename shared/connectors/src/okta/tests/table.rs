@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rollcall_model::{Executed, FailureClass, HttpResponse};
 use serde_json::json;
 
-use super::super::retry::{failure, lifecycle, token_failure};
+use super::super::retry::{failure, lifecycle, membership, token_failure};
 
 fn response(status: u16, body: &str, headers: &[(&'static str, &str)]) -> HttpResponse {
     let mut response = http::Response::builder()
@@ -149,6 +149,48 @@ fn a_refused_lifecycle_call_is_about_the_status_that_is_found() {
             NeedsHuman,
             &["DEPROVISIONED"],
         ),
+        (
+            "activating",
+            403,
+            "E0000016",
+            "deprovisioned",
+            FailureClass::Retry { after: None },
+            &["deprovisioned"],
+        ),
+        (
+            "activating",
+            403,
+            "E0000006",
+            "deprovisioned",
+            NeedsHuman,
+            &["admin role"],
+        ),
+        ("deactivating", 403, "E0000038", "active", NeedsHuman, &["ACTIVE"]),
+        ("deactivating", 403, "E0000006", "active", NeedsHuman, &["admin role"]),
+        (
+            "deactivating",
+            409,
+            "E0000113",
+            "active",
+            FailureClass::Retry { after: None },
+            &["E0000113"],
+        ),
+        (
+            "resetting the factors",
+            403,
+            "E0000038",
+            "deprovisioned",
+            NeedsHuman,
+            &["before the deactivation"],
+        ),
+        (
+            "resetting the factors",
+            403,
+            "E0000006",
+            "active",
+            NeedsHuman,
+            &["admin role"],
+        ),
     ] {
         let body = json!({ "errorCode": code, "errorSummary": "planted secret" }).to_string();
         let found = lifecycle(what, &response(http, &body, &[]), status);
@@ -158,6 +200,41 @@ fn a_refused_lifecycle_call_is_about_the_status_that_is_found() {
             found.reason.contains(code) && !found.reason.contains("planted"),
             "{found}"
         );
+        assert_eq!(found.request_id.as_deref(), Some("req-1"));
+    }
+}
+
+#[test]
+fn a_refused_membership_names_what_to_do() {
+    let retry = |after| FailureClass::Retry { after };
+    for (status, code, class, executed, words) in [
+        (
+            403,
+            "E0000006",
+            FailureClass::NeedsHuman,
+            Executed::No,
+            "makes administrators",
+        ),
+        (403, "", FailureClass::NeedsHuman, Executed::No, "admin role"),
+        (404, "E0000007", FailureClass::GiveUp, Executed::No, "no longer there"),
+        (409, "E0000249", retry(None), Executed::No, "E0000249"),
+        (
+            429,
+            "E0000047",
+            retry(Some(Duration::from_secs(2))),
+            Executed::No,
+            "E0000047",
+        ),
+        (500, "E0000009", retry(None), Executed::Maybe, "E0000009"),
+    ] {
+        let body = json!({ "errorCode": code, "errorSummary": "planted" }).to_string();
+        let found = membership("removing from the group Sales", &response(status, &body, &[]));
+        assert_eq!((&found.class, found.executed), (&class, executed), "{found}");
+        assert!(
+            found.reason.starts_with("removing from the group Sales: Okta answered") && found.reason.contains(words),
+            "{found}"
+        );
+        assert!(!found.reason.contains("planted"), "{found}");
         assert_eq!(found.request_id.as_deref(), Some("req-1"));
     }
 }

@@ -27,6 +27,7 @@ fn asked() -> Vec<(String, u16, Value)> {
             json!([{ "id": 5, "name": "Sales", "admins": [] }]),
         ),
         ("/api/1/groups", json!({ "data": [] })),
+        ("/api/2/mfa/users/90000002/devices", json!([])),
         (
             "/auth/rate_limit",
             json!({ "data": { "X-RateLimit-Limit": 5000, "X-RateLimit-Remaining": 4988, "X-RateLimit-Reset": 832 } }),
@@ -142,6 +143,7 @@ async fn a_narrow_scope_shows_in_what_cannot_be_read() {
             "/api/1/privileges",
             "/api/2/roles?fields=admins&limit=100",
             "/api/2/mappings?limit=100",
+            "/api/2/mfa/users/90000002/devices",
         ] {
             answer(all, path, 401, refused.clone());
         }
@@ -152,7 +154,7 @@ async fn a_narrow_scope_shows_in_what_cannot_be_read() {
     assert!(result == Bad && found.contains("Read Users or Manage Users"), "{found}");
     let (result, found) = of(&probes, "permissions");
     assert!(
-        result == Warning && found.contains("privileges not readable"),
+        result == Warning && found.contains("privileges not readable") && found.contains("MFA devices not readable"),
         "{found}"
     );
     assert_eq!(of(&probes, "second-master").0, Unknown, "the mappings were not seen");

@@ -73,6 +73,7 @@ async fn two_orgs_side_by_side_share_nothing() {
                     key: key().0,
                 },
                 allowed_hosts: vec![(*host).to_owned()],
+                bulk_above: rollcall_connectors::salesforce::BULK_ABOVE,
             };
             Salesforce::new(settings, network.clone(), clock.clone(), Arc::new(RandomIds))
         })

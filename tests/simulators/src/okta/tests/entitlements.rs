@@ -67,6 +67,49 @@ fn groups_outside_okta_are_not_writable_and_rules_remember_removals() {
 }
 
 #[test]
+fn rules_are_paged_and_an_inactive_one_neither_gives_nor_takes_nor_excludes() {
+    let world = World::new();
+    let sales = world.okta.add_group("Sales", GroupKind::Okta);
+    let id = world.user("mover@example.com");
+    let rule = world.okta.add_group_rule("Sales people", "department", "Sales", &sales);
+    let department = |name: &str| {
+        let body = json!({ "profile": { "department": name } });
+        world.call_with("POST", &format!("/api/v1/users/{id}"), body);
+    };
+    department("Sales");
+    assert_eq!(world.okta.groups(&id), std::slice::from_ref(&sales));
+    world.okta.set_group_rule_active(&rule, false).unwrap();
+    assert_eq!(world.get("/api/v1/groups/rules").json[0]["status"], "INACTIVE");
+    department("Legal");
+    assert_eq!(
+        world.okta.groups(&id),
+        std::slice::from_ref(&sales),
+        "what it gave stays"
+    );
+    world.call("DELETE", &format!("/api/v1/groups/{sales}/users/{id}"));
+    assert_eq!(world.okta.excluded_by(&rule), Vec::<String>::new());
+    department("Sales");
+    assert!(world.okta.groups(&id).is_empty());
+    world.okta.set_group_rule_active(&rule, true).unwrap();
+    department("Legal");
+    department("Sales");
+    assert_eq!(world.okta.groups(&id), std::slice::from_ref(&sales));
+    assert!(world.okta.set_group_rule_active("0prNobody", true).is_err());
+
+    for number in 0..60 {
+        world
+            .okta
+            .add_group_rule(&format!("Rule {number}"), "title", "None", &sales);
+    }
+    let first = world.get("/api/v1/groups/rules");
+    assert_eq!(first.json.as_array().unwrap().len(), 50);
+    let rest = world.get(&first.link("next").unwrap());
+    assert_eq!((rest.json.as_array().unwrap().len(), rest.link("next")), (11, None));
+    assert_eq!(world.get("/api/v1/groups/rules?limit=0").status, 400);
+    assert_eq!(world.get("/api/v1/groups/rules?after=x").code(), "E0000029");
+}
+
+#[test]
 fn roles_have_shared_ids_and_events_with_the_whole_set() {
     let world = World::new();
     let (bob, eve) = (world.user("bob@example.com"), world.user("eve@example.com"));
