@@ -62,9 +62,19 @@ pub(crate) enum Command {
         after_help = "Examples:\n  rollcall plan amara.okafor@corp.example\n  rollcall plan okta-main/00u1abcd --json"
     )]
     Plan(PlanOptions),
+    /// Say what stands in the way of taking apart what somebody has, with the way out of each; change nothing.
+    #[command(
+        after_help = "Examples:\n  rollcall preflight amara.okafor@corp.example\n  rollcall preflight okta-main/00u1abcd --json"
+    )]
+    Preflight(PreflightOptions),
     /// Carry out exactly a plan that was printed, or refuse and say what moved.
     #[command(after_help = "Examples:\n  rollcall apply 5f1c…")]
     Apply(ApplyOptions),
+    /// Plan how a run is taken back; the playbook then leaves the person alone for a while.
+    #[command(
+        after_help = "Examples:\n  rollcall undo run_0d3b…\n  rollcall undo run_0d3b… --stage dismantle\n  rollcall undo run_0d3b… --for 7 --yes"
+    )]
+    Undo(UndoOptions),
     /// Read captured hook bodies, or an event again, and say what they come to.
     #[command(
         after_help = "Examples:\n  rollcall replay --connection okta-main captured/*.json\n  rollcall replay --event okta-main:6f0f1c52-8a10-11f0-9c1e-0b5f5d1b2c01"
@@ -235,6 +245,35 @@ pub(crate) struct PlanOptions {
     /// What for: `leave`, `join` or `move`.
     #[arg(long, default_value = "leave", value_parser = goal)]
     pub(crate) goal: Goal,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreflightOptions {
+    /// Sign-in name or id in the source, or `connection/id`.
+    pub(crate) person: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UndoOptions {
+    /// The run's id, as `rollcall explain` prints it.
+    pub(crate) run: String,
+    /// Only this stage of it: `cut` or `dismantle`. By default all that it did.
+    #[arg(long)]
+    pub(crate) stage: Option<String>,
+    /// How many days the playbook leaves the person alone when the source says nothing new meanwhile.
+    #[arg(long = "for", default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=365))]
+    pub(crate) keep: u32,
+    /// Carry it out at once, without reading the plan first.
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) config: ConfigOptions,
     #[command(flatten)]

@@ -87,6 +87,15 @@ impl Engine {
         let mut linked: BTreeMap<ConnectionId, Vec<String>> = links
             .and_then(|links| serde_json::from_value(links.body).ok())
             .unwrap_or_default();
+        // The accounts that a plan names are the person's: a run of theirs changed them.
+        let named = claim.run.plan.stages.iter().flat_map(|stage| &stage.steps);
+        for step in named.filter(|step| !step.accounts.is_empty()) {
+            for connection in &step.connections {
+                let ids = linked.entry(connection.clone()).or_default();
+                let new: Vec<&String> = step.accounts.iter().filter(|id| !ids.contains(id)).collect();
+                ids.extend(new.into_iter().cloned());
+            }
+        }
         // What the directories themselves say who it is needs no match.
         for own in [&claim.run.person.account, &claim.run.plan.subject] {
             let ids = linked.entry(own.connection.clone()).or_default();

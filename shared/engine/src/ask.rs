@@ -16,7 +16,9 @@ use serde_json::json;
 
 use crate::accounts::Planned;
 use crate::drain::run_id;
+use crate::preflight::Looked;
 use crate::stage::Known;
+use crate::undo::UndoTerms;
 use crate::{Engine, EngineError};
 
 /// A plan as somebody may read and name it.
@@ -30,6 +32,12 @@ pub struct Proposal {
     pub run_plan: RunPlan,
     /// What its first stage would do now.
     pub stage: StagePlan,
+    /// What stands in the way of a later stage that takes apart what is left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preflight: Vec<Looked>,
+    /// What it takes back, when it takes something back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<UndoTerms>,
 }
 
 /// What became of an application.
@@ -65,6 +73,17 @@ impl Engine {
             &decide::Wish::default(),
         )
         .ok_or_else(|| EngineError::Refused(format!("there is no playbook {}", found.playbook)))?;
+        self.keep_proposal(run_plan, person, None).await
+    }
+
+    /// Plans the first stage of a run plan and keeps both under their hash.
+    pub(crate) async fn keep_proposal(
+        &self,
+        run_plan: RunPlan,
+        person: Person,
+        undo: Option<UndoTerms>,
+    ) -> Result<Proposal, EngineError> {
+        let configuration = self.configuration();
         let run = self.asked_run(run_plan, person, "proposal")?;
         let holder = self.holder();
         let claim = rollcall_model::ledger::RunClaim {
@@ -86,12 +105,20 @@ impl Engine {
                 &std::collections::BTreeMap::default(),
             )
             .await?;
-        let hash = digest::digest(&json!({"run_plan": claim.run.plan_hash, "stage": stage.hash()?}))?;
+        let hash = match &undo {
+            None => digest::digest(&json!({"run_plan": claim.run.plan_hash, "stage": stage.hash()?}))?,
+            Some(undo) => {
+                digest::digest(&json!({"run_plan": claim.run.plan_hash, "stage": stage.hash()?, "undo": undo}))?
+            }
+        };
+        let preflight = self.before_dismantling(&claim.run.plan, &claim.run.person).await;
         let proposal = Proposal {
             hash: hash.clone(),
             person: claim.run.person,
             run_plan: claim.run.plan,
             stage,
+            preflight,
+            undo,
         };
         self.parts
             .ledger
@@ -127,6 +154,11 @@ impl Engine {
 
     /// Opens a run bound to a plan that was proposed: it is carried out as it was read, or refused with what moved.
     pub async fn apply_named(&self, hash: &str) -> Result<Asked, EngineError> {
+        self.apply_named_by(hash, None).await
+    }
+
+    /// The same, and who asks for it, as authenticated: an undo is refused without.
+    pub async fn apply_named_by(&self, hash: &str, by: Option<&str>) -> Result<Asked, EngineError> {
         let document = self
             .parts
             .ledger
@@ -146,11 +178,15 @@ impl Engine {
         }
         let mut run = self.asked_run(proposal.run_plan, proposal.person, hash)?;
         run.bound = Some(proposal.stage);
+        let terms = proposal.undo;
         if let Some(known) = self.parts.ledger.run(&run.id).await? {
             return Ok(Asked {
                 run: known.id,
                 already: true,
             });
+        }
+        if let Some(terms) = &terms {
+            self.as_undo(&mut run, terms, by).await?;
         }
         let holder = self.holder();
         let key = LockKey::Account(run.plan.subject.clone());
@@ -180,6 +216,7 @@ impl Engine {
     ) -> Result<Asked, EngineError> {
         match self.parts.ledger.open_asked(run, holder).await? {
             Answer::Won(mut claim) | Answer::AlreadyMine(mut claim) => {
+                self.asked_anyway(run).await?;
                 // Whoever serves messages carries it out; asking and doing are two processes.
                 self.settle(&mut claim, rollcall_model::ledger::Settle::Park(self.now()))
                     .await?;

@@ -121,6 +121,7 @@ impl Engine {
         let configuration = &self.parts.configuration;
         let matches = decide::goals(configuration, &row.event);
         if matches.is_empty() {
+            self.returned(&inbox.account, &row.event).await?;
             return self.nothing(lock, &inbox, row.seq, "no playbook asks for it").await;
         }
         let mut inbox = inbox;
@@ -143,6 +144,10 @@ impl Engine {
             let needless = match self.covered_by_leave(found, &known.person) {
                 Some(why) => Some(why.to_owned()),
                 None => self.echo(&run).await?,
+            };
+            let needless = match needless {
+                Some(why) => Some(why),
+                None => self.left_alone(&run).await?,
             };
             if let Some(why) = needless {
                 inbox = match self.parts.ledger.drain(lock, &inbox, upto, &why).await? {

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Holder, Lock, RunClaim, Settle};
-use rollcall_model::plan::TellMoment;
+use rollcall_model::plan::{Goal, TellMoment};
 use rollcall_model::{Answer, Call, Lane, Message, RunState};
 use rollcall_runtime::clock::{between, plus};
+use serde_json::json;
 
-use crate::stage::StageEnd;
+use crate::stage::{StageEnd, ending};
+use crate::undo::{LOOK, TakenBack};
 use crate::{Engine, EngineError};
 
 impl Engine {
@@ -54,12 +56,24 @@ impl Engine {
             }
             self.renew(claim, subject, locks).await?;
             let through = claim.run.stage >= claim.run.plan.stages.len();
-            if let Some(ending) = claim.run.ending.clone().or_else(|| through.then_some(RunState::Done)) {
+            if let Some(ending) = claim.run.ending.clone().or_else(|| through.then(|| ending(&claim.run))) {
                 if self.end(claim, subject, locks, ending).await? {
                     return Ok(());
                 }
                 fresh = false;
                 continue;
+            }
+            if !fresh {
+                match self.taken_back(&claim.run).await? {
+                    TakenBack::No => {}
+                    TakenBack::Underway(why) => return self.park(claim, plus(self.now(), LOOK), &why).await,
+                    TakenBack::Yes(why) => {
+                        self.decided(claim, "superseded", json!({"why": why})).await?;
+                        self.abandon(claim, &why).await?;
+                        self.decide_ending(claim, RunState::Superseded { why }).await?;
+                        continue;
+                    }
+                }
             }
             let due = claim.run.stage_due_at;
             if due > self.now() {
@@ -219,8 +233,12 @@ impl Engine {
         if ending == RunState::Done {
             self.watch(claim).await?;
         }
+        if claim.run.plan.goal == Goal::Undo {
+            self.settle_exception(claim, &ending).await?;
+        }
         let superseded = matches!(ending, RunState::Superseded { .. });
         if self.seal(claim, ending).await? {
+            self.wake_undone(&claim.run).await?;
             return Ok(true);
         }
         if superseded {

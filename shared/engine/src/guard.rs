@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Reservation, RunClaim, documents};
-use rollcall_model::plan::{Change, StagePlan, TellMoment};
+use rollcall_model::plan::{Change, Goal, StagePlan, TellMoment};
 use rollcall_model::{Answer, ConnectionId, Digest, Review, ReviewId, ReviewState, RunState, StagePlan as Plan};
 use rollcall_policy::configuration::Held;
-use rollcall_policy::decide::{GuardInputs, LastAdmin, Limit};
+use rollcall_policy::decide::{GuardInputs, Hold, HoldCode, LastAdmin, Limit};
 use rollcall_policy::{Configuration, Mode, decide};
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::codes;
@@ -50,7 +50,13 @@ impl Engine {
         plan: &StagePlan,
     ) -> Result<Verdict, EngineError> {
         let inputs = self.guard_inputs(configuration, claim).await?;
-        let guarded = decide::guard(configuration, &known.facts(&claim.run), plan, &inputs);
+        let mut guarded = decide::guard(configuration, &known.facts(&claim.run), plan, &inputs);
+        if claim.run.plan.goal == Goal::Undo {
+            // Limits are there against a burst of leavers, and so is the question how many people are known.
+            guarded.limits.clear();
+            let is_about_leaving = |hold: &Hold| matches!(hold.code, HoldCode::Coverage | HoldCode::Returned);
+            guarded.holds.retain(|hold| !is_about_leaving(hold));
+        }
         if guarded.mode == Mode::Observe {
             return Ok(Verdict::ObserveOnly);
         }

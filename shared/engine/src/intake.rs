@@ -61,6 +61,8 @@ impl Engine {
             Message::WakeAccount(account) => self.work(&account, None).await,
             Message::WakeTimer(id) => self.ring(&id).await,
             Message::WakeRun(id) => match self.parts.ledger.run(&id).await? {
+                // Each wake that is answered too early would send another one, and a vendor would be asked ever more often.
+                Some(run) if self.rests(&run) => Ok(()),
                 Some(run) if !run.state.is_final() => self.work(&run.plan.subject, Some(&id)).await,
                 Some(_) => Ok(()),
                 None => {

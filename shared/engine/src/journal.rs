@@ -122,6 +122,7 @@ impl Journalled {
                 .map(|(key, intent)| (key.clone(), intent.deadline))
                 .collect(),
             seen: self.seen.clone(),
+            rest: None,
         }
     }
 }

@@ -269,6 +269,7 @@ impl Engine {
         let (state, driven) = match self.parts.ledger.open_asked(&run, &lock.holder).await? {
             Answer::Won(claim) | Answer::AlreadyMine(claim) => {
                 tracing::info!(run = %claim.run.id, leave = leave.id, "Run opened at its agreed hour.");
+                self.asked_anyway(&run).await?;
                 (LeaveState::Begun { run: run.id.clone() }, Some(run.id))
             }
             // A try of ours that died after it had opened the run.

@@ -9,6 +9,7 @@ mod accounts;
 mod apply;
 mod ask;
 mod ask_person;
+mod converting;
 mod drain;
 mod drive;
 mod error;
@@ -22,6 +23,7 @@ mod link;
 mod lists;
 mod long;
 mod people;
+mod preflight;
 mod reviews;
 mod rows;
 mod seal;
@@ -31,6 +33,7 @@ mod stumble;
 mod sweep;
 mod tell;
 mod timer;
+mod undo;
 mod watch;
 mod whose;
 
@@ -50,9 +53,11 @@ pub use expect::{Approval, Expectation, Window};
 pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};
 pub use people::{BadRow, read_people};
+pub use preflight::Looked;
 pub use reviews::Approver;
 pub use settings::Settings;
 pub use sweep::{Swept, sweep};
+pub use undo::{UndoTerms, UndoWish};
 
 /// Everything a run needs of the outside.
 pub struct Parts {

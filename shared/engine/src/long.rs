@@ -15,7 +15,7 @@ use rollcall_model::ledger::{Head, RunClaim, documents};
 use rollcall_model::plan::{Change, ChangeKey, PlanItem, StagePlan, Verdict};
 use rollcall_model::{
     AccountRef, Advance, Applied, Call, ChangeRecord, Connector, Desk, EntryKind, Failure, FileError, Goal, Outcome,
-    PersonKey, RunState, SubjectRead,
+    PersonKey, Run, RunState, SubjectRead,
 };
 use rollcall_runtime::clock::between;
 use serde_json::{Value, json};
@@ -155,6 +155,12 @@ impl Engine {
                 .position(|known| known.change.step == item.change.step);
             plan.items.insert(place.unwrap_or(0), item);
         }
+    }
+
+    /// Whether a run waits for a vendor's work and for nothing else.
+    pub(crate) fn rests(&self, run: &Run) -> bool {
+        let rest = run.read.as_ref().and_then(|mark| mark.rest);
+        matches!(run.state, RunState::Waiting { .. }) && rest.is_some_and(|rest| rest > self.now())
     }
 
     /// A run whose reason is gone leaves its long changes as they are: what they moved stays moved, and a job that they opened

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Lock, RunClaim, Settle};
-use rollcall_model::plan::{StagePlan, TellMoment, Verdict};
+use rollcall_model::plan::{Goal, StagePlan, TellMoment, Verdict};
 use rollcall_model::{Outcome, Run, RunState, SourceState};
 use rollcall_policy::decide::{EventFacts, Facts, ListReads, Memberships};
 use rollcall_policy::{Configuration, StageInputs, decide};
@@ -63,10 +63,12 @@ impl Engine {
         if let Some(why) = superseded(claim) {
             self.decided(claim, "superseded", json!({"why": why})).await?;
             self.abandon(claim, &why).await?;
+            self.restored(claim, &why).await?;
             return Ok(StageEnd::Ended(RunState::Superseded { why }));
         }
         let reads = self.lists(&configuration, &claim.holder).await;
-        let known = Known::of(&configuration, &claim.run, reads);
+        let mut known = Known::of(&configuration, &claim.run, reads);
+        known.converting = self.converting(&configuration, claim).await;
         match decide::stage_stop(&configuration, &known.facts(&claim.run), claim.run.stage) {
             decide::Stop::Go => {}
             decide::Stop::Stopped(why) => {
@@ -198,6 +200,7 @@ impl Engine {
         }
         if let (Some((after, why)), true) = (&working, open.is_empty()) {
             // Waiting for a vendor's job is no failed try.
+            claim.run.read.get_or_insert_default().rest = Some(plus(now, *after));
             return Ok(StageEnd::Again {
                 after: *after,
                 why: why.clone(),
@@ -215,6 +218,9 @@ impl Engine {
             .await?;
             // The last try of what fails is the one after the last long change is through: no job is left half-way.
             if claim.run.attempts >= self.settings.tries && working.is_none() {
+                if goes_on(claim) {
+                    return self.next_stage(claim, subject, locks).await;
+                }
                 return Ok(StageEnd::Ended(RunState::Incomplete { why }));
             }
             let after = self.settings.pause(claim.run.attempts, applied.asked);
@@ -251,11 +257,19 @@ impl Engine {
                 &why,
             )
             .await?;
-            return Ok(StageEnd::Ended(RunState::Incomplete { why }));
+            if !goes_on(claim) {
+                return Ok(StageEnd::Ended(RunState::Incomplete { why }));
+            }
         }
         if plan.stage == "cut" {
             self.plan_tell(claim, TellMoment::Cut, "").await?;
         }
+        self.next_stage(claim, subject, locks).await
+    }
+
+    /// The stage is through: the cursor stands on the next one.
+    async fn next_stage(&self, claim: &mut RunClaim, subject: &Lock, locks: &[Lock]) -> Result<StageEnd, EngineError> {
+        let now = self.now();
         claim.run.stage += 1;
         claim.run.attempts = 0;
         claim.run.replans = 0;
@@ -425,6 +439,31 @@ impl Engine {
     }
 }
 
+/// Whether a run goes on to its next stage although this one is not green: what an undo cannot give back of one stage is no
+/// reason to keep what it can give back of another.
+fn goes_on(claim: &RunClaim) -> bool {
+    let run = &claim.run;
+    run.plan.goal == Goal::Undo && run.stage + 1 < run.plan.stages.len()
+}
+
+/// How a run ends whose stages are all through.
+pub(crate) fn ending(run: &Run) -> RunState {
+    let stages: BTreeSet<&str> = run.plan.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let left = run
+        .changes
+        .iter()
+        .find(|record| stages.contains(record.change.stage.as_str()) && !record.outcome.is_green());
+    left.map_or(RunState::Done, |record| RunState::Incomplete {
+        why: format!(
+            "{} {}: {} ({})",
+            record.change.connection,
+            record.change.action,
+            record.outcome.name(),
+            record.outcome.reason().unwrap_or("the vendor is still at it")
+        ),
+    })
+}
+
 /// Counts an automatic plan that differs from the one before it.
 fn count_replan(claim: &mut RunClaim, plan: &StagePlan) {
     if claim
@@ -442,6 +481,8 @@ pub(crate) struct Known {
     event: EventFacts,
     memberships: Memberships,
     pub(crate) reads: ListReads,
+    /// Whether the person seems to be converting; nothing when it was not asked or cannot be told.
+    pub(crate) converting: Option<bool>,
 }
 
 impl Known {
@@ -456,6 +497,7 @@ impl Known {
             event,
             memberships: decide::memberships(configuration, &run.person, &reads),
             reads,
+            converting: None,
         }
     }
 
@@ -466,7 +508,7 @@ impl Known {
             person: &run.person,
             event: &self.event,
             memberships: &self.memberships,
-            converting: None,
+            converting: self.converting,
         }
     }
 }

@@ -160,6 +160,15 @@ impl Engine {
     /// about it.
     async fn followed(&self, run: &Run) -> Result<Option<String>, EngineError> {
         let later = self.parts.ledger.runs(Some(&run.plan.person), RECENT).await?;
+        // What somebody gave back is not taken away again.
+        let undone = later.iter().find(|other| {
+            let exception = other.exception.as_ref();
+            exception.is_some_and(|exception| exception.covers(&run.id, CUT))
+                && !matches!(other.state, RunState::Refused { .. })
+        });
+        if let Some(undo) = undone {
+            return Ok(Some(format!("{} takes it back", undo.id)));
+        }
         Ok(later
             .iter()
             .filter(|other| other.id != run.id && other.opened_at > run.opened_at)

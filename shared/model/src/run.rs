@@ -225,6 +225,9 @@ pub struct JournalMark {
     pub open: BTreeMap<ChangeKey, Timestamp>,
     /// The last outcome that was seen.
     pub seen: BTreeMap<ChangeKey, Outcome>,
+    /// Nothing but a vendor's work is waited for, until then: a wake before it changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Timestamp>,
 }
 
 /// What the event that opened a run said.

@@ -12,6 +12,7 @@ mod stage;
 mod standing;
 mod targets;
 mod tell;
+mod undo;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ pub use run::{goals, planned_playbook, run_plan};
 pub use stage::{stage_plan, stage_stop, to_observe};
 pub(crate) use targets::PEOPLE;
 pub use tell::tell_changes;
+pub use undo::{Left, UndoPlan, undo_plan};
 
 /// A playbook that concerns an event, and the goal a run of it has.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -91,6 +91,9 @@ codes! {
     CUT_UNREAD = "RC0412", "A cut could not be read again, so nobody knows whether it still holds.";
     LEAVE_LATE = "RC0413", "The hour of an agreed leave has come and it cannot begin.";
     SERVICE_ACCOUNT = "RC0414", "Somebody who left answered for a service account; it needs a new secret and a new owner.";
+    PERSON_RESTORED = "RC0415", "Somebody whose access was cut is active again; what was changed stays so until it is taken back.";
+    PERSON_RETURNED = "RC0416", "Somebody whose leave has ended is active again; nothing gives their access back by itself.";
+    LEFT_ALONE = "RC0417", "An event opened nothing: an undo keeps the playbook from the person.";
 
     GUARD_HELD = "RC0501", "A guard held a stage until a person decides.";
     GUARD_REFUSED = "RC0502", "A plan was refused: what it was made for has moved.";

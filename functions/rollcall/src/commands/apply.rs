@@ -12,7 +12,8 @@ use rollcall_runtime::clock::between;
 use serde_json::{Value, json};
 
 use crate::cli::ApplyOptions;
-use crate::local::{self, Store};
+use crate::local::{self, Machine, Store};
+use crate::operator::Me;
 use crate::out::Out;
 use crate::report::run_document;
 use crate::watch::Watch;
@@ -24,8 +25,21 @@ const LOOK: Duration = Duration::from_millis(20);
 
 pub(crate) async fn run(options: &ApplyOptions, out: &Out) -> anyhow::Result<ExitCode> {
     let store = Store::existing(&options.data)?;
-    let machine = local::machine(local::configuration(&options.config)?, &store, LEASE).await?;
-    let asked = match machine.engine.apply_named(&options.hash).await {
+    let configuration = local::configuration(&options.config)?;
+    let me = Me::of(&configuration)?;
+    let machine = local::machine(configuration, &store, LEASE).await?;
+    carry_out(&machine, &store, &options.hash, me.recorded(), out).await
+}
+
+/// Exactly the plan with this hash, to its end.
+pub(super) async fn carry_out(
+    machine: &Machine,
+    store: &Store,
+    hash: &str,
+    by: &str,
+    out: &Out,
+) -> anyhow::Result<ExitCode> {
+    let asked = match machine.engine.apply_named_by(hash, Some(by)).await {
         Ok(asked) => asked,
         Err(EngineError::Refused(why)) => return refused(&why, out),
         Err(error) => return Err(error.into()),
@@ -35,8 +49,8 @@ pub(crate) async fn run(options: &ApplyOptions, out: &Out) -> anyhow::Result<Exi
     } else {
         format!("{} carries it out:", asked.run)
     });
-    let run = drive(&machine.engine, &store, &asked.run, out).await?;
-    told(&run, &store, out).await
+    let run = drive(&machine.engine, store, &asked.run, out).await?;
+    told(&run, store, out).await
 }
 
 /// Nothing was begun.

@@ -12,6 +12,7 @@ use rollcall_policy::Kind;
 use rollcall_runtime::clock::plus;
 use serde_json::Value;
 
+use super::preflight;
 use crate::cli::PlanOptions;
 use crate::local::{self, Machine, Store};
 use crate::out::{Out, plain};
@@ -79,7 +80,7 @@ pub(super) async fn resolve(machine: &Machine, store: &Store, who: &str) -> anyh
     }
 }
 
-fn show(proposal: &Proposal, out: &Out) {
+pub(super) fn show(proposal: &Proposal, out: &Out) {
     let (person, plan) = (&proposal.person, &proposal.run_plan);
     let address = person.email.as_deref().unwrap_or(&person.login);
     out.title(&format!(
@@ -113,6 +114,12 @@ fn show(proposal: &Proposal, out: &Out) {
         }
         if let Some(unless) = &stage.unless {
             out.line(format!("  not when {unless}"));
+        }
+    }
+    if !proposal.preflight.is_empty() {
+        out.title("\nIn the way of the dismantling");
+        for line in preflight::lines(&proposal.preflight) {
+            out.line(line);
         }
     }
     if !plan.tell.is_empty() {

@@ -1,6 +1,7 @@
 mod administrators;
 mod auth;
 mod changing;
+mod dismantling;
 mod examining;
 mod finding;
 mod listing;

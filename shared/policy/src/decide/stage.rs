@@ -6,13 +6,14 @@ use rollcall_model::action::{Action, ActionCatalogue, Planned};
 use rollcall_model::connector::{ActionUse, Completeness, Observation, State};
 use rollcall_model::ids::ConnectionId;
 use rollcall_model::person::Account;
-use rollcall_model::plan::{Change, PlanItem, StagePlan, StageSpec, StepSpec, Verdict};
+use rollcall_model::plan::{Change, Goal, PlanItem, StagePlan, StageSpec, StepSpec, Verdict};
 use rollcall_model::{AccountSearch, EffectClass};
 use serde_json::{Value, json};
 
 use super::accounts::account_query;
 use super::standing::{Standing, classed, not_concerned, standing};
 use super::targets::{PEOPLE, people, without_nobody};
+use super::undo;
 use super::{Facts, ListReads, StageInputs, Stop, ToObserve, Wanted};
 use crate::configuration::Configuration;
 use crate::expression::{Condition, EvaluationError, Names, Scope, evaluate_parameters};
@@ -57,6 +58,7 @@ pub fn to_observe(
                 .steps
                 .iter()
                 .filter(|step| step.connections.contains(connection) && not_concerned(step, account.class).is_none())
+                .filter(|step| step.concerns(&account.account.id))
             {
                 if !matches!(step_holds(configuration, step, true, &scope), Ok(None)) {
                     continue;
@@ -140,13 +142,24 @@ impl Planner<'_> {
             (None, None) => Verdict::Unknown(format!("{connection} was not searched")),
             (None, Some(search)) => {
                 let mut is_anothers = Vec::new();
-                for account in &search.accounts {
+                for account in search
+                    .accounts
+                    .iter()
+                    .filter(|account| step.concerns(&account.account.id))
+                {
                     is_anothers.push(self.account(step, connection, account, items));
                 }
                 if is_anothers.contains(&false) {
                     return;
                 }
-                let verdict = self.no_account(step, connection, search);
+                let verdict = if step.accounts.is_empty() {
+                    self.no_account(step, connection, search)
+                } else {
+                    Verdict::Unknown(format!(
+                        "{connection} does not show the account {}",
+                        step.accounts.join(", ")
+                    ))
+                };
                 // Other people's accounts have their lines; what is left to say is only that the person's own may be hidden.
                 if !is_anothers.is_empty() && !matches!(verdict, Verdict::Unknown(_)) {
                     return;
@@ -381,6 +394,9 @@ fn parameters(
     scope: &Scope<'_>,
 ) -> Result<Value, EvaluationError> {
     let takes = |name: &str| action.parameters().iter().any(|(known, _, _)| *known == name);
+    if facts.plan.goal == Goal::Undo {
+        return Ok(undo::literal(&step.with, takes));
+    }
     let own: serde_json::Map<String, Value> = step
         .with
         .as_object()

@@ -17,6 +17,7 @@ mod company;
 mod dismantling;
 mod guarding;
 mod standing;
+mod undoing;
 
 const ROOT: &str = "version: 1
 connections: {okta-main: okta, sf-us: salesforce, sf-emea: salesforce, slack: slack}

@@ -1,6 +1,7 @@
 //! What Rollcall promises, each promise a test named after it.
 
 mod cost;
+mod dismantle_when;
 mod expect;
 mod faults;
 mod guard;
@@ -8,6 +9,7 @@ mod held;
 mod last_admin;
 mod leave;
 mod link;
+mod long;
 mod named;
 mod pause;
 mod poison;
@@ -18,4 +20,5 @@ mod stand_in;
 mod telling;
 mod tenants;
 mod triggers;
+mod undo;
 mod watch;

@@ -3,7 +3,9 @@
 use rollcall_evidence::Timeline;
 use rollcall_model::ledger::{StoredEvent, documents};
 use rollcall_model::plan::Verdict;
-use rollcall_model::{ConnectionId, Entry, EntryKind, Review, ReviewId, ReviewState, Run, RunState, StagePlan};
+use rollcall_model::{
+    ConnectionId, Entry, EntryKind, Exception, Review, ReviewId, ReviewState, Run, RunState, StagePlan,
+};
 use serde_json::{Value, json};
 
 use crate::local::Store;
@@ -17,6 +19,8 @@ pub(super) struct Story<'a> {
     journal: Vec<Entry>,
     reviews: Vec<Review>,
     receipt: Option<String>,
+    /// What keeps the playbook from the person because of this run, or of its undo.
+    exception: Option<Exception>,
     next: String,
 }
 
@@ -44,6 +48,12 @@ impl<'a> Story<'a> {
             .into_iter()
             .map(|stop| stop.id)
             .collect();
+        let id = Exception::id(&run.plan.playbook, &run.plan.person);
+        let exception = ledger
+            .document(documents::EXCEPTION, &id)
+            .await?
+            .and_then(|document| serde_json::from_value::<Exception>(document.body).ok())
+            .filter(|exception| exception.run == run.id || exception.undoes == run.id);
         let next = next_step(run, receipt.as_deref(), &reviews, &stops, store);
         Ok(Self {
             run,
@@ -51,6 +61,7 @@ impl<'a> Story<'a> {
             journal,
             reviews,
             receipt,
+            exception,
             next,
         })
     }
@@ -67,6 +78,18 @@ impl<'a> Story<'a> {
         self.entries(out);
         self.decisions(out);
         self.messages(out);
+        if let Some(exception) = &self.exception {
+            out.title("\nLeft alone");
+            out.line(format!(
+                "  {} took {} back by {}: {} opens nothing for this person until {}, while the source says {}",
+                plain(&exception.by),
+                exception.undoes,
+                exception.run,
+                plain(&exception.playbook),
+                moment(exception.until),
+                exception.source.as_str()
+            ));
+        }
         out.title("\nNext");
         out.line(format!("  {}", self.next));
     }
@@ -238,6 +261,7 @@ impl<'a> Story<'a> {
             add("reviews", json!(self.reviews));
             add("records", json!(self.run.changes));
             add("receipt", json!(self.receipt));
+            add("exception", json!(self.exception));
             add("next", json!(self.next));
         }
         document
@@ -295,11 +319,19 @@ fn next_step(run: &Run, receipt: Option<&str>, reviews: &[Review], stops: &[Stri
             || "nothing is left to do".to_owned(),
             |path| format!("rollcall receipt verify {path} --data {data}"),
         ),
+        RunState::Incomplete { why } if run.undoes.is_some() => format!(
+            "mend the cause ({}), then `rollcall undo {}`",
+            plain(why),
+            run.undoes.as_ref().map_or("RUN", |undone| undone.as_str())
+        ),
         RunState::Incomplete { why } => format!(
             "mend the cause ({}), then `rollcall plan {}`",
             plain(why),
             plain(&run.person.login)
         ),
+        RunState::Superseded { .. } if run.notes.iter().any(|note| note.text.contains("rollcall undo")) => {
+            format!("`rollcall undo {}` shows how what it changed is taken back", run.id)
+        }
         RunState::Superseded { why } => format!("nothing: {}", plain(why)),
         RunState::Refused { .. } => format!("`rollcall plan {}` shows how it stands now", plain(&run.person.login)),
     }

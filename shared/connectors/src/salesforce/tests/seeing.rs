@@ -351,7 +351,7 @@ async fn our_own_user_and_strange_ids_are_refused() {
     }
     assert!(
         !salesforce
-            .observe(&urgent(), Some(&user()), &uses(&["salesforce/deactivate"]))
+            .observe(&urgent(), Some(&user()), &uses(&["salesforce/delete"]))
             .await
             .unwrap_err()
             .is_retryable()
