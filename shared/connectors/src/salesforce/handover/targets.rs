@@ -537,7 +537,7 @@ mod tests {
     #[test]
     fn a_queue_is_found_by_one_of_its_names() {
         let row = |queue: &str, name: &str, developer: &str, object: &str| json!({ "QueueId": queue, "SobjectType": object, "Queue": { "Name": name, "DeveloperName": developer } });
-        let (one, two) = ("00G000000000001AAA", "00G000000000002AAA");
+        let (one, two) = ("00G000000000001EAA", "00G000000000002EAA");
         let rows = || {
             Ok(vec![
                 row(one, "Support", "Support_EU", "Case"),
