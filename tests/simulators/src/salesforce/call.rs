@@ -20,7 +20,7 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Option<Value>,
     /// For bodies that are no JSON.
-    text: Option<&'static str>,
+    text: Option<(Bytes, &'static str)>,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -44,10 +44,14 @@ impl Answer {
     }
 
     pub(super) fn text(status: u16, text: &'static str) -> Self {
+        Self::bytes(status, Bytes::from_static(text.as_bytes()), "text/html;charset=UTF-8")
+    }
+
+    pub(super) fn bytes(status: u16, bytes: Bytes, kind: &'static str) -> Self {
         Self {
             status,
             body: None,
-            text: Some(text),
+            text: Some((bytes, kind)),
             headers: Vec::new(),
         }
     }
@@ -58,9 +62,9 @@ impl Answer {
     }
 
     pub(super) fn into_response(self) -> Response {
-        let (bytes, kind) = match (&self.body, self.text) {
+        let (bytes, kind) = match (self.body, self.text) {
             (Some(body), _) => (Bytes::from(body.to_string()), Some("application/json;charset=UTF-8")),
-            (None, Some(text)) => (Bytes::from_static(text.as_bytes()), Some("text/html;charset=UTF-8")),
+            (None, Some((bytes, kind))) => (bytes, Some(kind)),
             (None, None) => (Bytes::new(), None),
         };
         let mut response = Response::new(bytes);

@@ -5,6 +5,7 @@
 //! Reference, and the help pages on the OAuth JWT bearer and client credentials flows. Where the vendor's documents leave a
 //! code open, the choice is named beside it.
 
+mod bulk;
 mod business;
 mod call;
 mod collections;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub use bulk::{BulkFailure, Pace};
 pub use business::{Changes, SeedError, Seeded};
 pub use ids::id18;
 pub use seed::{AppKey, ConnectedApp, SessionKind, UserSeed};

@@ -61,6 +61,7 @@ impl Simulator for Org {
             }
             _ => {}
         }
+        state.advance_jobs();
         let mut answer = state.respond(request);
         for effect in state.commit() {
             self.counters.add(effect);
@@ -165,18 +166,12 @@ impl State {
 
     fn authenticated(&mut self, caller: &Caller, request: &Request, target: &str) -> Answer {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        if !request.body().is_empty()
-            && !header("content-type").is_some_and(|kind| kind.starts_with("application/json"))
-        {
-            return Refusal::new(
-                415,
-                "UNSUPPORTED_MEDIA_TYPE",
-                format!(
-                    "Content type '{}' is not supported.",
-                    header("content-type").unwrap_or_default()
-                ),
-            )
-            .into();
+        let kind = header("content-type").unwrap_or_default();
+        let upload = request.method() == http::Method::PUT && request.uri().path().contains("/jobs/ingest/");
+        let wanted = if upload { "text/csv" } else { "application/json" };
+        if !request.body().is_empty() && !kind.starts_with(wanted) {
+            let message = format!("Content type '{kind}' is not supported.");
+            return Refusal::new(415, "UNSUPPORTED_MEDIA_TYPE", message).into();
         }
         let Some(mut call) = Call::at(request.method().clone(), target, request.body().clone()) else {
             return Refusal::not_found().into();
@@ -192,6 +187,8 @@ impl State {
         let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
         let answer = match (call.method.as_str(), path.as_slice()) {
             ("POST", ["composite"]) => self.composite(caller, &call),
+            // Not to be had inside a composite.
+            (_, ["jobs", ..]) => self.jobs(caller, &call),
             _ => self.route(caller, &call),
         };
         answer.unwrap_or_else(Answer::from)
@@ -322,8 +319,9 @@ impl State {
         let daily = self.settings.daily_limit;
         json!({
             "DailyApiRequests": { "Max": daily, "Remaining": daily.saturating_sub(self.used_calls()) },
-            "DailyBulkApiBatches": { "Max": 15_000, "Remaining": 15_000 },
-            "DailyBulkV2QueryJobs": { "Max": 10_000, "Remaining": 10_000 },
+            "DailyBulkApiBatches": { "Max": 15_000, "Remaining": 15_000_usize.saturating_sub(self.bulk.batches_used) },
+            "DailyBulkV2QueryFileStorageMB": { "Max": 976_562, "Remaining": 976_562 },
+            "DailyBulkV2QueryJobs": { "Max": 10_000, "Remaining": 10_000_usize.saturating_sub(self.bulk.queries_used) },
             "DataStorageMB": { "Max": 1073, "Remaining": 611 },
         })
     }

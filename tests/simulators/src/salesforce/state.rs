@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::bulk::Bulk;
 use super::business::Business;
 use super::query::Cursor;
 use super::schema::Schema;
@@ -88,6 +89,7 @@ pub(super) struct State {
     /// Records of business objects.
     pub(super) tables: Tables,
     pub(super) business: Business,
+    pub(super) bulk: Bulk,
     pub(super) calls: Vec<(http::Method, String)>,
     /// Effects of the present call, counted when it is committed.
     pub(super) effects: Vec<&'static str>,
@@ -125,6 +127,7 @@ impl State {
             cursors: BTreeMap::new(),
             tables: Tables::default(),
             business: Business::default(),
+            bulk: Bulk::default(),
             calls: Vec::new(),
             effects: Vec::new(),
             usernames,
@@ -381,6 +384,11 @@ impl State {
             }
         }
         self.effects.truncate(to.effects);
+    }
+
+    /// Ends a transaction of a call that has several; its effects stand.
+    pub(super) fn end_transaction(&mut self) {
+        self.undo.clear();
     }
 
     /// Ends the transaction and hands out its effects.

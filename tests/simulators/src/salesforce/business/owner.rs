@@ -162,7 +162,7 @@ impl State {
 
     /// The owner that the object's assignment rule sets, where the call lets it run.
     pub(super) fn assigned(&self, object: &str) -> Option<String> {
-        let runs = self.business.assign && self.business.job.is_none();
+        let runs = self.business.assign;
         self.business.assignment.get(object).filter(|_| runs).cloned()
     }
 

@@ -66,7 +66,9 @@ impl State {
         if self.business.no_edit.contains(&object.name) {
             return Err(Refusal::insufficient_access());
         }
-        if let Some(owner) = row.get("OwnerId").and_then(Value::as_str) {
+        // Whoever makes a record may have it.
+        let owner = row.get("OwnerId").and_then(Value::as_str);
+        if let Some(owner) = owner.filter(|owner| *owner != caller.user) {
             self.may_own(object, owner)?;
         }
         if let Some(owner) = self.assigned(&object.name) {
