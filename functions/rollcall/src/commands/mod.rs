@@ -12,4 +12,5 @@ pub(crate) mod plan;
 pub(crate) mod receipt;
 pub(crate) mod redrive;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod reviews;

@@ -117,7 +117,7 @@ fn figures(report: &Report<'_>, html: &mut Html) {
     let left = if green == all {
         "every one".to_owned()
     } else {
-        counted(all - green, "is not", "are not")
+        counted(all - green, "needs a look", "need a look")
     };
     figure(
         html,

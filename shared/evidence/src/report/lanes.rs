@@ -56,7 +56,7 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
     let marks = marks(report, &lanes);
     let axis = Axis::of(marks.iter().map(|mark| (mark.from, mark.to)));
     let height = TOP + LANE * i64::try_from(lanes.len()).unwrap_or(0) + 8;
-    html.raw("<figure class=\"lanes\"><div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Timeline picture\"><svg role=\"img\" aria-labelledby=\"lanes-title lanes-desc\"")
+    html.raw("<figure class=\"lanes\"><div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline picture\"><svg role=\"img\" aria-labelledby=\"lanes-title lanes-desc\"")
         .attr("viewBox", &format!("0 0 {WIDTH} {height}"))
         .raw("><title id=\"lanes-title\">Intents and outcomes by connection</title><desc id=\"lanes-desc\">");
     html.own(&format!(
@@ -294,7 +294,7 @@ fn draw(html: &mut Html, axis: &Axis, marks: &[Mark]) -> usize {
                 html.raw("<path").attr("d", &path).raw("/>");
             }
             Shape::Tick | Shape::Cut => {
-                let (above, length) = if mark.shape == Shape::Cut { (15, 30) } else { (4, 8) };
+                let (above, length) = if mark.shape == Shape::Cut { (12, 20) } else { (4, 8) };
                 let path = format!("M{from} {}v{length}", middle - above);
                 html.raw(if mark.shape == Shape::Cut {
                     "<path class=\"cut\""

@@ -51,7 +51,7 @@ impl Html {
             self.clipped(line, most);
         }
         if text.chars().nth(most).is_some() {
-            self.0.push_str("…");
+            self.0.push('…');
         }
         self
     }

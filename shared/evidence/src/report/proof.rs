@@ -78,7 +78,7 @@ fn sequences(html: &mut Html, receipt: &Receipt) {
         .iter()
         .map(|journal| journal.entries.len() as u128)
         .sum();
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Journal sequences\"><table class=\"narrow\"><caption>")
+    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Journal sequences\"><table class=\"narrow\"><caption>")
         .own(&counted(entries, "journal entry", "journal entries"))
         .raw(" bound by the signature</caption><thead><tr><th scope=\"col\">Sequence</th><th scope=\"col\" class=\"n\">Entries</th><th scope=\"col\">Digest of the last</th></tr></thead><tbody>\n");
     let left = html.rows(BUDGET, &receipt.journals, |html, journal| {

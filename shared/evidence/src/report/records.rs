@@ -181,7 +181,10 @@ fn tables(report: &Report<'_>, html: &mut Html, what: &HandOver, id: &str, end: 
 }
 
 fn table(report: &Report<'_>, html: &mut Html, tallies: &[&Tally], id: &str, budget: usize) -> usize {
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\"")
+    if budget == 0 {
+        return tallies.len();
+    }
+    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"group\"")
         .attr("aria-labelledby", id)
         .raw("><table class=\"records\"><thead><tr><th scope=\"col\">Object and field</th><th scope=\"col\">Where they went</th><th scope=\"col\" class=\"n\">Counted</th><th scope=\"col\" class=\"n\">Arrived</th><th scope=\"col\" class=\"n\">Moved</th><th scope=\"col\" class=\"n\">Kept</th><th scope=\"col\" class=\"n\">Refused</th><th scope=\"col\" class=\"n\">Gone</th><th scope=\"col\">Adds up</th></tr></thead><tbody>\n");
     let left = html.rows(budget, tallies, |html, tally| {
@@ -232,7 +235,7 @@ fn recipients(report: &Report<'_>, html: &mut Html, what: &HandOver, budget: usi
             *objects += 1;
         }
     }
-    if to.is_empty() {
+    if to.is_empty() || budget == 0 {
         return;
     }
     if !report.open() {
@@ -243,7 +246,7 @@ fn recipients(report: &Report<'_>, html: &mut Html, what: &HandOver, budget: usi
     }
     let mut to: Vec<(&str, (u128, u128))> = to.into_iter().collect();
     to.sort_by(|one, two| two.1.cmp(&one.1).then(one.0.cmp(two.0)));
-    html.raw("<h4>To whom</h4><div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"To whom\"><table class=\"narrow\"><thead><tr><th scope=\"col\">User or queue, by the vendor’s id</th><th scope=\"col\" class=\"n\">Records</th><th scope=\"col\" class=\"n\">Objects and fields</th></tr></thead><tbody>\n");
+    html.raw("<h4>To whom</h4><div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"To whom\"><table class=\"narrow\"><thead><tr><th scope=\"col\">User or queue, by the vendor’s id</th><th scope=\"col\" class=\"n\">Records</th><th scope=\"col\" class=\"n\">Objects and fields</th></tr></thead><tbody>\n");
     let left = html.rows(budget, to, |html, (whom, (records, objects))| {
         html.raw("<tr><th scope=\"row\">")
             .code(whom)
@@ -259,7 +262,7 @@ fn recipients(report: &Report<'_>, html: &mut Html, what: &HandOver, budget: usi
 
 /// The evidence, and what was seen beside.
 fn rest(report: &Report<'_>, html: &mut Html, what: &HandOver, budget: usize) {
-    if report.open() && !what.notes.is_empty() {
+    if report.open() && !what.notes.is_empty() && budget > 0 {
         html.raw("<h4>For people</h4><ul>\n");
         let left = html.rows(budget, &what.notes, |html, note| {
             html.raw("<li>").text(note).raw("</li>\n");
@@ -267,7 +270,7 @@ fn rest(report: &Report<'_>, html: &mut Html, what: &HandOver, budget: usize) {
         html.raw("</ul>\n")
             .left_out(left, "<code>rollcall explain RUN --json</code> has all.");
     }
-    if what.evidence.is_empty() {
+    if what.evidence.is_empty() || budget == 0 {
         return;
     }
     html.raw("<details><summary>Evidence: ")
@@ -304,7 +307,7 @@ fn refusals(html: &mut Html, all: &[Handed<'_>]) {
     }
     let mut rows: Vec<_> = codes.into_iter().collect();
     rows.sort_by(|one, two| two.1.0.cmp(&one.1.0).then(one.0.cmp(&two.0)));
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Refusals\"><table class=\"refusals\"><thead><tr><th scope=\"col\">Vendor’s code</th><th scope=\"col\">Connection</th><th scope=\"col\" class=\"n\">Records</th><th scope=\"col\">Objects</th></tr></thead><tbody>\n");
+    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Refusals\"><table class=\"refusals\"><thead><tr><th scope=\"col\">Vendor’s code</th><th scope=\"col\">Connection</th><th scope=\"col\" class=\"n\">Records</th><th scope=\"col\">Objects</th></tr></thead><tbody>\n");
     let left = html.rows(LIST, rows, |html, ((code, connection), (count, objects))| {
         html.raw("<tr><th scope=\"row\">")
             .code(code)

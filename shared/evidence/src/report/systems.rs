@@ -48,7 +48,8 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
             .raw("</h3>\n");
         summary(html, &own);
         let attention = own.iter().any(|record| !record.outcome.is_green());
-        let folded = own.len() > FEW;
+        let budget = BUDGET.saturating_sub(html.len() - begun);
+        let folded = own.len() > FEW && budget > 0;
         if folded {
             let open = attention && report.folds == Folds::Attention;
             html.raw(if open {
@@ -59,7 +60,6 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
             html.own(&counted(own.len() as u128, "change", "changes"))
                 .raw("</summary>\n");
         }
-        let budget = BUDGET.saturating_sub(html.len() - begun);
         left += table(report, html, &own, &journalled, &id, budget);
         if folded {
             html.raw("</details>\n");
@@ -93,7 +93,10 @@ fn table(
     id: &str,
     budget: usize,
 ) -> usize {
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\"")
+    if budget == 0 {
+        return records.len();
+    }
+    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"group\"")
         .attr("aria-labelledby", id)
         .raw("><table class=\"changes\"><thead><tr><th scope=\"col\">Change</th><th scope=\"col\">Account</th><th scope=\"col\">Outcome</th><th scope=\"col\">Began</th><th scope=\"col\" class=\"n\">Took</th><th scope=\"col\">Vendor’s request id</th></tr></thead>\n");
     let mut stage = "";
@@ -122,10 +125,9 @@ fn table(
 
 fn row(report: &Report<'_>, html: &mut Html, record: &ChangeRecord, journalled: Option<&Journalled<'_>>) {
     let change = &record.change;
-    html.raw("<tr><th scope=\"row\"><code>")
-        .text(&change.action)
-        .raw("</code> <small>");
-    html.text(&change.step).raw("</small></th><td>");
+    html.raw("<tr><th scope=\"row\">");
+    action(html, &change.action);
+    html.raw(" <small>").text(&change.step).raw("</small></th><td>");
     match (&change.account, report.open()) {
         (Some(account), true) => html.code(&account.id),
         (Some(_), false) => html.raw("one account"),
@@ -164,6 +166,16 @@ fn row(report: &Report<'_>, html: &mut Html, record: &ChangeRecord, journalled: 
         None => html.raw("–"),
     };
     html.raw("</td></tr>\n");
+}
+
+/// An action's name, which may break behind its kind.
+fn action(html: &mut Html, name: &str) {
+    html.raw("<code>");
+    match name.split_once('/') {
+        Some((kind, verb)) => html.text(kind).raw("/<wbr>").text(verb),
+        None => html.text(name),
+    };
+    html.raw("</code>");
 }
 
 /// Sessions of applications that no directory can end, as a log-out names them.
