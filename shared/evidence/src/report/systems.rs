@@ -34,18 +34,13 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
     let journalled = journalled(report);
     let mut left = 0;
     let begun = html.len();
-    for (place, connection) in in_order(&records).into_iter().enumerate() {
+    for connection in in_order(&records) {
         let own: Vec<&ChangeRecord> = records
             .iter()
             .copied()
             .filter(|record| record.change.connection == *connection)
             .collect();
-        let id = format!("system-{place}");
-        html.raw("<h3")
-            .attr("id", &id)
-            .raw(">")
-            .text(connection.as_str())
-            .raw("</h3>\n");
+        html.raw("<h3>").text(connection.as_str()).raw("</h3>\n");
         summary(html, &own);
         let attention = own.iter().any(|record| !record.outcome.is_green());
         let budget = BUDGET.saturating_sub(html.len() - begun);
@@ -60,7 +55,7 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
             html.own(&counted(own.len() as u128, "change", "changes"))
                 .raw("</summary>\n");
         }
-        left += table(report, html, &own, &journalled, &id, budget);
+        left += table(report, html, &own, &journalled, connection.as_str(), budget);
         if folded {
             html.raw("</details>\n");
         }
@@ -90,15 +85,17 @@ fn table(
     html: &mut Html,
     records: &[&ChangeRecord],
     journalled: &BTreeMap<&ChangeKey, Journalled<'_>>,
-    id: &str,
+    place: &str,
     budget: usize,
 ) -> usize {
     if budget == 0 {
         return records.len();
     }
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"group\"")
-        .attr("aria-labelledby", id)
-        .raw("><table class=\"changes\"><thead><tr><th scope=\"col\">Change</th><th scope=\"col\">Account</th><th scope=\"col\">Outcome</th><th scope=\"col\">Began</th><th scope=\"col\" class=\"n\">Took</th><th scope=\"col\">Vendor’s request id</th></tr></thead>\n");
+    html.table(
+        "changes",
+        place,
+        &["Change", "Account", "Outcome", "Began", "#Took", "Vendor’s request id"],
+    );
     let mut stage = "";
     let left = html.rows(budget, records, |html, record| {
         let change = &record.change;
@@ -119,7 +116,7 @@ fn table(
         let key = change.key();
         row(report, html, record, journalled.get(&key));
     });
-    html.raw("</tbody></table></div>\n");
+    html.end_table();
     left
 }
 

@@ -161,7 +161,12 @@ pub(super) fn write(html: &mut Html, sum: &Sum, name: &str) {
 }
 
 pub(super) fn legend(html: &mut Html) {
-    html.raw("<p class=\"legend\"><span class=\"key\"><span class=\"swatch moved\"></span>moved</span> <span class=\"key\"><span class=\"swatch kept\"></span>kept</span> <span class=\"key\"><span class=\"swatch refused\"></span>refused</span> <span class=\"key\"><span class=\"swatch gone\"></span>gone</span> <span class=\"key\">each bar is the whole of its row</span></p>\n");
+    html.raw(
+        "<p class=\"legend\"><span class=\"key\"><span class=\"swatch moved\"></span>moved</span> <span \
+         class=\"key\"><span class=\"swatch kept\"></span>kept</span> <span class=\"key\"><span class=\"swatch \
+         refused\"></span>refused</span> <span class=\"key\"><span class=\"swatch gone\"></span>gone</span> \
+         <span class=\"key\">each bar is the whole of its row</span></p>\n",
+    );
 }
 
 #[cfg(test)]
