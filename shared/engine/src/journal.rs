@@ -156,7 +156,11 @@ impl Engine {
             }
         }
         if claim.run.read.is_some() || !journalled.long.is_empty() {
-            claim.run.read = Some(journalled.mark());
+            let let_go = claim.run.read.as_ref().is_some_and(|mark| mark.let_go);
+            claim.run.read = Some(JournalMark {
+                let_go,
+                ..journalled.mark()
+            });
         }
         Ok(journalled)
     }
