@@ -25,7 +25,8 @@ const EXAMPLES: &str = "Examples:
   rollcall link --config config --env prod        find out whose each account is, beforehand
   rollcall serve --config config --env prod       run on this machine
   rollcall plan amara.okafor@corp.example         what would be done, and its hash
-  rollcall explain amara.okafor@corp.example      the whole story of one person";
+  rollcall explain amara.okafor@corp.example      the whole story of one person
+  rollcall run report run_0d3b…                   a page about one run, for an auditor";
 
 impl Cli {
     /// Who reads the log lines of this command.
@@ -83,6 +84,9 @@ pub(crate) enum Command {
     /// Tell the whole story of a person, an event or a run.
     #[command(after_help = "Examples:\n  rollcall explain amara.okafor@corp.example\n  rollcall explain run_0d3b…")]
     Explain(ExplainOptions),
+    /// Work with one run.
+    #[command(subcommand)]
+    Run(RunCommand),
     /// Work with receipts.
     #[command(subcommand)]
     Receipt(ReceiptCommand),
@@ -310,6 +314,31 @@ pub(crate) struct ReplayOptions {
 pub(crate) struct ExplainOptions {
     /// A person's sign-in name, an event's key or a run's id; without it, the latest runs.
     pub(crate) what: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunCommand {
+    /// Write one HTML page about a run, for people who were not there: it needs nothing but itself and prints well.
+    #[command(
+        after_help = "Examples:\n  rollcall run report run_0d3b…\n  rollcall run report run_0d3b… --out leaver.html --data /var/lib/rollcall"
+    )]
+    Report(RunReportOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunReportOptions {
+    /// The run's id, as `rollcall explain` lists it.
+    pub(crate) run: String,
+    /// The file to write; one that is there is replaced. By default RUN.html in the present folder.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Leave every long list folded; by default those with something that is not green are unfolded. On paper all are.
+    #[arg(long)]
+    pub(crate) open_none: bool,
     #[command(flatten)]
     pub(crate) config: ConfigOptions,
     #[command(flatten)]

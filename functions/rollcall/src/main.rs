@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, ReceiptCommand};
+use cli::{Cli, Command, ReceiptCommand, RunCommand};
 use out::Out;
 use rollcall_runtime::telemetry;
 
@@ -63,6 +63,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Undo(options) => commands::undo::run(&options, &out).await,
         Command::Replay(options) => commands::replay::run(&options, &out).await,
         Command::Explain(options) => commands::explain::run(&options, &out).await,
+        Command::Run(RunCommand::Report(options)) => commands::report::run(&options, &out).await,
         Command::Receipt(ReceiptCommand::Verify(options)) => commands::receipt::verify(&options, &out),
         Command::Redrive(options) => commands::redrive::run(&options, &out).await,
         Command::Reviews(options) => commands::reviews::run(&options, &out).await,

@@ -48,6 +48,12 @@ impl Pass<'_> {
         record.filter(|record| record.outcome == Outcome::Changed)
     }
 
+    /// The record of a long change that an earlier try brought to its end: it moved all that there was, or found nothing.
+    fn finished(&self, key: &ChangeKey) -> Option<&ChangeRecord> {
+        let record = self.records.get(key);
+        record.filter(|record| matches!(record.outcome, Outcome::Changed | Outcome::AlreadySo))
+    }
+
     /// Whether a long change has begun: it is gone on with, whatever stands before it now.
     fn is_begun(&self, engine: &Engine, change: &Change) -> bool {
         engine.is_long(&change.action) && self.open.contains_key(&change.key())
@@ -220,8 +226,8 @@ impl Engine {
             let closed = gate.and_then(|step| closed(step, &part.records));
             let outcome = match &item.verdict {
                 // What it moved is accounted for; whatever has come since is another run's.
-                Verdict::Run if self.is_long(&change.action) && pass.changed(&change.key()).is_some() => {
-                    part.records.extend(pass.changed(&change.key()).cloned());
+                Verdict::Run if self.is_long(&change.action) && pass.finished(&change.key()).is_some() => {
+                    part.records.extend(pass.finished(&change.key()).cloned());
                     continue;
                 }
                 Verdict::Run if closed.is_some() && !pass.is_begun(self, change) => {

@@ -123,6 +123,7 @@ impl Journalled {
                 .collect(),
             seen: self.seen.clone(),
             rest: None,
+            let_go: false,
         }
     }
 }

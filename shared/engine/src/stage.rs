@@ -84,7 +84,7 @@ impl Engine {
         } else {
             self.journalled(claim).await?
         };
-        if let Some(wait) = self.unfinished(&journalled.open) {
+        if let Some(wait) = self.unfinished(claim, &journalled.open) {
             if wait > self.settings.sleep_in_place || !self.has_time_for(wait) {
                 return Ok(StageEnd::Again {
                     after: wait,
@@ -144,6 +144,9 @@ impl Engine {
         .await?;
         claim.run.stage_hashes.insert(stage, hash);
         claim.run.stage_plan = Some(plan.clone());
+        if let Some(mark) = &mut claim.run.read {
+            mark.let_go = false;
+        }
         self.settle(claim, Settle::Keep).await?;
 
         let mut applied = self.apply(claim, subject, locks, &plan, &journalled).await?;
@@ -186,6 +189,9 @@ impl Engine {
             })
             .collect();
         let working = applied.patience.working.clone();
+        if working.is_some() {
+            claim.run.read.get_or_insert_default().let_go = true;
+        }
         if let Some(why) = applied.paused {
             // Nobody's fault and nobody's news: it goes on when somebody resumes.
             return Ok(StageEnd::Again { after: PAUSED, why });
@@ -371,8 +377,21 @@ impl Engine {
     }
 
     /// How long calls of earlier tries may still be under way.
-    fn unfinished(&self, open: &BTreeMap<rollcall_model::ChangeKey, crate::journal::OpenIntent>) -> Option<Duration> {
-        let latest = open.values().map(|intent| intent.deadline).max()?;
+    fn unfinished(
+        &self,
+        claim: &RunClaim,
+        open: &BTreeMap<rollcall_model::ChangeKey, crate::journal::OpenIntent>,
+    ) -> Option<Duration> {
+        let let_go = claim.run.read.as_ref().is_some_and(|mark| mark.let_go);
+        let is_idle = |key: &rollcall_model::ChangeKey| {
+            let known = claim.run.record(key);
+            let_go && known.is_some_and(|known| self.is_long(&known.change.action))
+        };
+        let latest = open
+            .iter()
+            .filter(|(key, _)| !is_idle(key))
+            .map(|(_, intent)| intent.deadline)
+            .max()?;
         let wait = between(self.now(), plus(latest, self.settings.margin));
         (wait > Duration::ZERO).then_some(wait)
     }

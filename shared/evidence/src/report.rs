@@ -100,7 +100,11 @@ impl Report<'_> {
         html.raw("<meta http-equiv=\"Content-Security-Policy\"")
             .attr("content", &policy())
             .raw(">\n");
-        html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex, nofollow\">\n<title>");
+        html.raw(
+            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta \
+             name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" \
+             content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex, nofollow\">\n<title>",
+        );
         html.own(&head::title(self)).raw("</title>\n<style>");
         html.raw(STYLE).raw("</style>\n</head>\n<body>\n");
         html.raw("<a class=\"skip\" href=\"#main\">Skip to the report</a>\n");
@@ -117,7 +121,10 @@ impl Report<'_> {
         path::chronology(self, &mut html);
         html.raw("</main>\n<footer><p>Made ");
         html.moment(self.made_at).raw(" by Rollcall ").text(self.made_by);
-        html.raw(" from its ledger. This page is a rendering for reading and is not signed itself; the receipt is.</p></footer>\n</body>\n</html>\n");
+        html.raw(
+            " from its ledger. This page is a rendering for reading and is not signed itself; the receipt \
+             is.</p></footer>\n</body>\n</html>\n",
+        );
         html.into_string()
     }
 

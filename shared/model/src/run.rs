@@ -228,6 +228,9 @@ pub struct JournalMark {
     /// Nothing but a vendor's work is waited for, until then: a wake before it changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Timestamp>,
+    /// Whoever worked at its long changes last let go of them by themselves, so no call of theirs is under way.
+    #[serde(default)]
+    pub let_go: bool,
 }
 
 /// What the event that opened a run said.

@@ -144,7 +144,7 @@ pub fn violations(vendors: &LeaverWorld, owned: &Owned, leaves: bool, runs: &[Ru
         .count();
     // The profile's own set stays whatever happens.
     must((held <= 1) == leaves, format!("{held} entitlements"));
-    let open = org.open_jobs();
+    let open = org.bulk_jobs().get("Open").copied().unwrap_or(0);
     must(open == 0, format!("{open} bulk jobs are open"));
 
     for run in runs

@@ -13,5 +13,6 @@ pub(crate) mod preflight;
 pub(crate) mod receipt;
 pub(crate) mod redrive;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod reviews;
 pub(crate) mod undo;

@@ -6,6 +6,8 @@ mod back;
 mod crashes;
 #[path = "handover/desk.rs"]
 mod desk;
+#[path = "handover/jobs.rs"]
+mod jobs;
 #[path = "handover/whole.rs"]
 mod whole;
 #[path = "handover/whom.rs"]

@@ -19,7 +19,7 @@ pub(super) fn findings(report: &Report<'_>, html: &mut Html) {
         html.raw("<p>Nothing about this run needed attention.</p></section>\n");
         return;
     }
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Findings\"><table><thead><tr><th scope=\"col\">Code</th><th scope=\"col\">When</th><th scope=\"col\">What</th></tr></thead><tbody>\n");
+    html.table("", "Findings", &["Code", "When", "What"]);
     let left = html.rows(BUDGET, report.findings, |html, finding| {
         html.raw("<tr><th scope=\"row\">")
             .code(&finding.code)
@@ -36,7 +36,7 @@ pub(super) fn findings(report: &Report<'_>, html: &mut Html) {
         }
         html.raw("</td></tr>\n");
     });
-    html.raw("</tbody></table></div>\n")
+    html.end_table()
         .left_out(left, "the log has every one.")
         .raw("</section>\n");
 }
@@ -47,9 +47,9 @@ pub(super) fn reviews(report: &Report<'_>, html: &mut Html) {
         html.raw("<p>The guard held nothing, so nobody had to decide.</p></section>\n");
         return;
     }
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Reviews\"><table><thead><tr><th scope=\"col\">What was asked</th><th scope=\"col\">Why</th><th scope=\"col\">Opened</th><th scope=\"col\">Decision</th></tr></thead><tbody>\n");
+    html.table("", "Reviews", &["What was asked", "Why", "Opened", "Decision"]);
     let left = html.rows(BUDGET, report.reviews, |html, review| one_review(report, html, review));
-    html.raw("</tbody></table></div>\n")
+    html.end_table()
         .left_out(left, "<code>rollcall reviews</code> lists them.")
         .raw("</section>\n");
 }
@@ -112,9 +112,9 @@ pub(super) fn messages(report: &Report<'_>, html: &mut Html) {
         html.raw("<p>Nobody was told.</p></section>\n");
         return;
     }
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Messages\"><table class=\"messages\"><thead><tr><th scope=\"col\">Moment</th><th scope=\"col\">To</th><th scope=\"col\">Outcome</th><th scope=\"col\">Text</th></tr></thead><tbody>\n");
+    html.table("messages", "Messages", &["Moment", "To", "Outcome", "Text"]);
     let left = html.rows(BUDGET, messages, |html, record| one_message(report, html, record));
-    html.raw("</tbody></table></div>\n")
+    html.end_table()
         .left_out(left, "<code>rollcall explain RUN</code> lists them.")
         .raw("</section>\n");
 }

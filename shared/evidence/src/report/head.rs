@@ -41,7 +41,10 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
     state(report, html);
     html.raw("</p>\n");
     if !report.open() {
-        html.raw("<p class=\"note\">This run is quiet. Names, accounts, reasons and texts are for operators with the role <code>confidential</code>; what is shown here is what its receipt shows, with counts.</p>\n");
+        html.raw(
+            "<p class=\"note\">This run is quiet. Names, accounts, reasons and texts are for operators with the \
+             role <code>confidential</code>; what is shown here is what its receipt shows, with counts.</p>\n",
+        );
     }
     figures(report, html);
     html.raw("<dl class=\"facts\">\n");
@@ -117,7 +120,7 @@ fn figures(report: &Report<'_>, html: &mut Html) {
     let left = if green == all {
         "every one".to_owned()
     } else {
-        counted(all - green, "is not", "are not")
+        counted(all - green, "needs a look", "need a look")
     };
     figure(
         html,

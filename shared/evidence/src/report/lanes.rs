@@ -56,9 +56,12 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
     let marks = marks(report, &lanes);
     let axis = Axis::of(marks.iter().map(|mark| (mark.from, mark.to)));
     let height = TOP + LANE * i64::try_from(lanes.len()).unwrap_or(0) + 8;
-    html.raw("<figure class=\"lanes\"><div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Timeline picture\"><svg role=\"img\" aria-labelledby=\"lanes-title lanes-desc\"")
-        .attr("viewBox", &format!("0 0 {WIDTH} {height}"))
-        .raw("><title id=\"lanes-title\">Intents and outcomes by connection</title><desc id=\"lanes-desc\">");
+    html.raw(
+        "<figure class=\"lanes\"><div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Timeline \
+         picture\"><svg role=\"img\" aria-labelledby=\"lanes-title lanes-desc\"",
+    )
+    .attr("viewBox", &format!("0 0 {WIDTH} {height}"))
+    .raw("><title id=\"lanes-title\">Intents and outcomes by connection</title><desc id=\"lanes-desc\">");
     html.own(&format!(
         "{} in {}, from {} to {}. The same is in the tables by system and in the chronology.",
         counted(marks.len() as u128, "mark", "marks"),
@@ -81,7 +84,13 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
         html.own(&shortened(name)).raw("</text>\n");
     }
     let left = draw(html, &axis, &marks);
-    html.raw("</svg></div>\n<figcaption><span class=\"key\"><span class=\"swatch good\"></span>changed, or so already</span> <span class=\"key\"><span class=\"swatch idle\"></span>skipped</span> <span class=\"key\"><span class=\"swatch warn\"></span>not known yet</span> <span class=\"key\"><span class=\"swatch bad\"></span>refused or failed</span> <span class=\"key\">bar: a call from its intent to what was read back; dot: nothing had to be called; diamond: event or decision; line: cut</span>");
+    html.raw(
+        "</svg></div>\n<figcaption><span class=\"key\"><span class=\"swatch good\"></span>changed, or so \
+         already</span> <span class=\"key\"><span class=\"swatch idle\"></span>skipped</span> <span \
+         class=\"key\"><span class=\"swatch warn\"></span>not known yet</span> <span class=\"key\"><span \
+         class=\"swatch bad\"></span>refused or failed</span> <span class=\"key\">bar: a call from its intent to \
+         what was read back; dot: nothing had to be called; diamond: event or decision; line: cut</span>",
+    );
     if more > 0 {
         html.raw(" <span class=\"key\">")
             .number(more as u128)
@@ -294,7 +303,7 @@ fn draw(html: &mut Html, axis: &Axis, marks: &[Mark]) -> usize {
                 html.raw("<path").attr("d", &path).raw("/>");
             }
             Shape::Tick | Shape::Cut => {
-                let (above, length) = if mark.shape == Shape::Cut { (15, 30) } else { (4, 8) };
+                let (above, length) = if mark.shape == Shape::Cut { (12, 20) } else { (4, 8) };
                 let path = format!("M{from} {}v{length}", middle - above);
                 html.raw(if mark.shape == Shape::Cut {
                     "<path class=\"cut\""

@@ -112,7 +112,7 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
         html.raw("<p>There was no licence to free.</p></section>\n");
         return;
     }
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Licences\"><table><thead><tr><th scope=\"col\">Licence</th><th scope=\"col\">Connection</th><th scope=\"col\">Before</th><th scope=\"col\">Now</th></tr></thead><tbody>\n");
+    html.table("", "Licences", &["Licence", "Connection", "Before", "Now"]);
     let left = html.rows(BUDGET, rows, |html, row| {
         html.raw("<tr><th scope=\"row\">")
             .text(row.licence.name)
@@ -135,7 +135,7 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
         }
         html.raw("</td></tr>\n");
     });
-    html.raw("</tbody></table></div>\n")
+    html.end_table()
         .left_out(left, "<code>rollcall explain RUN --json</code> has all.")
         .raw("</section>\n");
 }

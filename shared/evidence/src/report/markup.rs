@@ -51,7 +51,7 @@ impl Html {
             self.clipped(line, most);
         }
         if text.chars().nth(most).is_some() {
-            self.0.push_str("…");
+            self.0.push('…');
         }
         self
     }
@@ -96,6 +96,28 @@ impl Html {
     pub(super) fn time_of_day(&mut self, at: Timestamp, begun: Timestamp) -> &mut Self {
         self.raw("<time").attr("datetime", &at.to_string()).raw(">");
         self.own(&words::time_of_day(at, begun)).raw("</time>")
+    }
+
+    /// Opens a table, which scrolls by itself where there is no room for it. A column that begins with `#` holds numbers.
+    pub(super) fn table(&mut self, class: &'static str, called: &str, columns: &[&'static str]) -> &mut Self {
+        self.raw("<div class=\"wide\" tabindex=\"0\" role=\"group\"")
+            .attr("aria-label", called)
+            .raw("><table")
+            .attr("class", class)
+            .raw("><thead><tr>");
+        for column in columns {
+            match column.strip_prefix('#') {
+                Some(numbers) => self.raw("<th scope=\"col\" class=\"n\">").raw(numbers),
+                None => self.raw("<th scope=\"col\">").raw(column),
+            };
+            self.raw("</th>");
+        }
+        self.raw("</tr></thead>\n<tbody>")
+    }
+
+    /// Closes a table.
+    pub(super) fn end_table(&mut self) -> &mut Self {
+        self.raw("</tbody></table></div>\n")
     }
 
     /// A row of a list of facts.

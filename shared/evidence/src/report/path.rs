@@ -183,26 +183,45 @@ fn cut(report: &Report<'_>, html: &mut Html) {
     let times = run.time_to_cut_ms();
     let longest = times.values().copied().max().unwrap_or(0).max(1);
     let late = run.received_at.as_millisecond() - run.event_at.as_millisecond();
-    html.raw("<h3>Time to cut</h3>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Time to cut\"><table class=\"times\"><caption class=\"quiet\">From the moment the door had the event to the moment the last cut change was read back, by connection</caption><thead><tr><th scope=\"col\">Connection</th><th scope=\"col\">Share of the longest</th><th scope=\"col\" class=\"n\">From the door</th><th scope=\"col\" class=\"n\">From the event</th></tr></thead><tbody>\n");
+    html.raw("<h3>Time to cut</h3>\n");
+    html.table(
+        "times",
+        "Time to cut",
+        &[
+            "Connection",
+            "Share of the longest",
+            "#From the door",
+            "#From the event",
+        ],
+    );
     let left = html.rows(60_000, &wanted, |html, connection| {
-        html.raw("<tr><th scope=\"row\">").text(connection.as_str()).raw("</th><td>");
-        match times.get(*connection) {
-            Some(ms) => {
-                let share = ((*ms).max(0) * 1000 / longest).clamp(4, 1000);
-                html.raw("<svg class=\"meter\" viewBox=\"0 0 1000 12\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect class=\"back\" width=\"1000\" height=\"12\"/><rect class=\"full\" height=\"12\"")
-                    .attr("width", &share.to_string())
-                    .raw("/></svg></td><td class=\"n\">");
-                html.own(&duration(*ms)).raw("</td><td class=\"n\">").own(&duration(ms + late));
-            }
-            None => {
-                html.raw("</td><td class=\"n\">");
-                html.raw(if run.state.is_final() { "no cut recorded" } else { "not cut yet" });
-                html.raw("</td><td class=\"n\">–");
-            }
+        html.raw("<tr><th scope=\"row\">")
+            .text(connection.as_str())
+            .raw("</th><td>");
+        if let Some(ms) = times.get(*connection) {
+            let share = ((*ms).max(0) * 1000 / longest).clamp(4, 1000);
+            html.raw(
+                "<svg class=\"meter\" viewBox=\"0 0 1000 12\" preserveAspectRatio=\"none\" \
+                     aria-hidden=\"true\"><rect class=\"back\" width=\"1000\" height=\"12\"/><rect \
+                     class=\"full\" height=\"12\"",
+            )
+            .attr("width", &share.to_string())
+            .raw("/></svg></td><td class=\"n\">");
+            html.own(&duration(*ms))
+                .raw("</td><td class=\"n\">")
+                .own(&duration(ms + late));
+        } else {
+            html.raw("</td><td class=\"n\">");
+            html.raw(if run.state.is_final() {
+                "no cut recorded"
+            } else {
+                "not cut yet"
+            });
+            html.raw("</td><td class=\"n\">–");
         }
         html.raw("</td></tr>\n");
     });
-    html.raw("</tbody></table></div>\n")
+    html.end_table()
         .left_out(left, "<code>rollcall explain RUN</code> lists every connection.");
 }
 
@@ -213,14 +232,17 @@ pub(super) fn chronology(report: &Report<'_>, html: &mut Html) {
         html.raw("<p>Nothing is recorded beside the changes above.</p></section>\n");
         return;
     }
-    html.raw("<p>What the engine decided and noted, and how far long changes had come. Every intent and outcome is in the receipt.</p>\n");
+    html.raw(
+        "<p>What the engine decided and noted, and how far long changes had come. Every intent and outcome is in \
+         the receipt.</p>\n",
+    );
     let folded = lines.len() > FEW;
     if folded {
         html.raw("<details><summary>")
             .own(&counted(lines.len() as u128, "line", "lines"))
             .raw("</summary>\n");
     }
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Chronology\"><table><thead><tr><th scope=\"col\">When</th><th scope=\"col\">Where</th><th scope=\"col\">What</th></tr></thead><tbody>\n");
+    html.table("", "Chronology", &["When", "Where", "What"]);
     let begun = report.run.received_at;
     let left = html.rows(BUDGET, lines, |html, (at, place, text)| {
         html.raw("<tr><td class=\"when\">")
@@ -228,7 +250,7 @@ pub(super) fn chronology(report: &Report<'_>, html: &mut Html) {
             .raw("</td><td>");
         html.text(&place).raw("</td><td>").text(&text).raw("</td></tr>\n");
     });
-    html.raw("</tbody></table></div>\n")
+    html.end_table()
         .left_out(left, "<code>rollcall explain RUN</code> tells all of it.");
     html.raw(if folded {
         "</details></section>\n"

@@ -30,7 +30,10 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
 }
 
 fn sealed(report: &Report<'_>, html: &mut Html, proof: &Proof, receipt: &Receipt) {
-    html.raw("<p>The signed receipt is the evidence; this page only renders the same ledger. It names nobody, and holds every intent and outcome with the vendor’s request ids.</p>\n<dl class=\"facts\">");
+    html.raw(
+        "<p>The signed receipt is the evidence; this page only renders the same ledger. It names nobody, and \
+         holds every intent and outcome with the vendor’s request ids.</p>\n<dl class=\"facts\">",
+    );
     html.fact("File", |html| {
         html.code(&proof.place);
     });
@@ -67,9 +70,17 @@ fn sealed(report: &Report<'_>, html: &mut Html, proof: &Proof, receipt: &Receipt
     });
     html.raw("</dl>\n");
     sequences(html, receipt);
-    html.raw("<h3>Check it yourself</h3>\n<p>You need the file and a public key that you have from somewhere else than the file, never the network or Rollcall’s ledger:</p>\n<pre tabindex=\"0\" aria-label=\"Command\"><code>rollcall receipt verify ");
+    html.raw(
+        "<h3>Check it yourself</h3>\n<p>You need the file and a public key that you have from somewhere else \
+         than the file, never the network or Rollcall’s ledger:</p>\n<pre tabindex=\"0\" \
+         aria-label=\"Command\"><code>rollcall receipt verify ",
+    );
     html.own(&quoted(&proof.place));
-    html.raw(" --key receipt.pem.pub</code></pre>\n<p>Without Rollcall, <code>openssl</code> and <code>jq</code> do: the concept page <em>Receipts</em> of the documentation holds the script. The vendors can be asked about each request by the id in the tables above.</p>\n");
+    html.raw(
+        " --key receipt.pem.pub</code></pre>\n<p>Without Rollcall, <code>openssl</code> and <code>jq</code> do: \
+         the concept page <em>Receipts</em> of the documentation holds the script. The vendors can be asked \
+         about each request by the id in the tables above.</p>\n",
+    );
 }
 
 fn sequences(html: &mut Html, receipt: &Receipt) {
@@ -78,9 +89,14 @@ fn sequences(html: &mut Html, receipt: &Receipt) {
         .iter()
         .map(|journal| journal.entries.len() as u128)
         .sum();
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Journal sequences\"><table class=\"narrow\"><caption>")
-        .own(&counted(entries, "journal entry", "journal entries"))
-        .raw(" bound by the signature</caption><thead><tr><th scope=\"col\">Sequence</th><th scope=\"col\" class=\"n\">Entries</th><th scope=\"col\">Digest of the last</th></tr></thead><tbody>\n");
+    html.raw("<p>")
+        .own(&counted(entries, "journal entry is", "journal entries are"))
+        .raw(" bound by the signature:</p>\n");
+    html.table(
+        "narrow",
+        "Journal sequences",
+        &["Sequence", "#Entries", "Digest of the last"],
+    );
     let left = html.rows(BUDGET, &receipt.journals, |html, journal| {
         html.raw("<tr><th scope=\"row\">")
             .text(journal.sequence.as_str())
@@ -92,8 +108,7 @@ fn sequences(html: &mut Html, receipt: &Receipt) {
         };
         html.raw("</td></tr>\n");
     });
-    html.raw("</tbody></table></div>\n")
-        .left_out(left, "the receipt has every one.");
+    html.end_table().left_out(left, "the receipt has every one.");
 }
 
 /// A path as a shell takes it.

@@ -62,34 +62,37 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
         refusals(html, &all);
         return;
     }
-    html.raw("<p>Every record stands in exactly one place: <strong>counted + arrived = moved + kept + refused + gone</strong>. <em>Counted</em> named the person when work began, <em>arrived</em> came to while it went on; <em>kept</em> was left on purpose, <em>refused</em> is what the vendor did not let us change, <em>gone</em> was changed or deleted by somebody else meanwhile.</p>\n");
+    html.raw(
+        "<p>Every record stands in exactly one place: <strong>counted + arrived = moved + kept + refused + \
+         gone</strong>. <em>Counted</em> named the person when work began, <em>arrived</em> came to while it \
+         went on; <em>kept</em> was left on purpose, <em>refused</em> is what the vendor did not let us change, \
+         <em>gone</em> was changed or deleted by somebody else meanwhile.</p>\n",
+    );
     bar::legend(html);
     let end = html.len() + BUDGET;
     let mut left = 0;
-    for (place, one) in all.iter().enumerate() {
+    for one in &all {
         if html.len() >= end {
             left += 1;
             continue;
         }
         let change = &one.record.change;
-        let id = format!("records-{place}");
-        html.raw("<h3")
-            .attr("id", &id)
-            .raw(">")
-            .text(change.connection.as_str())
-            .raw(" <small>");
+        html.raw("<h3>").text(change.connection.as_str()).raw(" <small>");
         html.code(&change.action);
         if let (Some(account), true) = (&change.account, report.open()) {
             html.raw(" ").code(&account.id);
         }
         html.raw("</small></h3>\n");
         let Some(what) = &one.what else {
-            html.raw("<p class=\"alert\">The numbers of this hand-over cannot be read by this version: look at them with <code>rollcall explain RUN --json</code>.</p>\n");
+            html.raw(
+                "<p class=\"alert\">The numbers of this hand-over cannot be read by this version: look at them \
+                 with <code>rollcall explain RUN --json</code>.</p>\n",
+            );
             continue;
         };
         equation(html, what);
         uninspected(html, what, LIST.min(end.saturating_sub(html.len())));
-        tables(report, html, what, &id, end);
+        tables(report, html, what, change.connection.as_str(), end);
         recipients(report, html, what, LIST.min(end.saturating_sub(html.len())));
         rest(report, html, what, LIST.min(end.saturating_sub(html.len())));
     }
@@ -127,7 +130,10 @@ fn uninspected(html: &mut Html, what: &HandOver, budget: usize) {
     if unseen.is_empty() {
         return;
     }
-    html.raw("<div class=\"alert\"><p><strong>Not looked at, or not to the end</strong>; the numbers are not the whole:</p><ul>\n");
+    html.raw(
+        "<div class=\"alert\"><p><strong>Not looked at, or not to the end</strong>; the numbers are not the \
+         whole:</p><ul>\n",
+    );
     let left = html.rows(budget, unseen, |html, (tally, why)| {
         html.raw("<li>");
         name(html, tally);
@@ -143,7 +149,7 @@ fn name(html: &mut Html, tally: &Tally) {
 }
 
 /// First what needs a look and the largest, then, folded, the rest.
-fn tables(report: &Report<'_>, html: &mut Html, what: &HandOver, id: &str, end: usize) {
+fn tables(report: &Report<'_>, html: &mut Html, what: &HandOver, place: &str, end: usize) {
     let mut order: Vec<&Tally> = what.tallies.iter().collect();
     if order.len() > FEW {
         order.sort_by_key(|tally| {
@@ -152,7 +158,7 @@ fn tables(report: &Report<'_>, html: &mut Html, what: &HandOver, id: &str, end: 
         });
     }
     let (first, rest) = order.split_at(order.len().min(FEW));
-    let mut left = table(report, html, first, id, end.saturating_sub(html.len()));
+    let mut left = table(report, html, first, place, end.saturating_sub(html.len()));
     if !rest.is_empty() {
         let attention = rest.iter().any(|tally| !is_whole(tally) || tally.refused > 0);
         let open = attention && report.folds == Folds::Attention;
@@ -171,7 +177,7 @@ fn tables(report: &Report<'_>, html: &mut Html, what: &HandOver, id: &str, end: 
         } else {
             ", nothing refused and all accounted for</summary>\n"
         });
-        left += table(report, html, rest, id, end.saturating_sub(html.len()));
+        left += table(report, html, rest, place, end.saturating_sub(html.len()));
         html.raw("</details>\n");
     }
     html.left_out(
@@ -180,10 +186,25 @@ fn tables(report: &Report<'_>, html: &mut Html, what: &HandOver, id: &str, end: 
     );
 }
 
-fn table(report: &Report<'_>, html: &mut Html, tallies: &[&Tally], id: &str, budget: usize) -> usize {
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\"")
-        .attr("aria-labelledby", id)
-        .raw("><table class=\"records\"><thead><tr><th scope=\"col\">Object and field</th><th scope=\"col\">Where they went</th><th scope=\"col\" class=\"n\">Counted</th><th scope=\"col\" class=\"n\">Arrived</th><th scope=\"col\" class=\"n\">Moved</th><th scope=\"col\" class=\"n\">Kept</th><th scope=\"col\" class=\"n\">Refused</th><th scope=\"col\" class=\"n\">Gone</th><th scope=\"col\">Adds up</th></tr></thead><tbody>\n");
+fn table(report: &Report<'_>, html: &mut Html, tallies: &[&Tally], place: &str, budget: usize) -> usize {
+    if budget == 0 {
+        return tallies.len();
+    }
+    html.table(
+        "records",
+        place,
+        &[
+            "Object and field",
+            "Where they went",
+            "#Counted",
+            "#Arrived",
+            "#Moved",
+            "#Kept",
+            "#Refused",
+            "#Gone",
+            "Adds up",
+        ],
+    );
     let left = html.rows(budget, tallies, |html, tally| {
         let sum = Sum::of(tally);
         html.raw("<tr><th scope=\"row\">");
@@ -213,7 +234,7 @@ fn table(report: &Report<'_>, html: &mut Html, tallies: &[&Tally], id: &str, bud
         }
         html.raw("</td></tr>\n");
     });
-    html.raw("</tbody></table></div>\n");
+    html.end_table();
     left
 }
 
@@ -232,7 +253,7 @@ fn recipients(report: &Report<'_>, html: &mut Html, what: &HandOver, budget: usi
             *objects += 1;
         }
     }
-    if to.is_empty() {
+    if to.is_empty() || budget == 0 {
         return;
     }
     if !report.open() {
@@ -243,7 +264,12 @@ fn recipients(report: &Report<'_>, html: &mut Html, what: &HandOver, budget: usi
     }
     let mut to: Vec<(&str, (u128, u128))> = to.into_iter().collect();
     to.sort_by(|one, two| two.1.cmp(&one.1).then(one.0.cmp(two.0)));
-    html.raw("<h4>To whom</h4><div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"To whom\"><table class=\"narrow\"><thead><tr><th scope=\"col\">User or queue, by the vendor’s id</th><th scope=\"col\" class=\"n\">Records</th><th scope=\"col\" class=\"n\">Objects and fields</th></tr></thead><tbody>\n");
+    html.raw("<h4>To whom</h4>");
+    html.table(
+        "narrow",
+        "To whom",
+        &["User or queue, by the vendor’s id", "#Records", "#Objects and fields"],
+    );
     let left = html.rows(budget, to, |html, (whom, (records, objects))| {
         html.raw("<tr><th scope=\"row\">")
             .code(whom)
@@ -253,13 +279,12 @@ fn recipients(report: &Report<'_>, html: &mut Html, what: &HandOver, budget: usi
             .number(objects)
             .raw("</td></tr>\n");
     });
-    html.raw("</tbody></table></div>\n")
-        .left_out(left, "the evidence files name every one.");
+    html.end_table().left_out(left, "the evidence files name every one.");
 }
 
 /// The evidence, and what was seen beside.
 fn rest(report: &Report<'_>, html: &mut Html, what: &HandOver, budget: usize) {
-    if report.open() && !what.notes.is_empty() {
+    if report.open() && !what.notes.is_empty() && budget > 0 {
         html.raw("<h4>For people</h4><ul>\n");
         let left = html.rows(budget, &what.notes, |html, note| {
             html.raw("<li>").text(note).raw("</li>\n");
@@ -267,7 +292,7 @@ fn rest(report: &Report<'_>, html: &mut Html, what: &HandOver, budget: usize) {
         html.raw("</ul>\n")
             .left_out(left, "<code>rollcall explain RUN --json</code> has all.");
     }
-    if what.evidence.is_empty() {
+    if what.evidence.is_empty() || budget == 0 {
         return;
     }
     html.raw("<details><summary>Evidence: ")
@@ -304,7 +329,11 @@ fn refusals(html: &mut Html, all: &[Handed<'_>]) {
     }
     let mut rows: Vec<_> = codes.into_iter().collect();
     rows.sort_by(|one, two| two.1.0.cmp(&one.1.0).then(one.0.cmp(&two.0)));
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Refusals\"><table class=\"refusals\"><thead><tr><th scope=\"col\">Vendor’s code</th><th scope=\"col\">Connection</th><th scope=\"col\" class=\"n\">Records</th><th scope=\"col\">Objects</th></tr></thead><tbody>\n");
+    html.table(
+        "refusals",
+        "Refusals",
+        &["Vendor’s code", "Connection", "#Records", "Objects"],
+    );
     let left = html.rows(LIST, rows, |html, ((code, connection), (count, objects))| {
         html.raw("<tr><th scope=\"row\">")
             .code(code)
@@ -320,8 +349,7 @@ fn refusals(html: &mut Html, all: &[Handed<'_>]) {
         }
         html.raw("</td></tr>\n");
     });
-    html.raw("</tbody></table></div>\n")
-        .left_out(left, "the evidence files have every one.");
+    html.end_table().left_out(left, "the evidence files have every one.");
     if unnamed > 0 {
         html.raw("<p class=\"note\">")
             .number(unnamed)

@@ -106,7 +106,7 @@ fn journal(run: &Run) -> (Vec<Entry>, Vec<Chain>) {
     for (number, record) in run.changes.iter().enumerate() {
         let change = &record.change;
         let what = format!("{}/{} {}", change.stage, change.step, change.action);
-        if record.outcome == Outcome::Changed {
+        if !matches!(record.outcome, Outcome::AlreadySo | Outcome::Skipped(_)) {
             write(
                 &change.connection,
                 draft(EntryKind::Intent, Some(record), what.clone()),

@@ -34,21 +34,17 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
     let journalled = journalled(report);
     let mut left = 0;
     let begun = html.len();
-    for (place, connection) in in_order(&records).into_iter().enumerate() {
+    for connection in in_order(&records) {
         let own: Vec<&ChangeRecord> = records
             .iter()
             .copied()
             .filter(|record| record.change.connection == *connection)
             .collect();
-        let id = format!("system-{place}");
-        html.raw("<h3")
-            .attr("id", &id)
-            .raw(">")
-            .text(connection.as_str())
-            .raw("</h3>\n");
+        html.raw("<h3>").text(connection.as_str()).raw("</h3>\n");
         summary(html, &own);
         let attention = own.iter().any(|record| !record.outcome.is_green());
-        let folded = own.len() > FEW;
+        let budget = BUDGET.saturating_sub(html.len() - begun);
+        let folded = own.len() > FEW && budget > 0;
         if folded {
             let open = attention && report.folds == Folds::Attention;
             html.raw(if open {
@@ -59,8 +55,7 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
             html.own(&counted(own.len() as u128, "change", "changes"))
                 .raw("</summary>\n");
         }
-        let budget = BUDGET.saturating_sub(html.len() - begun);
-        left += table(report, html, &own, &journalled, &id, budget);
+        left += table(report, html, &own, &journalled, connection.as_str(), budget);
         if folded {
             html.raw("</details>\n");
         }
@@ -90,12 +85,17 @@ fn table(
     html: &mut Html,
     records: &[&ChangeRecord],
     journalled: &BTreeMap<&ChangeKey, Journalled<'_>>,
-    id: &str,
+    place: &str,
     budget: usize,
 ) -> usize {
-    html.raw("<div class=\"wide\" tabindex=\"0\" role=\"region\"")
-        .attr("aria-labelledby", id)
-        .raw("><table class=\"changes\"><thead><tr><th scope=\"col\">Change</th><th scope=\"col\">Account</th><th scope=\"col\">Outcome</th><th scope=\"col\">Began</th><th scope=\"col\" class=\"n\">Took</th><th scope=\"col\">Vendor’s request id</th></tr></thead>\n");
+    if budget == 0 {
+        return records.len();
+    }
+    html.table(
+        "changes",
+        place,
+        &["Change", "Account", "Outcome", "Began", "#Took", "Vendor’s request id"],
+    );
     let mut stage = "";
     let left = html.rows(budget, records, |html, record| {
         let change = &record.change;
@@ -116,16 +116,15 @@ fn table(
         let key = change.key();
         row(report, html, record, journalled.get(&key));
     });
-    html.raw("</tbody></table></div>\n");
+    html.end_table();
     left
 }
 
 fn row(report: &Report<'_>, html: &mut Html, record: &ChangeRecord, journalled: Option<&Journalled<'_>>) {
     let change = &record.change;
-    html.raw("<tr><th scope=\"row\"><code>")
-        .text(&change.action)
-        .raw("</code> <small>");
-    html.text(&change.step).raw("</small></th><td>");
+    html.raw("<tr><th scope=\"row\">");
+    action(html, &change.action);
+    html.raw(" <small>").text(&change.step).raw("</small></th><td>");
     match (&change.account, report.open()) {
         (Some(account), true) => html.code(&account.id),
         (Some(_), false) => html.raw("one account"),
@@ -164,6 +163,16 @@ fn row(report: &Report<'_>, html: &mut Html, record: &ChangeRecord, journalled: 
         None => html.raw("–"),
     };
     html.raw("</td></tr>\n");
+}
+
+/// An action's name, which may break behind its kind.
+fn action(html: &mut Html, name: &str) {
+    html.raw("<code>");
+    match name.split_once('/') {
+        Some((kind, verb)) => html.text(kind).raw("/<wbr>").text(verb),
+        None => html.text(name),
+    };
+    html.raw("</code>");
 }
 
 /// Sessions of applications that no directory can end, as a log-out names them.

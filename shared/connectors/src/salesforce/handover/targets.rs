@@ -86,7 +86,7 @@ type Found = Result<Vec<String>, String>;
 pub(super) struct Targets {
     users: BTreeMap<Wanted, Found>,
     /// Queues by configured name, with the objects that each may own.
-    queues: BTreeMap<String, Result<(String, BTreeSet<String>), String>>,
+    queues: BTreeMap<String, Queue>,
     /// What people should know about the search.
     pub(super) notes: Vec<String>,
 }
@@ -159,7 +159,9 @@ pub(super) async fn find(client: &Client, desk: &dyn Desk, leaver: &str, order: 
         let list = list(queues.iter().copied());
         asks.push((
             "queues",
-            format!("SELECT Id, Name, DeveloperName FROM Group WHERE Type = 'Queue' AND (Name IN ({list}) OR DeveloperName IN ({list}))"),
+            format!(
+                "SELECT QueueId, SobjectType, Queue.Name, Queue.DeveloperName FROM QueueSobject WHERE Queue.Name IN ({list}) OR Queue.DeveloperName IN ({list})"
+            ),
         ));
     }
     debug_assert!(asks.len() <= MOST_QUERIES);
@@ -213,7 +215,7 @@ pub(super) async fn find(client: &Client, desk: &dyn Desk, leaver: &str, order: 
     }
     targets.users = sift(client, desk, leaver, &own, found).await?;
     if let Some(rows) = groups {
-        targets.queues = queues_of(client, desk, &queues, rows).await?;
+        targets.queues = queues_of(&queues, rows);
     }
     Ok(targets)
 }
@@ -404,56 +406,49 @@ fn label(wanted: &Wanted) -> String {
     }
 }
 
-/// Queues by their configured names, with what each may own (`QueueSobject`).
-async fn queues_of(
-    client: &Client,
-    desk: &dyn Desk,
-    wanted: &BTreeSet<&str>,
-    rows: Rows,
-) -> Result<BTreeMap<String, Result<(String, BTreeSet<String>), String>>, Failure> {
+/// A queue with the objects that it may own, or why there is none.
+type Queue = Result<(String, BTreeSet<String>), String>;
+
+/// Queues by their configured names, with what each may own (`QueueSobject`). The developer name decides where several queues
+/// have the same label.
+fn queues_of(wanted: &BTreeSet<&str>, rows: Rows) -> BTreeMap<String, Queue> {
     let rows = match rows {
         Ok(rows) => rows,
         Err(refusal) => {
             let why = format!("could not be searched: {}", refusal.code);
-            return Ok(wanted
+            return wanted
                 .iter()
                 .map(|name| ((*name).to_owned(), Err(why.clone())))
-                .collect());
+                .collect();
         }
     };
-    let ids: Vec<String> = rows.iter().filter_map(row_id).collect();
-    let mut may: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    if !ids.is_empty() {
-        let soql = format!(
-            "SELECT QueueId, SobjectType FROM QueueSobject WHERE QueueId IN ({})",
-            list(ids.iter().map(String::as_str))
-        );
-        let what = "reading what queues may own";
-        for row in client.query(&desk.call(), what, &soql).await? {
-            if let (Some(queue), Some(object)) = (text(&row, "QueueId").and_then(eighteen), text(&row, "SobjectType")) {
-                may.entry(queue).or_default().insert(object.to_owned());
+    let of = |name: &str| {
+        let by = |field: &str| {
+            let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            let place = format!("/Queue/{field}");
+            for row in rows.iter().filter(|row| {
+                let held = row.pointer(&place).and_then(Value::as_str);
+                held.is_some_and(|held| held.eq_ignore_ascii_case(name))
+            }) {
+                if let (Some(queue), Some(object)) = (text(row, "QueueId").and_then(eighteen), text(row, "SobjectType"))
+                {
+                    found.entry(queue).or_default().insert(object.to_owned());
+                }
             }
-        }
-    }
-    let all = wanted.iter().map(|name| {
-        let by = |field: &str| -> Vec<String> {
-            rows.iter()
-                .filter(|row| text(row, field).is_some_and(|held| held.eq_ignore_ascii_case(name)))
-                .filter_map(row_id)
-                .collect()
+            found
         };
-        let mut ids = by("DeveloperName");
-        if ids.is_empty() {
-            ids = by("Name");
+        let mut found = by("DeveloperName");
+        if found.is_empty() {
+            found = by("Name");
         }
-        let one = match ids.as_slice() {
-            [id] => Ok((id.clone(), may.get(id).cloned().unwrap_or_default())),
-            [] => Err("is not in this org".to_owned()),
-            _ => Err("is the name of several: use the developer name".to_owned()),
-        };
-        ((*name).to_owned(), one)
-    });
-    Ok(all.collect())
+        if found.len() > 1 {
+            return Err("is the name of several: use the developer name".to_owned());
+        }
+        found
+            .pop_first()
+            .ok_or_else(|| "is not in this org, or may own nothing".to_owned())
+    };
+    wanted.iter().map(|name| ((*name).to_owned(), of(name))).collect()
 }
 
 #[cfg(test)]
@@ -537,6 +532,35 @@ mod tests {
             "{soql}"
         );
         assert!(by_keys(&[key("  ")]).ends_with("WHERE Id = null"));
+    }
+
+    #[test]
+    fn a_queue_is_found_by_one_of_its_names() {
+        let row = |queue: &str, name: &str, developer: &str, object: &str| json!({ "QueueId": queue, "SobjectType": object, "Queue": { "Name": name, "DeveloperName": developer } });
+        let (one, two) = ("00G000000000001EAA", "00G000000000002EAA");
+        let rows = || {
+            Ok(vec![
+                row(one, "Support", "Support_EU", "Case"),
+                row(one, "Support", "Support_EU", "Lead"),
+                row(two, "Support", "Support_US", "Case"),
+            ])
+        };
+        let wanted = BTreeSet::from(["Support", "support_us", "Sales"]);
+        let found = queues_of(&wanted, rows());
+        assert!(found["Support"].as_ref().unwrap_err().contains("several"));
+        assert_eq!(
+            found["support_us"],
+            Ok((two.to_owned(), BTreeSet::from(["Case".to_owned()])))
+        );
+        assert!(found["Sales"].as_ref().unwrap_err().contains("not in this org"));
+        assert_eq!(
+            queues_of(&BTreeSet::from(["Support_EU"]), rows())["Support_EU"]
+                .as_ref()
+                .unwrap()
+                .1
+                .len(),
+            2
+        );
     }
 
     #[test]

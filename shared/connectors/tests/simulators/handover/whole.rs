@@ -174,8 +174,7 @@ async fn what_comes_meanwhile_is_handed_over_too() {
     let ended = world.run(&desk, HAND_OVER, World::to_sam()).await;
     ended.check(&desk);
     assert_eq!(ended.outcome, Outcome::Changed, "{:#?}", ended.done);
-    // The first one came before its object was looked at.
-    assert_eq!(ended.figures("Lead", "OwnerId"), [1, 1, 2, 0, 0, 0]);
+    assert_eq!(ended.figures("Lead", "OwnerId"), [0, 2, 2, 0, 0, 0]);
     assert!(!world.org.owned_by(&world.jordan).contains_key("Lead"));
 
     // When they never stop coming, that is said.

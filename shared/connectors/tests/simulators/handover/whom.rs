@@ -113,7 +113,12 @@ async fn objects_have_their_own_targets_and_look_ups_move_where_told() {
     let ended = world.run(&desk, HAND_OVER, with).await;
     ended.check(&desk);
     assert_eq!(ended.outcome, Outcome::Changed, "{:#?}", ended.done);
-    assert_eq!(world.owner("Case", &cases[0]), queue);
+    assert_eq!(
+        world.owner("Case", &cases[0]),
+        queue,
+        "{:#?}",
+        desk.lines(&ended.done.evidence)
+    );
     assert_eq!(world.owner("Account", &accounts[0]), world.robin);
     let project = world.org.record("Project__c", &projects[0]).unwrap();
     assert_eq!(

@@ -170,7 +170,7 @@ fn ticks(html: &mut Html, busy: Busy, top: i64, bottom: i64) {
                 .attr("x", &x.to_string())
                 .attr("y", "30")
                 .raw(">+")
-                .own(&duration(at))
+                .own(&duration(at).replace(".00 s", " s"))
                 .raw("</text>\n");
         }
         at += step;

@@ -9,7 +9,9 @@ use super::super::markup::{Html, counted, grouped};
 /// Length of a whole bar, in its own units.
 const LENGTH: u128 = 1000;
 /// What there is one of shows: the least length of a part.
-const LEAST: u128 = 6;
+const LEAST: u128 = 16;
+/// Room between two parts.
+const GAP: u128 = 4;
 
 /// The numbers of one row or of many, wide enough that no sum of them overflows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,11 +138,17 @@ pub(super) fn write(html: &mut Html, sum: &Sum, name: &str) {
         .attr("aria-label", &label)
         .raw(">");
     let mut x = 0;
-    for ((kind, count), length) in parts.iter().zip(lengths(&parts)) {
+    let last = parts.len().saturating_sub(1);
+    for (place, ((kind, count), length)) in parts.iter().zip(lengths(&parts)).enumerate() {
+        let drawn = if place < last {
+            length.saturating_sub(GAP)
+        } else {
+            length
+        };
         html.raw("<rect height=\"16\"")
             .attr("class", kind)
             .attr("x", &x.to_string())
-            .attr("width", &length.to_string())
+            .attr("width", &drawn.to_string())
             .attr("data-count", &count.to_string())
             .raw("><title>")
             .own(&counted(*count, "record", "records"))
@@ -153,7 +161,12 @@ pub(super) fn write(html: &mut Html, sum: &Sum, name: &str) {
 }
 
 pub(super) fn legend(html: &mut Html) {
-    html.raw("<p class=\"legend\"><span class=\"key\"><span class=\"swatch moved\"></span>moved</span> <span class=\"key\"><span class=\"swatch kept\"></span>kept</span> <span class=\"key\"><span class=\"swatch refused\"></span>refused</span> <span class=\"key\"><span class=\"swatch gone\"></span>gone</span> <span class=\"key\">each bar is the whole of its row</span></p>\n");
+    html.raw(
+        "<p class=\"legend\"><span class=\"key\"><span class=\"swatch moved\"></span>moved</span> <span \
+         class=\"key\"><span class=\"swatch kept\"></span>kept</span> <span class=\"key\"><span class=\"swatch \
+         refused\"></span>refused</span> <span class=\"key\"><span class=\"swatch gone\"></span>gone</span> \
+         <span class=\"key\">each bar is the whole of its row</span></p>\n",
+    );
 }
 
 #[cfg(test)]
@@ -173,7 +186,7 @@ mod tests {
         assert!(sum.balances());
         let lengths = lengths(&sum.parts());
         assert_eq!(lengths.iter().sum::<u128>(), LENGTH);
-        assert_eq!(lengths, [988, 6, 6]);
+        assert_eq!(lengths, [968, 16, 16]);
     }
 
     #[test]
