@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rollcall_engine::{EngineError, Proposal, UndoWish};
+use rollcall_harness::WorldSpec;
 use rollcall_model::ledger::documents;
 use rollcall_model::plan::{StageSpec, Verdict};
 use rollcall_model::{Exception, Goal, Outcome, Run, RunId, RunState};
@@ -309,4 +310,61 @@ async fn what_cannot_be_taken_back_is_refused_with_its_reason() {
             .all(|run| run.changes.iter().all(|record| record.outcome != Outcome::Pending))
     );
     stage.work_for(HOUR).await;
+}
+
+/// Everything of the leaver's that the org knows: records, entitlements, whether they may sign in.
+fn held(stage: &Stage) -> (Vec<u8>, Vec<String>, bool, bool) {
+    let (org, user) = (&stage.world.vendors.salesforce, &stage.world.vendors.leaver_user);
+    let mut entitlements = org.assignments_of(user);
+    entitlements.sort();
+    (org.snapshot(), entitlements, org.is_active(user), org.is_frozen(user))
+}
+
+#[tokio::test]
+async fn what_was_handed_over_and_taken_apart_is_given_back_byte_by_byte() {
+    let spec = WorldSpec {
+        owns: true,
+        ..WorldSpec::default()
+    };
+    let mut stage = Stage::new(spec).await;
+    stage
+        .world
+        .vendors
+        .okta
+        .add_group("Legal-Hold", rollcall_simulators::okta::GroupKind::Okta);
+    let before = held(&stage);
+    stage.leaves().await;
+    stage.settle().await;
+    let run = stage.run().await;
+    assert_eq!(run.state, RunState::Done, "{:#?} {:#?}", outcomes(&run), run.notes);
+    let after = held(&stage);
+    assert!(
+        !after.2 && after.3 && after.0 != before.0 && after.1 != before.1,
+        "it is taken apart"
+    );
+
+    let undone = undo(&mut stage, &run.id).await;
+    assert_eq!(
+        undone.state,
+        RunState::Done,
+        "{:#?} {:#?}",
+        outcomes(&undone),
+        undone.notes
+    );
+    let given = held(&stage);
+    assert_eq!(given.1, before.1, "entitlements");
+    assert_eq!((given.2, given.3), (true, false), "active and not frozen");
+    assert_eq!(
+        String::from_utf8_lossy(&given.0),
+        String::from_utf8_lossy(&before.0),
+        "every record is whose it was"
+    );
+
+    let again = undo(&mut stage, &run.id).await;
+    assert_eq!(again.state, RunState::Done);
+    assert!(
+        outcomes(&again).iter().all(|(_, outcome)| *outcome == "AlreadySo"),
+        "{:#?}",
+        outcomes(&again)
+    );
 }
