@@ -17,11 +17,11 @@ fn many(world: &World, count: usize) -> Vec<String> {
 async fn five_thousand_records_go_by_jobs_and_each_has_its_place() {
     let world = World::new();
     let leads = many(&world, 5_000);
-    for place in [0, 1, 2] {
-        world.org.refuse_by_rule(&leads[place], "stays");
+    for lead in &leads[..3] {
+        world.org.refuse_by_rule(lead, "stays");
     }
-    for place in 10..40 {
-        world.org.lock_row(&leads[place], 2);
+    for lead in &leads[10..40] {
+        world.org.lock_row(lead, 2);
     }
     world.org.approval_lock(&leads[45]);
     world.seed("Account", 3, |_| json!({ "Name": "A" }));
