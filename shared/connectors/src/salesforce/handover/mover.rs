@@ -155,12 +155,11 @@ impl Mover<'_> {
         let name = format!("{}{object}/{:04}.csv", self.prefix(), work.number);
         let answered = self.desk.store(&name, lines::evidence(&all)?).await?;
         work.lines = all.len();
-        match work.evidence.and_then(|place| state.evidence.get_mut(place)) {
-            Some(known) => known.1 = answered,
-            None => {
-                work.evidence = Some(state.evidence.len());
-                state.evidence.push((work.tally, answered));
-            }
+        if let Some(known) = work.evidence.and_then(|place| state.evidence.get_mut(place)) {
+            known.1 = answered;
+        } else {
+            work.evidence = Some(state.evidence.len());
+            state.evidence.push((work.tally, answered));
         }
         Ok(())
     }

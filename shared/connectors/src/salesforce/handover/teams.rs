@@ -98,6 +98,16 @@ impl Mover<'_> {
             .iter()
             .filter(|member| key(member).is_some_and(|key| key.1 != self.leaver && !there.contains(&key)))
             .collect();
+        let own = before
+            .iter()
+            .filter_map(key)
+            .filter(|key| key.1 == self.leaver && !there.contains(key))
+            .count();
+        if own > 0 {
+            state.note(format!(
+                "{object}: Salesforce ended {own} team memberships of the user's own with the change of owner; taking back does not bring them back"
+            ));
+        }
         if missing.is_empty() {
             return Ok(());
         }

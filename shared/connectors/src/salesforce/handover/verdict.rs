@@ -37,7 +37,11 @@ pub(super) fn verdict(code: &str) -> Verdict {
         | "UNKNOWN_EXCEPTION"
         | "TOO_MANY_APEX_REQUESTS" => Verdict::Again(ROW_TRIES),
         "ENTITY_IS_LOCKED" => Verdict::Again(APPROVAL_TRIES),
-        "TRANSFER_REQUIRES_READ" | "INACTIVE_OWNER_OR_USER" | "OP_WITH_INVALID_USER_TYPE_EXCEPTION" => Verdict::Onward,
+        // The last one is what a queue gets that does not serve the object.
+        "TRANSFER_REQUIRES_READ"
+        | "INACTIVE_OWNER_OR_USER"
+        | "OP_WITH_INVALID_USER_TYPE_EXCEPTION"
+        | "INVALID_OPERATION" => Verdict::Onward,
         "ENTITY_IS_DELETED" => Verdict::Gone,
         "INVALID_CROSS_REFERENCE_KEY" | "NOT_FOUND" => Verdict::Look,
         _ => Verdict::Refused,
@@ -96,6 +100,7 @@ mod tests {
             ("ENTITY_IS_LOCKED", Verdict::Again(3)),
             ("TRANSFER_REQUIRES_READ", Verdict::Onward),
             ("INACTIVE_OWNER_OR_USER", Verdict::Onward),
+            ("INVALID_OPERATION", Verdict::Onward),
             ("ENTITY_IS_DELETED", Verdict::Gone),
             ("INVALID_CROSS_REFERENCE_KEY", Verdict::Look),
             ("ENTITY_IS_ARCHIVED", Verdict::Refused),

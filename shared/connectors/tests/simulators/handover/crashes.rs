@@ -54,7 +54,7 @@ async fn wherever_a_hand_over_ends_another_process_finishes_it() {
     let desk = world.desk();
     let ended = world.run(&desk, HAND_OVER, World::to_sam()).await;
     judge(&world, &desk, &ended, 0, Cut::Before);
-    let things = desk.fuse.done();
+    let things = desk.fuse.count();
     for at in 0..things {
         for cut in [Cut::Before, Cut::After] {
             let world = company();
@@ -86,7 +86,7 @@ async fn wherever_a_taking_back_ends_another_process_finishes_it() {
             assert_eq!(back.done.total().moved, gone.done.total().moved, "{at} {cut:?}");
             assert_eq!(String::from_utf8(world.org.snapshot()).unwrap(), before, "{at} {cut:?}");
             changed_at_most(&world.org, 2);
-            through &= next.fuse.done() <= at;
+            through &= next.fuse.count() <= at;
         }
         if through {
             break;

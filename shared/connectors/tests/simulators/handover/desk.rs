@@ -34,7 +34,8 @@ impl Fuse {
         *self.blown.lock().unwrap() = false;
     }
 
-    pub(super) fn done(&self) -> usize {
+    /// How many things were done.
+    pub(super) fn count(&self) -> usize {
         *self.done.lock().unwrap()
     }
 

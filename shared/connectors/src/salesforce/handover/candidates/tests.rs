@@ -11,7 +11,7 @@ fn relation(object: &str, field: &str) -> Relation {
     }
 }
 
-fn described(references: &[(&str, &str)], marks: &[&str], more: Value) -> Described {
+fn described(references: &[(&str, &str)], marks: &[&str], more: &Value) -> Described {
     let mut fields =
         vec![json!({ "name": "OwnerId", "referenceTo": ["User"], "updateable": true, "filterable": true })];
     fields.extend(
@@ -26,26 +26,26 @@ fn described(references: &[(&str, &str)], marks: &[&str], more: Value) -> Descri
 
 fn company() -> Descriptions {
     let objects = [
-        ("Task", described(&[("WhatId", "Account")], &["IsClosed"], Value::Null)),
-        ("Event", described(&[], &["EndDateTime", "IsChild"], Value::Null)),
-        ("Asset", described(&[("AccountId", "Account")], &[], Value::Null)),
-        ("Lead", described(&[], &["IsConverted"], Value::Null)),
-        ("Line__c", described(&[("Deal__c", "Deal__c")], &[], Value::Null)),
+        ("Task", described(&[("WhatId", "Account")], &["IsClosed"], &Value::Null)),
+        ("Event", described(&[], &["EndDateTime", "IsChild"], &Value::Null)),
+        ("Asset", described(&[("AccountId", "Account")], &[], &Value::Null)),
+        ("Lead", described(&[], &["IsConverted"], &Value::Null)),
+        ("Line__c", described(&[("Deal__c", "Deal__c")], &[], &Value::Null)),
         (
             "Deal__c",
             described(
                 &[("Plan__c", "Zoo__c")],
                 &[],
-                json!([{ "name": "Approver__c", "referenceTo": ["User"], "updateable": true, "filterable": true },
+                &json!([{ "name": "Approver__c", "referenceTo": ["User"], "updateable": true, "filterable": true },
                        { "name": "Author__c", "referenceTo": ["User"], "updateable": false, "filterable": true }]),
             ),
         ),
-        ("Zoo__c", described(&[], &[], Value::Null)),
-        ("Account", described(&[("ParentId", "Account")], &[], Value::Null)),
-        ("Macro", described(&[], &[], Value::Null)),
+        ("Zoo__c", described(&[], &[], &Value::Null)),
+        ("Account", described(&[("ParentId", "Account")], &[], &Value::Null)),
+        ("Macro", described(&[], &[], &Value::Null)),
         (
             "Opportunity",
-            described(&[("AccountId", "Account")], &["IsClosed"], Value::Null),
+            described(&[("AccountId", "Account")], &["IsClosed"], &Value::Null),
         ),
     ];
     let mut relations: Vec<Relation> = objects.iter().map(|(name, _)| relation(name, "OwnerId")).collect();
