@@ -13,6 +13,9 @@ the openssl command, in front of the simulator's port, and sends the client's co
 Exits with 1 when anything disagrees; the last line is "N passed, M failed".
 """
 
+import csv
+import datetime
+import io
 import json
 import os
 import socket
@@ -22,16 +25,19 @@ import sys
 import tempfile
 import threading
 import traceback
+import uuid
 from urllib.parse import quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from simple_salesforce import Salesforce, format_soql
+from simple_salesforce.bulk2 import Operation, _Bulk2Client
 from simple_salesforce.exceptions import (
     SalesforceAuthenticationFailed,
     SalesforceExpiredSession,
     SalesforceGeneralError,
     SalesforceMalformedRequest,
+    SalesforceOperationError,
     SalesforceResourceNotFound,
 )
 
@@ -208,7 +214,6 @@ def hostile_strings(world):
 
 @check
 def dates_and_booleans(world):
-    import datetime
     sf = logged_in(world)
     past = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=2)))
     query = format_soql("SELECT Id FROM User WHERE LastLoginDate > {} AND IsActive = {} AND UserRoleId = {}", past, True, None)
@@ -328,6 +333,156 @@ def expired_session(world):
     assert sf.AuthSession.delete(own[0]) == 204
     sf.limits()
     assert sf.session_id != token
+
+
+def rows_of(text):
+    """A CSV by the names in its header, as the client's own callers read it."""
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def business_of(world, sf, count=12):
+    """New accounts of the leaver, made by the client's bulk insert: their ids."""
+    mark = f"bulk {uuid.uuid4().hex[:8]}"
+    made = sf.bulk2.Account.insert(
+        records=[{"Name": f'{mark} "{place}", Ltd', "OwnerId": world["leaver_id"]} for place in range(count)], wait=0.5)
+    assert [entry["numberRecordsProcessed"] for entry in made] == [count] and made[0]["numberRecordsFailed"] == 0, made
+    good = rows_of(sf.bulk2.Account.get_successful_records(made[0]["job_id"]))
+    assert {row["sf__Created"] for row in good} == {"true"} and len({row["sf__Id"] for row in good}) == count, good
+    assert all(row["Name"].startswith(f'{mark} "') for row in good), good
+    return [row["sf__Id"] for row in good]
+
+
+@check
+def what_points_at_a_user(world):
+    """Candidates of a hand-over from one describe, and the describe of each."""
+    sf = logged_in(world)
+    listed = {entry["name"]: entry for entry in sf.describe()["sobjects"]}
+    assert listed["AccountShare"]["associateEntityType"] == "Share" and not listed["AccountChangeEvent"]["queryable"]
+    assert listed["Old_Request__c"]["deprecatedAndHidden"] and listed["Routing__c"]["customSetting"]
+    points = {(child["childSObject"], child["field"]) for child in sf.User.describe()["childRelationships"]}
+    assert {("Account", "OwnerId"), ("AccountHistory", "CreatedById"), ("AccountShare", "UserOrGroupId"),
+            ("Project__c", "OwnerId"), ("Project__c", "Reviewer__c"), ("Project__c", "Backup_Owner__c"),
+            ("Invoice__c", "Approver__c"), ("User", "ManagerId")} <= points, points
+    assert ("Invoice__c", "OwnerId") not in points
+    owners = {}
+    for name in ["Account", "Contact", "Opportunity", "Case", "Lead", "Campaign", "Task", "Event", "Contract",
+                 "Project__c", "Visit__c"]:
+        fields = {field["name"]: field for field in getattr(sf, name).describe()["fields"]}
+        assert fields["OwnerId"]["updateable"], name
+        owners[name] = fields["OwnerId"]["referenceTo"]
+    assert {name for name, to in owners.items() if "Group" in to} == {"Case", "Lead", "Task", "Project__c", "Visit__c"}, owners
+    headers = {"If-Modified-Since": "Mon, 02 Mar 2020 09:00:00 GMT"}
+    first = sf.session.get(sf.base_url + "sobjects/User/describe", headers={**sf.headers, **headers})
+    again = sf.session.get(sf.base_url + "sobjects/User/describe",
+                           headers={**sf.headers, "If-Modified-Since": first.headers["Last-Modified"]})
+    assert (first.status_code, again.status_code, again.text) == (200, 304, ""), (first.status_code, again.status_code)
+
+
+@check
+def bulk_query_pages(world):
+    sf = logged_in(world)
+    ids = business_of(world, sf)
+    soql = format_soql("SELECT Id, Name, OwnerId, Parent.Name FROM Account WHERE Id IN {}", ids)
+    pages = list(sf.bulk2.Account.query(soql, max_records=5, wait=0.5))
+    assert [len(rows_of(page)) for page in pages] == [5, 5, 2], pages
+    rows = [row for page in pages for row in rows_of(page)]
+    assert sorted(row["Id"] for row in rows) == sorted(ids)
+    assert {row["Parent.Name"] for row in rows} == {""} and {row["OwnerId"] for row in rows} == {world["leaver_id"]}
+    assert sf.query(format_soql("SELECT COUNT() FROM Account WHERE Id IN {} AND OwnerId = {}", ids, world["leaver_id"]))["totalSize"] == 12
+    for wrong in ["SELECT COUNT() FROM Account", "SELECT Id FROM Account LIMIT 1 OFFSET 1", "SELECT Type FROM Account GROUP BY Type"]:
+        assert error_of(SalesforceMalformedRequest, lambda: list(sf.bulk2.Account.query(wrong, wait=0.5)))["errorCode"], wrong
+
+
+@check
+def bulk_update_with_failures(world):
+    """An owner change of many: what arrived, what was refused and why, and nothing in between."""
+    sf = logged_in(world)
+    ids = business_of(world, sf)
+    assert sf.Account.delete(ids[0]) == 204
+    rows = [{"Id": id, "OwnerId": world["manager_id"]} for id in ids]
+    rows[1]["OwnerId"] = sf.query(format_soql("SELECT Id FROM User WHERE Username = {}", world["username"]))["records"][0]["Id"]
+    rows.append({"Id": "0015f00000ACC07AAH", "OwnerId": world["manager_id"]})
+    done = sf.bulk2.Account.update(records=rows, wait=0.5)[0]
+    assert (done["numberRecordsProcessed"], done["numberRecordsFailed"]) == (13, 3), done
+    every = sf.bulk2.Account.get_all_ingest_records(done["job_id"])
+    assert len(every["successfulRecords"]) == 10 and every["unprocessedRecords"] == [], every
+    failed = {row["Id"]: row for row in every["failedRecords"]}
+    assert failed[ids[0]]["sf__Error"] == "ENTITY_IS_DELETED:entity is deleted:--", failed
+    assert failed[ids[1]]["sf__Error"].split(":", 1)[0] == "TRANSFER_REQUIRES_READ"
+    assert failed[ids[1]]["sf__Error"].endswith(":OwnerId --")
+    assert failed["0015f00000ACC07AAH"]["sf__Id"] == "" and failed["0015f00000ACC07AAH"]["sf__Error"].startswith("INVALID_CROSS_REFERENCE_KEY:")
+    assert sf.query(format_soql("SELECT COUNT() FROM Account WHERE Id IN {} AND OwnerId = {}", ids, world["manager_id"]))["totalSize"] == 10
+    deleted = sf.bulk2.Account.delete(records=[{"Id": id} for id in ids[1:]], wait=0.5)[0]
+    assert (deleted["numberRecordsProcessed"], deleted["numberRecordsFailed"]) == (11, 0), deleted
+
+
+@check
+def bulk_jobs_by_hand(world):
+    """The states of a job, step by step, with the client's own steps."""
+    sf = logged_in(world)
+    ids = business_of(world, sf, 2)
+    client = _Bulk2Client("Account", sf.bulk2_url, sf.bulk2.headers, sf.session)
+    job = client.create_job(Operation.update)
+    assert (job["state"], job["contentUrl"]) == ("Open", f"services/data/v{VERSION}/jobs/ingest/{job['id']}/batches"), job
+    data = "Id,OwnerId\n" + "".join(f"{id},{world['manager_id']}\n" for id in ids)
+    client.upload_job_data(job["id"], data)
+    error = error_of(SalesforceMalformedRequest, lambda: client.upload_job_data(job["id"], data))
+    assert error["errorCode"] == "INVALIDJOBSTATE" and "Found multiple contents for job" in error["message"], error
+    assert client.abort_job(job["id"], False)["state"] == "Aborted"
+    assert rows_of(client.get_ingest_results(job["id"], "unprocessedrecords")) == rows_of(data)
+    gone = sf.session.delete(f"{sf.bulk2_url}ingest/{job['id']}", headers=sf.headers)
+    assert (gone.status_code, gone.text) == (204, ""), gone.text
+    error_of(SalesforceResourceNotFound, lambda: client.get_job(job["id"], False))
+
+    job = client.create_job(Operation.update)
+    client.upload_job_data(job["id"], data.replace("\n", "\r\n"))
+    assert client.close_job(job["id"])["state"] == "UploadComplete"
+    try:
+        client.wait_for_job(job["id"], False, 0.5)
+    except SalesforceOperationError as error:
+        assert "LineEnding is invalid on user data. Current LineEnding setting is LF" in str(error), error
+    else:
+        raise AssertionError("a file with other line ends was taken")
+    listed = sf.restful("jobs/ingest", params={"jobType": "V2Ingest"})
+    assert listed["done"] and {"id", "state", "object", "operation"} <= set(listed["records"][-1]), listed
+    assert sf.query(format_soql("SELECT COUNT() FROM Account WHERE Id IN {} AND OwnerId = {}", ids, world["leaver_id"]))["totalSize"] == 2
+
+
+@check
+def owners_by_collection(world):
+    sf = logged_in(world)
+    ids = business_of(world, sf, 4)
+    own = sf.query(format_soql("SELECT Id FROM User WHERE Username = {}", world["username"]))["records"][0]["Id"]
+    assert sf.Account.delete(ids[1]) == 204
+    give = lambda id, owner: {"attributes": {"type": "Account"}, "id": id, "OwnerId": owner}
+    send = lambda records, whole=False: sf.restful(
+        "composite/sobjects", method="PATCH", json={"allOrNone": whole, "records": records})
+    manager = world["manager_id"]
+    results = send([give(ids[0], manager), give(ids[1], manager), give(ids[2], own), give("0015f00000ACC07AAH", manager), give(ids[3], manager)])
+    codes = [None if entry["success"] else entry["errors"][0]["statusCode"] for entry in results]
+    assert codes == [None, "ENTITY_IS_DELETED", "TRANSFER_REQUIRES_READ", "INVALID_CROSS_REFERENCE_KEY", None], results
+    results = send([give(ids[0], world["leaver_id"]), give(ids[2], own)], True)
+    assert [entry["errors"][0]["statusCode"] for entry in results] == ["ALL_OR_NONE_OPERATION_ROLLED_BACK", "TRANSFER_REQUIRES_READ"], results
+    assert sf.Account.get(ids[0])["OwnerId"] == manager
+    user = {"attributes": {"type": "User"}, "id": world["awkward_id"], "Title": "x"}
+    error = error_of(SalesforceMalformedRequest, lambda: send([give(ids[0], manager), user]))
+    assert error["errorCode"] == "MIXED_DML_OPERATION", error
+    error = error_of(SalesforceMalformedRequest, lambda: send([give(ids[0], manager)] * 201))
+    assert error["errorCode"] == "EXCEEDED_ID_LIMIT", error
+
+
+@check
+def dates_of_business(world):
+    sf = logged_in(world)
+    made = sf.Event.create({"Subject": "visit", "OwnerId": world["leaver_id"],
+                            "EndDateTime": (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=1)).isoformat()})
+    assert made["success"], made
+    found = lambda where: sf.query(format_soql("SELECT COUNT() FROM Event WHERE Id = {} AND " + where, made["id"]))["totalSize"]
+    assert found("EndDateTime >= TODAY") == found("EndDateTime = TOMORROW") == 1 and found("EndDateTime = LAST_N_DAYS:5") == 0
+    error = error_of(SalesforceMalformedRequest, lambda: found("EndDateTime >= NOW()"))
+    assert error["errorCode"] == "MALFORMED_QUERY", error
+    assert sf.Event.delete(made["id"]) == 204
+    assert sf.query_all(format_soql("SELECT Id, IsDeleted FROM Event WHERE Id = {}", made["id"]), include_deleted=True)["records"][0]["IsDeleted"]
 
 
 @check

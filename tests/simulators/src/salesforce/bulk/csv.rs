@@ -1,13 +1,13 @@
 //! CSV as Bulk API 2.0 takes and gives it: RFC 4180 quoting, one line ending for the whole file.
 
 /// A row and the place after it.
-pub(super) struct Row {
-    pub(super) cells: Vec<String>,
-    pub(super) next: usize,
+pub(in super::super) struct Row {
+    pub(in super::super) cells: Vec<String>,
+    pub(in super::super) next: usize,
 }
 
 /// Reads the row that starts at a place; `None` at the end of the data.
-pub(super) fn row(data: &[u8], from: usize, delimiter: u8) -> Option<Row> {
+pub(in super::super) fn row(data: &[u8], from: usize, delimiter: u8) -> Option<Row> {
     if from >= data.len() {
         return None;
     }

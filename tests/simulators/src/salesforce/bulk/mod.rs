@@ -4,7 +4,7 @@
 //! each a number of batches of 10,000 records in transactions of 200. What the guide leaves open, and was chosen here: the
 //! error codes of refused calls (only `INVALIDJOBSTATE` is known from the wire) and the text about a second upload.
 
-mod csv;
+pub(super) mod csv;
 mod ingest;
 mod query;
 mod render;

@@ -2,6 +2,7 @@
 
 mod access;
 mod batch;
+mod bulk;
 mod business;
 mod joins;
 mod login;
