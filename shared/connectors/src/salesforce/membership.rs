@@ -256,12 +256,11 @@ fn add(
     };
     let name = row.pointer(name).and_then(Value::as_str).unwrap_or(&id).to_owned();
     let entitlement = Entitlement { kind, id, name, until };
-    match left {
-        Some(why) => all.left.push(format!("{}: {why}", entitlement.named())),
-        None => {
-            all.rows.insert(entitlement.id.clone(), held.to_owned());
-            all.held.push(entitlement);
-        }
+    if let Some(why) = left {
+        all.left.push(format!("{}: {why}", entitlement.named()));
+    } else {
+        all.rows.insert(entitlement.id.clone(), held.to_owned());
+        all.held.push(entitlement);
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ impl Estate {
         });
         let orphans = [us, emea].map(|org| org.add_queue(ORPHANS, &["Case", "Lead"]));
 
-        let (locked_deal, refused_cases) = American::own(us, &world.leaver_user)?.trouble(us, &world.leaver_user)?;
+        let (locked_deal, refused_cases) = American::own(us, &world.leaver_user)?.trouble(us, &world.leaver_user);
         european(emea, &company.leaver_emea)?;
 
         let apac = Arc::new(Org::new(APAC_ORG, false, now));
@@ -123,7 +123,7 @@ impl American {
             |place| json!({ "OwnerId": owner, "Name": format!("Customer {place:04}"), "Type": "Customer" }),
         )?;
         let account = |place: usize| accounts.id(place % accounts.len());
-        let contacts = org.seed_records(
+        org.seed_records(
             "Contact",
             2_200,
             |place| json!({ "OwnerId": owner, "LastName": format!("Contact {place:04}"), "AccountId": account(place) }),
@@ -176,7 +176,7 @@ impl American {
     }
 
     /// What makes it hard; answers the locked deal and the refused cases.
-    fn trouble(&self, org: &Org, leaver: &str) -> Seeded<(String, [String; 3])> {
+    fn trouble(&self, org: &Org, leaver: &str) -> (String, [String; 3]) {
         let deal = self.deals.id(7);
         org.approval_lock(&deal);
         for place in [3, 4, 5] {
@@ -195,7 +195,7 @@ impl American {
             org.give(leaver, given);
         }
         org.join_group(&org.add_group("Sales West"), leaver);
-        Ok((deal, refused))
+        (deal, refused)
     }
 }
 
