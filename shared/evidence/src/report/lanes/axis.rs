@@ -164,8 +164,8 @@ fn ticks(html: &mut Html, busy: Busy, top: i64, bottom: i64) {
             .attr("y1", &top.to_string())
             .attr("y2", &bottom.to_string())
             .raw("/>");
-        // The first 100 units are the moment's.
-        if x > busy.x + 110 {
+        // The first 85 units are the moment's, and a label takes up to 50.
+        if x > busy.x + 135 {
             html.raw("<text class=\"step\" text-anchor=\"end\"")
                 .attr("x", &x.to_string())
                 .attr("y", "30")
