@@ -131,7 +131,7 @@ fn main() -> Result<(), Failure> {
     bench.say("one object by a bulk query")?;
     let mut data = "Id,OwnerId\n".to_owned();
     for line in std::str::from_utf8(&ids)?.lines().skip(1) {
-        data.push_str(&format!("{line},{manager}\n"));
+        data.extend([line, ",", &manager, "\n"]);
     }
     let ingest = json!({ "object": "Account", "operation": "update" });
     let job = bench.json(Method::POST, "/jobs/ingest", &ingest)?;

@@ -91,7 +91,8 @@ impl State {
     pub(super) fn select(&self, caller: &Caller, source: &str, all: bool) -> Result<(Plan, Found), Refusal> {
         let mut plan = soql::bind(soql::parse(source, self.now)?, &self.schema, source)?;
         let by_ids = plan.keys().iter().flatten().any(|(field, _)| field.ends_with("Id"));
-        self.may_query(&self.object(&plan.object)?, by_ids)?;
+        let object = self.object(&plan.object)?;
+        self.may_query(&object, by_ids)?;
         plan.join(&|inner, column| {
             let found = self.matching(caller, inner, all);
             self.found(inner, &found, 0..found.len())

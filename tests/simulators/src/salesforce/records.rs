@@ -1,5 +1,7 @@
 //! One record at a time: create, read, update, delete.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::business::Record;
@@ -11,8 +13,8 @@ use super::{id18, time};
 
 impl State {
     /// The object of this name, or the vendor's 404.
-    pub(super) fn object(&self, name: &str) -> Result<Object, Refusal> {
-        self.schema.get(name).cloned().ok_or_else(Refusal::not_found)
+    pub(super) fn object(&self, name: &str) -> Result<Arc<Object>, Refusal> {
+        self.schema.shared(name).ok_or_else(Refusal::not_found)
     }
 
     /// The long form of a record id from a path or a body.

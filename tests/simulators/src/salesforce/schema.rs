@@ -1,6 +1,7 @@
 //! The objects an org knows: their fields and what the API may do to them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -176,12 +177,12 @@ impl Field {
 
 /// All objects of an org, by lower-case name.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Schema(BTreeMap<String, Object>);
+pub(super) struct Schema(BTreeMap<String, Arc<Object>>);
 
 impl Schema {
     /// Adds or replaces an object.
     pub(super) fn add(&mut self, object: Object) {
-        self.0.insert(object.name.to_ascii_lowercase(), object);
+        self.0.insert(object.name.to_ascii_lowercase(), Arc::new(object));
     }
 
     /// Takes an object away.
@@ -191,12 +192,17 @@ impl Schema {
 
     /// The object of this name in any case.
     pub(super) fn get(&self, name: &str) -> Option<&Object> {
-        self.0.get(&name.to_ascii_lowercase())
+        self.0.get(&name.to_ascii_lowercase()).map(Arc::as_ref)
+    }
+
+    /// The same, to keep while the org changes.
+    pub(super) fn shared(&self, name: &str) -> Option<Arc<Object>> {
+        self.0.get(&name.to_ascii_lowercase()).map(Arc::clone)
     }
 
     /// All objects, by name.
     pub(super) fn all(&self) -> impl Iterator<Item = &Object> {
-        self.0.values()
+        self.0.values().map(Arc::as_ref)
     }
 
     /// What points at an object: each reference of each object, by name. A caller who cannot see an object is told nothing
@@ -219,6 +225,6 @@ impl Schema {
 
     /// The object whose records carry the id's key prefix.
     pub(super) fn of_id(&self, id: &str) -> Option<&Object> {
-        self.0.values().find(|object| id.starts_with(&object.prefix))
+        self.all().find(|object| id.starts_with(&object.prefix))
     }
 }

@@ -174,10 +174,14 @@ impl Table {
         self.cells.get(from..from + self.columns.len())
     }
 
-    /// The numbers of the records that hold a cell in an indexed column; `None` when the column is not indexed.
-    pub(super) fn holders(&self, column: usize, cell: u32) -> Option<Option<&BTreeSet<u32>>> {
-        let held = self.columns.get(column)?.held.as_ref()?;
-        Some(held.get(&cell))
+    /// True for a column with an index.
+    pub(super) fn indexed(&self, column: usize) -> bool {
+        self.columns.get(column).is_some_and(|column| column.held.is_some())
+    }
+
+    /// The numbers of the records that hold a cell in an indexed column.
+    pub(super) fn holders(&self, column: usize, cell: u32) -> Option<&BTreeSet<u32>> {
+        self.columns.get(column)?.held.as_ref()?.get(&cell)
     }
 
     /// Writes all cells of a record, or takes it away, and answers what it replaced.
@@ -329,6 +333,11 @@ impl<'a> Packed<'a> {
     pub(super) fn stored(&self, field: &str) -> &'a Value {
         let cell = self.table.column(field).and_then(|column| self.cells.get(column));
         cell.map_or(&Value::Null, |&cell| self.pool.get(cell))
+    }
+
+    /// The value in a column.
+    pub(super) fn at(&self, column: usize) -> &'a Value {
+        self.cells.get(column).map_or(&Value::Null, |&cell| self.pool.get(cell))
     }
 
     /// A text field.

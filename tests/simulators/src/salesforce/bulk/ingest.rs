@@ -315,7 +315,7 @@ impl State {
                     let number = table.number(&made)?;
                     self.tables.record(object, number)
                 }) {
-                    held.extend(self.parents(&record));
+                    held.extend(Self::parents(&record));
                 }
                 if made != id {
                     ingest.made.insert(row, made);

@@ -61,7 +61,8 @@ impl State {
         if plan.offset > 0 {
             return Err(refused("OFFSET is"));
         }
-        self.may_query(&self.object(&plan.object)?, true)?;
+        let object = self.object(&plan.object)?;
+        self.may_query(&object, true)?;
         let (delimiter, crlf) = ingest::format(&body)?;
         let query = Query {
             source,

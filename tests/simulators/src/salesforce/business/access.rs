@@ -6,8 +6,8 @@ use super::super::state::State;
 use super::super::tables::Packed;
 
 impl State {
-    /// True when the caller sees a business record at all. What is in the bin or archived shows only to `queryAll`.
-    pub(in super::super) fn shows(&self, _object: &str, packed: &Packed<'_>) -> bool {
+    /// True when sharing lets the caller see a business record.
+    pub(in super::super) fn shows(&self, packed: &Packed<'_>) -> bool {
         self.business.hidden_records.is_empty() || !self.business.hidden_records.contains(&packed.id())
     }
 
@@ -47,6 +47,10 @@ impl State {
         let profile = self.text("User", user, "ProfileId").unwrap_or_default();
         self.text("User", user, "UserType") == Some("Standard")
             && self.text("Profile", profile, "Name") != Some("Minimum Access - API Only Integrations")
-            && !self.business.unreadable.contains(&(user.to_owned(), object.to_owned()))
+            && !self
+                .business
+                .unreadable
+                .iter()
+                .any(|(kept, from)| kept == user && from == object)
     }
 }

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde_json::Value;
-use sha2::{Digest, Sha256};
+use aws_lc_rs::digest::{Context, SHA256};
 
 use super::super::Org;
 use super::super::state::State;
@@ -101,13 +100,13 @@ impl Org {
 
     /// The SHA-256 of [`Org::snapshot`] in hexadecimal, made without holding it.
     pub fn fingerprint(&self) -> String {
-        let mut hash = Sha256::new();
+        let mut hash = Context::new(&SHA256);
         self.lock().each_line(&mut |line| {
-            hash.update(line);
+            hash.update(line.as_bytes());
             hash.update(b"\n");
         });
         let mut text = String::new();
-        for byte in hash.finalize() {
+        for byte in hash.finish().as_ref() {
             // Writing to a string cannot fail.
             let _written = write!(text, "{byte:02x}");
         }
@@ -118,24 +117,40 @@ impl Org {
 impl State {
     fn each_line(&self, take: &mut dyn FnMut(&str)) {
         for (object, table) in self.tables.all() {
+            let replaced = REPLACED.contains(&object.as_str());
+            let hidden =
+                |field: &str| STAMPS.contains(&field) || (replaced && matches!(field, "CreatedById" | "CreatedDate"));
+            let shown: Vec<(usize, String)> = table
+                .names()
+                .enumerate()
+                .filter(|(_, field)| !hidden(field))
+                .map(|(column, field)| (column, format!(",\"{field}\":")))
+                .collect();
             let lines = table.numbers_from(1).filter_map(|number| {
                 let record = self
                     .tables
                     .record(object, number)
                     .filter(|record| !record.is("IsDeleted"))?;
-                let mut row = record.row();
-                row.retain(|field, _| !STAMPS.contains(&field.as_str()));
-                if REPLACED.contains(&object.as_str()) {
-                    row.retain(|field, _| !matches!(field.as_str(), "Id" | "CreatedById" | "CreatedDate"));
+                let id = if replaced { String::new() } else { record.id() };
+                let mut line = format!("{object} {{\"Id\":\"{id}\"");
+                for (column, field) in &shown {
+                    line.push_str(field);
+                    // Writing to a string cannot fail.
+                    let _written = write!(line, "{}", record.at(*column));
                 }
-                Some(format!("{object} {}", Value::Object(row)))
+                line.push('}');
+                Some(line)
             });
-            if REPLACED.contains(&object.as_str()) {
+            if replaced {
                 let mut sorted: Vec<String> = lines.collect();
                 sorted.sort();
-                sorted.iter().for_each(|line| take(line));
+                for line in &sorted {
+                    take(line);
+                }
             } else {
-                lines.for_each(|line| take(&line));
+                for line in lines {
+                    take(&line);
+                }
             }
         }
     }

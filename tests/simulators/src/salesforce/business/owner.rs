@@ -113,14 +113,14 @@ impl State {
             let holder = self.business.busy.get(id);
             holder.is_some() && holder != self.business.job.as_ref()
         };
-        self.parents(record)
+        Self::parents(record)
             .into_iter()
             .chain([record.id()])
             .find(|id| other(id))
     }
 
     /// The records that are locked together with one.
-    pub(in super::super) fn parents(&self, record: &Packed<'_>) -> Vec<String> {
+    pub(in super::super) fn parents(record: &Packed<'_>) -> Vec<String> {
         PARENTS
             .iter()
             .filter_map(|field| record.text(field))

@@ -50,7 +50,7 @@ impl<'a> Record<'a> {
     pub(in super::super) fn visible(&self, state: &State, caller: &Caller, object: &str) -> bool {
         match self {
             Self::Whole(row) => rules::visible(state, caller, object, row),
-            Self::Packed(packed) => state.shows(object, packed),
+            Self::Packed(packed) => state.shows(packed),
         }
     }
 }

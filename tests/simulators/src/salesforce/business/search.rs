@@ -27,7 +27,7 @@ impl State {
                     self.reach(caller, object, record, path)
                 }
             };
-            current && self.shows(object, &packed) && plan.accepts(&read)
+            current && self.shows(&packed) && plan.accepts(&read)
         };
         let wanted = plan.limit.map_or(usize::MAX, |limit| limit.saturating_add(plan.offset));
         let found = self.candidates(plan, table).filter(|&number| passes(number));
@@ -60,23 +60,20 @@ impl State {
                     .collect();
                 return Box::new(numbers.into_iter());
             }
-            let sets: Option<Vec<Option<&BTreeSet<u32>>>> = keys
+            let places: Option<Vec<(usize, Option<u32>)>> = keys
                 .iter()
                 .flat_map(|(field, values)| values.iter().map(move |value| (field, value)))
                 .map(|(field, value)| {
-                    let column = table.column(field)?;
-                    // A value that nothing holds has no cell; an index that exists finds nothing for it.
-                    match self.tables.pool.find(value) {
-                        Some(cell) => table.holders(column, cell),
-                        None => table.holders(column, 0).map(|_| None),
-                    }
+                    let column = table.column(field).filter(|&column| table.indexed(column));
+                    // A value that nothing holds has no cell.
+                    column.map(|column| (column, self.tables.pool.find(value)))
                 })
                 .collect();
-            if let Some(sets) = sets {
-                let runs = sets
+            if let Some(places) = places {
+                let sets = places
                     .into_iter()
-                    .flatten()
-                    .map(|set| set.range(first..).copied().peekable());
+                    .filter_map(|(column, cell)| table.holders(column, cell?));
+                let runs = sets.map(|set| set.range(first..).copied().peekable());
                 return Box::new(Merged { runs: runs.collect() });
             }
         }

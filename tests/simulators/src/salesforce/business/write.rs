@@ -128,7 +128,7 @@ impl State {
     pub(super) fn holders(&self, object: &str, field: &str, id: &str) -> Vec<u32> {
         let found = self.tables.get(object).and_then(|table| {
             let cell = self.tables.pool.find(id)?;
-            table.holders(table.column(field)?, cell)?
+            table.holders(table.column(field)?, cell)
         });
         found.into_iter().flatten().copied().collect()
     }

@@ -116,7 +116,7 @@ fn an_ingest_job_goes_through_its_states_with_the_clock() {
         world.wire(Method::PUT, &path, "application/json", &second).status(),
         415
     );
-    world.now += Duration::from_secs(600);
+    world.now += Duration::from_mins(10);
     assert_eq!(
         world.job(&job)["state"],
         "Open",
@@ -325,7 +325,7 @@ fn records_are_made_and_deleted_too() {
 fn a_job_is_aborted_stuck_cleaned_or_fails_half_way() {
     let mut world = world();
     let step = Duration::from_secs(1);
-    world.org.set_session_lifetime(Duration::from_secs(7 * 86_400));
+    world.org.set_session_lifetime(Duration::from_hours(168));
     world.token = world.org.log_in(&world.integration);
     world.org.set_bulk_pace(Pace { tick: step, batches: 1 });
     let ids = world.accounts(20_100);
@@ -361,7 +361,7 @@ fn a_job_is_aborted_stuck_cleaned_or_fails_half_way() {
     world.org.stick_bulk_jobs(1);
     let stuck = world.sent("Account", &data);
     let open = world.open("Account", "update");
-    world.now += Duration::from_secs(23 * 3600);
+    world.now += Duration::from_hours(23);
     assert_eq!(world.job(&stuck)["state"], "UploadComplete");
     assert_eq!(world.state(&stuck, "Aborted").0, 200);
     assert_eq!(world.results(&stuck, "unprocessedrecords").len(), 20_100);

@@ -359,7 +359,10 @@ fn a_change_of_owner_ends_the_team() {
     let (status, body) = world.rest(Method::POST, "/sobjects/AccountTeamMember", &member);
     assert_eq!((status, code(&body)), (400, "DUPLICATE_VALUE"));
     let before = world.org.snapshot();
-    assert_eq!(world.give("Account", &[account.clone()], &world.admin), ["ok"]);
+    assert_eq!(
+        world.give("Account", std::slice::from_ref(&account), &world.admin),
+        ["ok"]
+    );
     assert!(world.ids("SELECT Id FROM AccountTeamMember").is_empty());
     assert_ne!(world.org.snapshot(), before);
     // Back with the old owner, and the team put back under new ids: nothing differs but stamps.
