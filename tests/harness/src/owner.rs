@@ -93,7 +93,7 @@ pub fn dismantles(files: &mut Texts) {
     let root = files.get_mut("rollcall.yaml").expect("the fixture has it");
     *root = root.replace("lists:\n", "lists:\n  hold: {group: okta-main/Legal-Hold}\n");
     let environment = files.get_mut("env/test.yaml").expect("the harness made it");
-    *environment = environment.replace("  slack:\n", "  slack:\n").replace(
+    *environment = environment.replace(
         "    hosts: [us.my.salesforce.example]\n",
         "    hosts: [us.my.salesforce.example]\n    bulk_above: 10\n",
     );
