@@ -1,5 +1,9 @@
 //! A run is taken back from the command line, and what stands in the way of taking somebody apart is shown.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
 
 mod support;
 
