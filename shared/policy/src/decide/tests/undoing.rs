@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+/// How an action is taken back.
+type How = fn(&Change, &Value) -> Undo;
+
 /// An action that is taken back as it says here.
-struct Taken(&'static str, fn(&Change, &Value) -> Undo);
+struct Taken(&'static str, How);
 
 impl Action for Taken {
     fn name(&self) -> &'static str {
@@ -60,8 +63,8 @@ fn by(action: &'static str, with: Value) -> Undo {
 
 fn actions() -> ActionCatalogue {
     let mut all = ActionCatalogue::default();
-    let nothing: fn(&Change, &Value) -> Undo = |_, _| Undo::Nothing("it is the inverse");
-    let each: [(&'static str, fn(&Change, &Value) -> Undo); 10] = [
+    let nothing: How = |_, _| Undo::Nothing("it is the inverse");
+    let each: [(&'static str, How); 10] = [
         ("sf/freeze", |_, _| by("sf/unfreeze", Value::Null)),
         ("sf/unfreeze", nothing),
         ("sf/end-sessions", |_, _| Undo::Nothing("new ones are started")),
