@@ -76,6 +76,15 @@ impl Bench {
     }
 }
 
+/// What an answer holds at a place, as text.
+fn text(answer: &Value, place: &str) -> String {
+    match answer.pointer(place) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    }
+}
+
 fn main() -> Result<(), Failure> {
     let records: usize = std::env::args().nth(1).map_or(Ok(1_000_000), |text| text.parse())?;
     let now: Timestamp = "2026-03-02T09:00:00Z".parse()?;
@@ -95,32 +104,31 @@ fn main() -> Result<(), Failure> {
     let each = records / OBJECTS.len();
     for object in OBJECTS {
         bench.org.seed_records(object, each, |place| {
-            let mut row = json!({ "OwnerId": leaver });
+            let owner = leaver.as_str();
             match object {
-                "Contact" | "Lead" => row["LastName"] = json!(format!("Person {place}")),
-                "Case" | "Task" => row["Subject"] = json!(format!("Subject {place}")),
-                _ => row["Name"] = json!(format!("Name {place}")),
+                "Contact" | "Lead" => json!({ "LastName": format!("Person {place}"), "OwnerId": owner }),
+                "Case" | "Task" => json!({ "Subject": format!("Subject {place}"), "OwnerId": owner }),
+                _ => json!({ "Name": format!("Name {place}"), "OwnerId": owner }),
             }
-            row
         })?;
     }
     bench.say(&format!("{records} records seeded over {} objects", OBJECTS.len()))?;
     let count = bench.query(&format!("SELECT COUNT() FROM Contact WHERE OwnerId = '{leaver}'"))?;
-    bench.say(&format!("COUNT() of one object: {}", count["totalSize"]))?;
+    bench.say(&format!("COUNT() of one object: {}", text(&count, "/totalSize")))?;
     let mut after = "000000000000000".to_owned();
     for _ in 0..10 {
         let soql = format!(
             "SELECT Id, OwnerId FROM Contact WHERE OwnerId = '{leaver}' AND Id > '{after}' ORDER BY Id LIMIT 2000"
         );
         let page = bench.query(&soql)?;
-        after = page["records"][1999]["Id"].as_str().unwrap_or_default().to_owned();
+        after = text(&page, "/records/1999/Id");
     }
     bench.say("ten pages of 2,000 by id")?;
     let before = bench.org.fingerprint();
     bench.say("fingerprint")?;
     let query = json!({ "operation": "query", "query": format!("SELECT Id FROM Account WHERE OwnerId = '{leaver}'") });
     let job = bench.json(Method::POST, "/jobs/query", &query)?;
-    let id = job["id"].as_str().unwrap_or_default().to_owned();
+    let id = text(&job, "/id");
     bench.org.set_bulk_page(usize::MAX);
     let ids = bench.call(
         Method::GET,
@@ -135,7 +143,7 @@ fn main() -> Result<(), Failure> {
     }
     let ingest = json!({ "object": "Account", "operation": "update" });
     let job = bench.json(Method::POST, "/jobs/ingest", &ingest)?;
-    let path = format!("/jobs/ingest/{}", job["id"].as_str().unwrap_or_default());
+    let path = format!("/jobs/ingest/{}", text(&job, "/id"));
     bench.call(Method::PUT, &format!("{path}/batches"), "text/csv", data)?;
     bench.json(Method::PATCH, &path, &json!({ "state": "UploadComplete" }))?;
     bench.say("the same handed over by a bulk update")?;
