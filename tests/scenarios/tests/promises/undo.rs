@@ -128,7 +128,7 @@ async fn a_second_undo_finds_everything_as_it_should_be() {
 async fn the_watch_over_a_cut_ends_with_its_undo() {
     let (mut stage, run) = cut().await;
     undo(&mut stage, &run.id).await;
-    stage.pass(DAY * 3).await;
+    stage.pass(DAY + HOUR).await;
     assert!(!is_frozen(&stage), "nobody cuts again what somebody gave back");
     assert_eq!(stage.runs().await.len(), 2);
     assert!(
@@ -227,7 +227,7 @@ async fn a_run_that_waits_to_take_apart_is_ended_by_its_undo() {
         "{:?}",
         run.state
     );
-    stage.pass(DAY * 2).await;
+    stage.pass(HOUR * 4).await;
     assert!(!is_frozen(&stage));
     assert!(
         run.changes.iter().all(|record| record.change.stage != "dismantle"),
