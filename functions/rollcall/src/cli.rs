@@ -148,6 +148,9 @@ pub(crate) struct DemoOptions {
     /// End after the story instead of staying up.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Take everything back at the end, and compare with what was before.
+    #[arg(long)]
+    pub(crate) undo: bool,
 }
 
 #[derive(Debug, Args)]

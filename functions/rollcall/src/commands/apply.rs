@@ -62,7 +62,7 @@ fn refused(why: &str, out: &Out) -> anyhow::Result<ExitCode> {
 }
 
 /// Does the work of `serve` for one run: until it ends, is held, or waits longer than a person does.
-pub(super) async fn drive(engine: &Arc<Engine>, store: &Store, id: &RunId, out: &Out) -> anyhow::Result<Run> {
+pub(crate) async fn drive(engine: &Arc<Engine>, store: &Store, id: &RunId, out: &Out) -> anyhow::Result<Run> {
     let wake = Delivery {
         id: format!("apply-{id}"),
         receipt: String::new(),

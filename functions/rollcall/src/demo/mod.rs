@@ -4,6 +4,7 @@ mod inspect;
 mod keys;
 mod scene;
 mod story;
+mod undo;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ use crate::watch::Watch;
 use inspect::{Bystander, inspect};
 use scene::Scene;
 use story::Story;
+use undo::Holdings;
 
 /// Long enough for the slowest machine; the demo says what is missing when it is over.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -67,6 +69,7 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
     link(&engine, out).await?;
 
     let before = Bystander::all(&scene.world, scene.company()?);
+    let holdings = if options.undo { Some(Holdings::of(&scene)?) } else { None };
     let pressed = store.clock.now();
     scene
         .world
@@ -92,7 +95,7 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
         Some(run) => verified(run, &store),
         None => Err("there is no run".to_owned()),
     };
-    let checks = inspect(
+    let mut checks = inspect(
         &scene.world,
         scene.company()?,
         scene.estate()?,
@@ -100,11 +103,18 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
         &runs,
         &verified,
     );
+    let mut undone = None;
+    if let (Some(before), Some(run)) = (&holdings, runs.first()) {
+        let undo = undo::take_back(&engine, &store, run, out).await?;
+        checks.extend(undo::compare(before, &Holdings::of(&scene)?, &undo));
+        undone = Some(undo);
+    }
     let well = checks.iter().all(|check| check.holds);
     let story = Story {
         scene: &scene,
         store: &store,
         runs: &runs,
+        undone: undone.as_ref(),
         checks: &checks,
     };
     story.tell(out).await?;

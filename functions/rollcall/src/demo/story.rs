@@ -17,6 +17,8 @@ pub(super) struct Story<'a> {
     pub(super) scene: &'a Scene,
     pub(super) store: &'a Store,
     pub(super) runs: &'a [Run],
+    /// The run that took the first one back.
+    pub(super) undone: Option<&'a Run>,
     pub(super) checks: &'a [Check],
 }
 
@@ -137,6 +139,7 @@ impl Story<'_> {
             "runs": self.runs.iter().map(run_document).collect::<Vec<_>>(),
             "time_to_cut_ms": self.runs.first().map(Run::time_to_cut_ms).unwrap_or_default(),
             "handover": self.runs.first().map(handover_document).unwrap_or_default(),
+            "undo": self.undone.map(run_document),
             "receipt": self.receipt(),
             "ok": self.checks.iter().all(|check| check.holds),
             "checks": self.checks.iter().map(|check| json!({"what": check.what, "holds": check.holds, "found": (!check.holds).then_some(&check.found)})).collect::<Vec<_>>(),

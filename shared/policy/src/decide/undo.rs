@@ -102,7 +102,12 @@ fn may_have_happened(record: &ChangeRecord) -> bool {
     let change = &record.change;
     match record.outcome {
         Outcome::Changed => true,
-        Outcome::Pending | Outcome::Unknown(_) | Outcome::Unsure(_) | Outcome::Superseded(_) => {
+        // One that failed may have done a part of it first.
+        Outcome::Pending
+        | Outcome::Unknown(_)
+        | Outcome::Unsure(_)
+        | Outcome::Superseded(_)
+        | Outcome::Failed(_) => {
             !change.before.is_null() && change.before != change.after
         }
         _ => false,
