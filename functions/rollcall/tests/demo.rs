@@ -48,7 +48,12 @@ fn one_document_says_what_happened() {
     let run = &runs[0];
     assert_eq!(
         (&run["state"], &run["playbook"]),
-        (&Value::from("Done"), &Value::from("leaver"))
+        (&Value::from("Incomplete"), &Value::from("leaver"))
+    );
+    let why = run["why"].as_str().unwrap();
+    assert!(
+        why.contains("default lead owner") && why.contains("The way out"),
+        "what Salesforce refuses is named with the way out: {why}"
     );
     assert_eq!(run["plan_hash"].as_str().unwrap().len(), 64);
     let changes: Vec<(&str, &str, &str)> = run["changes"]
@@ -92,11 +97,24 @@ fn one_document_says_what_happened() {
     let cut = document["time_to_cut_ms"].as_object().unwrap();
     assert_eq!(
         cut.keys().collect::<Vec<_>>(),
-        ["okta-main", "onelogin-main", "sf-emea", "sf-us"]
+        ["okta-main", "onelogin-main", "sf-apac", "sf-emea", "sf-us"]
     );
     for (connection, took) in cut {
         assert!(took.as_i64().unwrap() <= 1_000, "{connection}: {cut:?}");
     }
+
+    let handover = document["handover"].as_object().unwrap();
+    let numbers = |connection: &str| {
+        ["counted", "arrived", "moved", "kept", "refused", "gone"]
+            .map(|name| handover[connection][name].as_u64().unwrap())
+    };
+    assert_eq!(handover.keys().collect::<Vec<_>>(), ["sf-emea", "sf-us"]);
+    assert_eq!(numbers("sf-emea"), [5_000, 0, 5_000, 0, 0, 0]);
+    assert_eq!(
+        numbers("sf-us"),
+        [5_000, 0, 4_846, 150, 4, 0],
+        "closed deals and tasks are kept; an approval and a rule refuse"
+    );
 
     let receipt = document["receipt"].as_str().unwrap();
     let data = document["data"].as_str().unwrap();
@@ -165,10 +183,26 @@ fn a_person_reads_a_story_without_secrets() {
     ] {
         assert!(text.contains(part), "no {part} in\n{text}");
     }
-    assert!(!text.contains('✗'), "{text}");
+    let (_, outside) = text.split_once("Looked at from the outside").unwrap();
+    assert!(!outside.contains('✗'), "{text}");
     for secret in ["demo-hook-secret", "xoxb-", "PRIVATE KEY"] {
         assert!(!text.contains(secret), "{text}");
     }
+}
+
+#[test]
+fn everything_is_taken_back_byte_for_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, text) = demo(folder.path(), &["--undo", "--json"]);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(code, 0, "{}", document["checks"]);
+    assert_eq!(document["undo"]["goal"], "undo");
+    let compared = document["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["what"].as_str().unwrap().contains("byte for byte"));
+    assert_eq!(compared.count(), 2, "both orgs were compared");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn whatever_is_changed_is_refused_with_its_place() {
         ),
         (
             "header",
-            &|document| document["header"]["state"] = "Incomplete".into(),
+            &|document| document["header"]["state"] = "Done".into(),
             &["header", "state"],
         ),
         (

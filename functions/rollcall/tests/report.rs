@@ -74,7 +74,7 @@ fn a_page_is_made_of_the_ledger_and_the_receipt() {
     let told: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(
         (&told["file"], &told["state"]),
-        (&Value::from("page.html"), &Value::from("Done"))
+        (&Value::from("page.html"), &Value::from("Incomplete"))
     );
     assert_eq!(told["bytes"], std::fs::metadata(&other).unwrap().len());
 

@@ -62,9 +62,13 @@ mod tests {
                 "onelogin/remove-roles",
                 "onelogin/suspend",
                 "onelogin/unsuspend",
+                "salesforce/deactivate",
                 "salesforce/end-sessions",
                 "salesforce/freeze",
                 "salesforce/hand-over-records",
+                "salesforce/reactivate",
+                "salesforce/remove-entitlements",
+                "salesforce/restore-entitlements",
                 "salesforce/revoke-tokens",
                 "salesforce/take-back-records",
                 "salesforce/unfreeze",
@@ -88,7 +92,14 @@ mod tests {
                 };
                 assert_eq!(action.effect(), effect, "{}", action.name());
                 // What cannot be taken back, or not whole, stands in no cut.
-                let final_for = ["okta/deactivate", "okta/reset-factors", "onelogin/remove-devices"];
+                let final_for = [
+                    "okta/deactivate",
+                    "okta/reset-factors",
+                    "onelogin/remove-devices",
+                    "salesforce/deactivate",
+                    "salesforce/hand-over-records",
+                    "salesforce/take-back-records",
+                ];
                 assert_eq!(
                     action.reversible(),
                     !final_for.contains(&action.name()),

@@ -76,7 +76,7 @@ pub trait Action: Send + Sync {
     fn on_account(&self) -> bool {
         true
     }
-    /// True when its inverse exists, so that it may stand in a cut.
+    /// True when its inverse gives all of it back, so that it may stand in a cut.
     fn reversible(&self) -> bool;
     /// False when the vendor has no way to read back what it does: the vendor's acceptance is then the observation, and within
     /// a run it is not done again once it was accepted. Such an action must be harmless to repeat.

@@ -141,7 +141,8 @@ impl Action for SetActive {
     }
 
     fn reversible(&self) -> bool {
-        true
+        // Activation brings neither territories nor manual shares back.
+        self.active
     }
 
     fn undo(&self, _change: &Change, _reference: &Value) -> Undo {

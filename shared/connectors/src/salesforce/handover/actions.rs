@@ -58,7 +58,8 @@ impl Action for Records {
     }
 
     fn reversible(&self) -> bool {
-        true
+        // Manual shares of a record go with its owner. And a cut counts no records.
+        false
     }
 
     fn long(&self) -> bool {
