@@ -69,7 +69,11 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
     link(&engine, out).await?;
 
     let before = Bystander::all(&scene.world, scene.company()?);
-    let holdings = if options.undo { Some(Holdings::of(&scene)?) } else { None };
+    let holdings = if options.undo {
+        Some(Holdings::of(&scene)?)
+    } else {
+        None
+    };
     let pressed = store.clock.now();
     scene
         .world

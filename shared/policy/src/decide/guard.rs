@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_model::ids::{AccountRef, ConnectionId};
-use rollcall_model::plan::{Change, StagePlan, Verdict};
+use rollcall_model::plan::{Change, Goal, StagePlan, Verdict};
 use serde_json::Value;
 
 use super::run::CUT;
@@ -74,7 +74,12 @@ pub fn guard(configuration: &Configuration, facts: &Facts<'_>, plan: &StagePlan,
         mode,
         holds,
         limits,
-        admins: admins(plan),
+        // Whoever gets their access back is no administrator less.
+        admins: if facts.plan.goal == Goal::Undo {
+            Vec::new()
+        } else {
+            admins(plan)
+        },
     }
 }
 

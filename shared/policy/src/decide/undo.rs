@@ -103,11 +103,7 @@ fn may_have_happened(record: &ChangeRecord) -> bool {
     match record.outcome {
         Outcome::Changed => true,
         // One that failed may have done a part of it first.
-        Outcome::Pending
-        | Outcome::Unknown(_)
-        | Outcome::Unsure(_)
-        | Outcome::Superseded(_)
-        | Outcome::Failed(_) => {
+        Outcome::Pending | Outcome::Unknown(_) | Outcome::Unsure(_) | Outcome::Superseded(_) | Outcome::Failed(_) => {
             !change.before.is_null() && change.before != change.after
         }
         _ => false,

@@ -192,6 +192,11 @@ fn administrators_are_counted_by_connection_and_an_absent_count_is_none() {
         ("sf-us", "2", json!({"admin": true, "admins_left": 4})),
     ]);
     assert_eq!(admins(&two), [("sf-us".to_owned(), 3)]);
+    // Whoever gets their access back is no administrator less.
+    let mut back = ordinary();
+    back.plan.goal = Goal::Undo;
+    let guarded = guard(&back.configuration, &back.facts(), &two, &GuardInputs::default());
+    assert_eq!(guarded.admins, []);
     let mut done = two;
     for item in &mut done.items {
         item.verdict = Verdict::AlreadySo;

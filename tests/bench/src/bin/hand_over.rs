@@ -1,0 +1,318 @@
+//! Hands over many records with the Bulk API on loopback and prints what it costs:
+//! `cargo run --release -p rollcall-bench --bin hand_over [RECORDS …]`, by default 10,000, 100,000 and 1,000,000.
+//!
+//! For each size the simulated org runs in a process of its own, and so does the client, whose peak memory and CPU time are
+//! its own then. Evidence goes into files, as it does elsewhere. Linux only.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
+use rollcall_connectors::salesforce::{API_VERSION, BULK_ABOVE, Salesforce, SalesforceFlow, SalesforceSettings};
+use rollcall_model::{
+    AccountRef, Advance, Call, Change, Connector as _, Desk, EffectClass, Failure, HandOver, Lane, Outcome,
+};
+use rollcall_runtime::{Clock, RandomIds, Secret, SystemClock};
+use rollcall_simulators::salesforce::{ConnectedApp, Org, Pace, UserSeed};
+use serde_json::{Value, json};
+
+const ORG: &str = "00D000000000001AAA";
+const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
+/// Twelve objects, as an ordinary org has them.
+const OBJECTS: [&str; 12] = [
+    "Account",
+    "Asset",
+    "Campaign",
+    "Case",
+    "Contact",
+    "Contract",
+    "Event",
+    "Lead",
+    "Opportunity",
+    "Project__c",
+    "Task",
+    "Visit__c",
+];
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("--org") => org(number(arguments.get(1))?),
+        Some("--client") => client(number(arguments.get(1))?),
+        _ => table(&arguments),
+    }
+}
+
+fn number(text: Option<&String>) -> anyhow::Result<usize> {
+    text.and_then(|text| text.replace(['_', ','], "").parse().ok())
+        .context("give a number of records")
+}
+
+/// One line for each size.
+fn table(sizes: &[String]) -> anyhow::Result<()> {
+    let sizes: Vec<usize> = if sizes.is_empty() {
+        SIZES.to_vec()
+    } else {
+        sizes.iter().map(|size| number(Some(size))).collect::<Result<_, _>>()?
+    };
+    say("   records      wall    client CPU   a record   peak memory   moved + kept + refused + gone")?;
+    for size in sizes {
+        let me = std::env::current_exe()?;
+        let done = Command::new(me).arg("--client").arg(size.to_string()).status()?;
+        anyhow::ensure!(done.success(), "the client of {size} records failed");
+    }
+    Ok(())
+}
+
+fn say(line: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// The simulated org: says where it is in one line, and ends with its standard input.
+#[tokio::main(flavor = "current_thread")]
+async fn org(records: usize) -> anyhow::Result<()> {
+    let org = Arc::new(Org::new(ORG, false, Timestamp::now()));
+    org.add_user(UserSeed::new("rollcall@corp.example").integration());
+    let manager = org.add_user(UserSeed::new("sam@corp.example"));
+    let leaver = org.add_user(UserSeed {
+        manager_id: Some(manager),
+        ..UserSeed::new("amara@corp.example")
+    });
+    org.add_app(ConnectedApp {
+        consumer_key: "key".to_owned(),
+        name: "Rollcall".to_owned(),
+        public_key: None,
+        client_secret: Some("secret".to_owned()),
+        run_as: Some("rollcall@corp.example".to_owned()),
+        pre_authorised: Vec::new(),
+    });
+    org.set_bulk_pace(Pace::AT_ONCE);
+    let each = records / OBJECTS.len();
+    for (place, object) in OBJECTS.iter().enumerate() {
+        let count = if place == 0 {
+            records - each * (OBJECTS.len() - 1)
+        } else {
+            each
+        };
+        let seeded = org.seed_records(object, count, |_| open_record(object, &leaver))?;
+        // Half a percent is locked by somebody else for a moment.
+        for locked in (0..seeded.len()).step_by(200) {
+            org.lock_row(&seeded.id(locked), 1);
+        }
+    }
+    let served = rollcall_simulators::serve(Arc::clone(&org) as _, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+    org.set_base_url(&served.url);
+    say(&json!({"url": served.url, "leaver": leaver}).to_string())?;
+    tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await?;
+    Ok(())
+}
+
+/// A record that is not closed, so that it is handed over.
+fn open_record(object: &str, owner: &str) -> Value {
+    let mut fields = match object {
+        "Contact" => json!({"LastName": "Example"}),
+        "Lead" => json!({"LastName": "Example", "Company": "Example Ltd", "Status": "Open"}),
+        "Opportunity" => json!({"Name": "Example", "StageName": "Prospecting", "CloseDate": "2031-12-31"}),
+        "Case" => json!({"Subject": "Example", "Status": "New"}),
+        "Task" => json!({"Subject": "Example", "Status": "Not Started"}),
+        "Event" => json!({"Subject": "Example", "EndDateTime": "2031-12-31T10:00:00.000+0000"}),
+        "Contract" => json!({"Status": "Activated"}),
+        "Visit__c" => json!({"Done__c": false}),
+        _ => json!({"Name": "Example"}),
+    };
+    if let Some(fields) = fields.as_object_mut() {
+        fields.insert("OwnerId".to_owned(), json!(owner));
+    }
+    fields
+}
+
+/// The client: hands everything over and prints its line.
+#[tokio::main(flavor = "current_thread")]
+async fn client(records: usize) -> anyhow::Result<()> {
+    let mut org = Command::new(std::env::current_exe()?)
+        .arg("--org")
+        .arg(records.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut line = String::new();
+    BufReader::new(org.stdout.take().context("no output")?).read_line(&mut line)?;
+    let told: Value = serde_json::from_str(&line).context("the org did not say where it is")?;
+    let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let began = Instant::now();
+    let handed = hand_over(&text("url"), &text("leaver")).await?;
+    let took = began.elapsed();
+    let sum = handed.total();
+    anyhow::ensure!(handed.is_whole(), "not every record is accounted for: {handed:?}");
+    anyhow::ensure!(
+        sum.counted + sum.arrived == records as u64,
+        "{} records were seen",
+        sum.counted
+    );
+    let (cpu, peak) = (cpu()?, peak()?);
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let each = cpu.as_secs_f64() * 1e6 / records as f64;
+    say(&format!(
+        "{records:>10}  {:>7.1} s  {:>9.1} s  {each:>6.1} µs  {peak:>8} KB   {} + {} + {} + {}",
+        took.as_secs_f64(),
+        cpu.as_secs_f64(),
+        sum.moved,
+        sum.kept,
+        sum.refused,
+        sum.gone
+    ))?;
+    drop(org.stdin.take());
+    org.wait()?;
+    Ok(())
+}
+
+async fn hand_over(url: &str, leaver: &str) -> anyhow::Result<HandOver> {
+    let settings = SalesforceSettings {
+        connection: "sf-us".into(),
+        login_url: url.to_owned(),
+        my_domain_url: url.to_owned(),
+        org_id: ORG.to_owned(),
+        sandbox: false,
+        api_version: API_VERSION.to_owned(),
+        flow: SalesforceFlow::ClientCredentials {
+            consumer_key: "key".to_owned(),
+            secret: Secret::new("secret"),
+        },
+        allowed_hosts: vec!["127.0.0.1".to_owned()],
+        bulk_above: BULK_ABOVE,
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let transport = Arc::new(ReqwestTransport::new(HttpSettings::default()));
+    let salesforce = Salesforce::new(settings, transport, clock, Arc::new(RandomIds));
+    let change = Change {
+        stage: "dismantle".to_owned(),
+        step: "records".to_owned(),
+        connection: "sf-us".into(),
+        account: Some(AccountRef::new("sf-us", leaver)),
+        action: "salesforce/hand-over-records".to_owned(),
+        effect: EffectClass::Staged,
+        settle_ms: 0,
+        with: json!({"to": ["manager"], "scope": "open"}),
+        before: json!({"handed-over": false}),
+        after: json!({"handed-over": true}),
+        evidence: Value::Null,
+    };
+    let desk = Folder::new()?;
+    loop {
+        let state = desk.state();
+        match salesforce.advance(&change, "bench", state.as_ref(), &desk).await {
+            Ok(Advance::More) => {}
+            Ok(Advance::Later { after, .. }) => tokio::time::sleep(after).await,
+            Ok(Advance::Done { applied, outcome }) => {
+                anyhow::ensure!(outcome == Outcome::Changed, "{outcome:?}");
+                return Ok(serde_json::from_value(applied.reference)?);
+            }
+            Err(failure) if failure.is_retryable() => tokio::time::sleep(Duration::from_millis(250)).await,
+            Err(failure) => anyhow::bail!("{}", failure.reason),
+        }
+    }
+}
+
+/// CPU time of this process so far: user and system, in clock ticks of a hundredth of a second.
+fn cpu() -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (_, rest) = stat.rsplit_once(')').context("no name")?;
+    let ticks: u64 = rest
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse().unwrap_or(0))
+        .sum();
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+/// The most memory that this process has had, in KB.
+fn peak() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .context("no VmHWM")?;
+    Ok(line.split_whitespace().nth(1).context("no number")?.parse()?)
+}
+
+/// A desk over a folder: what is saved stays in memory, evidence goes to disk.
+struct Folder {
+    place: tempfile::TempDir,
+    state: Mutex<Option<Value>>,
+}
+
+impl Folder {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            place: tempfile::tempdir()?,
+            state: Mutex::new(None),
+        })
+    }
+
+    fn state(&self) -> Option<Value> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+}
+
+fn lost(error: &std::io::Error) -> Failure {
+    Failure::retry(error.to_string())
+}
+
+#[async_trait]
+impl Desk for Folder {
+    fn call(&self) -> Call {
+        Call {
+            deadline: Timestamp::now() + Duration::from_secs(60),
+            lane: Lane::Work,
+        }
+    }
+
+    async fn save(&self, _what: &str, state: &Value) -> Result<(), Failure> {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(state.clone());
+        Ok(())
+    }
+
+    async fn store(&self, name: &str, body: Bytes) -> Result<String, Failure> {
+        let path = self.path(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| lost(&error))?;
+        }
+        std::fs::write(path, body).map_err(|error| lost(&error))?;
+        Ok(name.to_owned())
+    }
+
+    async fn fetch(&self, name: &str) -> Result<Bytes, Failure> {
+        std::fs::read(self.path(name))
+            .map(Bytes::from)
+            .map_err(|error| lost(&error))
+    }
+
+    async fn is_leaving(&self, _account: &AccountRef) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    async fn stopped(&self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+
+    async fn recall(&self, _name: &str) -> Option<Bytes> {
+        None
+    }
+
+    async fn remember(&self, _name: &str, _body: Bytes) {}
+}
