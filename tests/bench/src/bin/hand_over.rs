@@ -277,7 +277,7 @@ fn lost(error: &std::io::Error) -> Failure {
 impl Desk for Folder {
     fn call(&self) -> Call {
         Call {
-            deadline: Timestamp::now() + Duration::from_secs(60),
+            deadline: Timestamp::now() + Duration::from_mins(1),
             lane: Lane::Work,
         }
     }
