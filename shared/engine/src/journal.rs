@@ -32,6 +32,9 @@ pub(crate) struct Journalled {
     pub(crate) made: BTreeMap<ChangeKey, Begun>,
     /// Long changes that were begun and not seen to the end, as they were begun; as far back as was read.
     pub(crate) begun: BTreeMap<ChangeKey, Change>,
+    /// How changes ended, as far back as was read. Of a long one the run may not know it: its numbers and its evidence are
+    /// here alone when the worker died right after.
+    ended: BTreeMap<ChangeKey, Ended>,
     /// What long changes saved last that are not at their end.
     pub(crate) long: BTreeMap<ChangeKey, Value>,
     /// Where they saved it.
@@ -46,6 +49,17 @@ pub(crate) struct Begun {
     pub(crate) before: Value,
     pub(crate) with: Value,
     pub(crate) reference: Value,
+}
+
+/// The end of a change as the journal has it.
+#[derive(Clone, Debug)]
+struct Ended {
+    /// As it was begun, when that was read, too, and it is a long one.
+    change: Option<Change>,
+    outcome: Outcome,
+    at: Timestamp,
+    request_id: Option<String>,
+    reference: Value,
 }
 
 impl Journalled {
@@ -71,6 +85,7 @@ impl Journalled {
                     let deadline = entry.deadline.unwrap_or(entry.public.at);
                     journalled.open.insert(change.clone(), OpenIntent { deadline });
                     journalled.seen.remove(change);
+                    journalled.ended.remove(change);
                     journalled.made.entry(change.clone()).or_insert_with(|| Begun {
                         before: private("before"),
                         with: private("with"),
@@ -87,7 +102,7 @@ impl Journalled {
                 }
                 EntryKind::Observed => {
                     journalled.open.remove(change);
-                    journalled.begun.remove(change);
+                    let begun = journalled.begun.remove(change);
                     journalled.long.remove(change);
                     journalled.saved_at.remove(change);
                     if let Some(made) = journalled.made.get_mut(change) {
@@ -99,6 +114,16 @@ impl Journalled {
                         .outcome
                         .as_deref()
                         .and_then(|name| Outcome::named(name, reason));
+                    if let Some(outcome) = &outcome {
+                        let ended = Ended {
+                            change: begun,
+                            outcome: outcome.clone(),
+                            at: entry.public.at,
+                            request_id: entry.public.request_id.clone(),
+                            reference: private("reference"),
+                        };
+                        journalled.ended.insert(change.clone(), ended);
+                    }
                     journalled.seen.extend(outcome.map(|outcome| (change.clone(), outcome)));
                 }
                 EntryKind::Decision => {}
@@ -154,6 +179,24 @@ impl Engine {
                     reference: Value::Null,
                 });
             }
+        }
+        for (key, ended) in &journalled.ended {
+            let known = claim.run.record(key);
+            let change = ended.change.clone().or_else(|| known.map(|known| known.change.clone()));
+            let Some(change) = change.filter(|change| ended.outcome.is_final() && self.is_long(&change.action)) else {
+                continue;
+            };
+            if known.is_some_and(|known| known.outcome.is_final()) {
+                continue;
+            }
+            claim.run.put_record(ChangeRecord {
+                change,
+                outcome: ended.outcome.clone(),
+                started_at: known.map_or(ended.at, |known| known.started_at),
+                ended_at: ended.at,
+                request_id: ended.request_id.clone(),
+                reference: ended.reference.clone(),
+            });
         }
         if claim.run.read.is_some() || !journalled.long.is_empty() {
             let let_go = claim.run.read.as_ref().is_some_and(|mark| mark.let_go);

@@ -125,13 +125,31 @@ pub(crate) fn catalogue() -> ActionCatalogue {
         true,
         &[("what", false, "which")],
     );
-    add("salesforce/deactivate", json!({"active": false}), true, true, &[]);
-    add("onelogin/remove-roles", json!({"roles": []}), true, true, &[]);
-    add("onelogin/remove-privileges", json!({"privileges": []}), true, true, &[]);
+    add("salesforce/deactivate", json!({"active": false}), false, true, &[]);
+    add(
+        "onelogin/remove-roles",
+        json!({"roles": []}),
+        true,
+        true,
+        &[("what", false, "which")],
+    );
+    add(
+        "onelogin/remove-privileges",
+        json!({"privileges": []}),
+        true,
+        true,
+        &[("what", false, "which")],
+    );
     add("onelogin/remove-devices", json!({"devices": []}), false, true, &[]);
-    add("okta/remove-groups", json!({"groups": []}), true, true, &[]);
+    add(
+        "okta/remove-groups",
+        json!({"groups": []}),
+        true,
+        true,
+        &[("what", false, "which")],
+    );
     add("okta/reset-factors", json!({"factors": []}), false, true, &[]);
-    add("okta/deactivate", json!({"status": "deprovisioned"}), true, true, &[]);
+    add("okta/deactivate", json!({"status": "deprovisioned"}), false, true, &[]);
     add("onelogin/suspend", json!({"status": "suspended"}), true, true, &[]);
     add("onelogin/log-out", Value::Null, true, true, &[]);
     add("okta/suspend", json!({"status": "suspended"}), true, true, &[]);
