@@ -146,7 +146,8 @@ fn one_document_says_what_happened() {
             "salesforce/freeze",
             "Journal",
             "Amara Okafor is out: ",
-            "receipt verify",
+            "receipts/run_",
+            "rollcall plan",
         ] {
             assert!(text.contains(part), "{what}: no {part} in\n{text}");
         }
