@@ -91,7 +91,9 @@ fn a_page_is_made_of_the_ledger_and_the_receipt() {
     // A receipt that somebody touched is said to be wrong.
     let receipt = PathBuf::from(document["receipt"].as_str().unwrap());
     let text = std::fs::read_to_string(&receipt).unwrap();
-    std::fs::write(&receipt, text.replacen("\"state\": \"Done\"", "\"state\": \"Held\"", 1)).unwrap();
+    let altered = text.replacen("\"state\": \"Incomplete\"", "\"state\": \"Done\"", 1);
+    assert_ne!(altered, text, "there was something to alter");
+    std::fs::write(&receipt, altered).unwrap();
     assert_eq!(rollcall(folder.path(), &["run", "report", run, "--data", data]).0, 0);
     let html = std::fs::read_to_string(&page).unwrap();
     assert!(html.contains("not as it was signed"), "the receipt was altered");
