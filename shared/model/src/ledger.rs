@@ -403,6 +403,13 @@ pub trait Ledger: Send + Sync {
 
 /// Kinds of documents, so that no two rooms use one name for two things.
 pub mod documents {
+    /// A person's key, by [`key_id`]: what the pseudonyms of their runs are made with, and nothing else. In a partition of its
+    /// own, so that a role can be kept from it.
+    pub const KEY: &str = "key";
+    /// A person who is being forgotten: what is destroyed and how far that has come. Goes with its end.
+    pub const FORGETTING: &str = "forgetting";
+    /// Somebody who was forgotten, without a name: which runs were theirs.
+    pub const FORGOTTEN: &str = "forgotten";
     /// Account → person.
     pub const LINK: &str = "link";
     /// Person → accounts in other connections, as earlier runs found them.
@@ -429,4 +436,15 @@ pub mod documents {
     pub const FINDING: &str = "finding";
     /// Configurations by digest, as runs pin them.
     pub const CONFIG: &str = "config";
+
+    /// Every kind.
+    pub const ALL: &[&str] = &[
+        KEY, FORGETTING, FORGOTTEN, LINK, LINKS, OWNER, DENIED, EXPECTED, COVERAGE, NAME, PAUSE, EXCEPTION, PLAN, DEAD,
+        FINDING, CONFIG,
+    ];
+
+    /// The name that a person's key is kept by: it names nobody.
+    pub fn key_id(person: &crate::PersonKey) -> String {
+        crate::digest::sha256(format!("person {person}").as_bytes()).as_str().to_owned()
+    }
 }

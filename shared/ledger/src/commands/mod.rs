@@ -21,7 +21,7 @@
 //! | `RSV#<key>` / `<window>` | the members that hold a place | |
 //! | `REVIEW#<id>` / `REVIEW`, `REVIEWS` / `R#<opened>#<id>` | a review, and its name in the list of all | |
 //! | `TIMERS#<kind>` / `TM#<id>` | a timer | at its hour |
-//! | `DOC#<kind>` / `D#<id>` | a document | |
+//! | `DOC#<kind>` / `D#<id>` | a document; of the kind `key` a person's key | |
 
 mod body;
 mod documents;
@@ -29,6 +29,7 @@ mod drain;
 mod events;
 mod items;
 mod journal;
+mod key;
 mod keys;
 mod locks;
 mod open;
