@@ -8,10 +8,11 @@ use rollcall_model::ledger::{Reservation, RunClaim, documents};
 use rollcall_model::plan::{Change, Goal, StagePlan, TellMoment};
 use rollcall_model::{Answer, ConnectionId, Digest, Review, ReviewId, ReviewState, RunState, StagePlan as Plan};
 use rollcall_policy::configuration::Held;
-use rollcall_policy::decide::{GuardInputs, Hold, HoldCode, LastAdmin, Limit};
+use rollcall_policy::decide::{GuardInputs, Guarded, Hold, HoldCode, LastAdmin, Limit};
 use rollcall_policy::{Configuration, Mode, decide};
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::codes;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::stage::Known;
@@ -21,13 +22,39 @@ use crate::{Engine, EngineError};
 pub(crate) enum Verdict {
     /// Apply it.
     Go,
-    /// Keep it, do nothing.
-    ObserveOnly,
+    /// Keep it, do nothing; what would have stood in its way if the mode had been `enforce`.
+    ObserveOnly(InTheWay),
     /// A person must decide, before this moment.
     Hold(Timestamp),
 }
 
-const HOUR: Duration = Duration::from_hours(1);
+/// What the guard would have done in the mode `enforce`. Places in limits are named and not taken: nothing is cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InTheWay {
+    /// Why the stage would have been held.
+    #[serde(default)]
+    pub(crate) held: Vec<String>,
+    /// The limits that would have counted it, with how many an hour may pass.
+    #[serde(default)]
+    pub(crate) limits: BTreeMap<String, u32>,
+}
+
+impl InTheWay {
+    fn of(enforced: Guarded) -> Self {
+        let last = enforced.admins.iter().filter(|admin| admin.others == 0);
+        let last = last.map(|admin| format!("last administrator of {}", admin.connection));
+        Self {
+            held: enforced.holds.into_iter().map(|hold| hold.reason).chain(last).collect(),
+            limits: enforced
+                .limits
+                .into_iter()
+                .map(|limit| (limit.key, limit.per_hour))
+                .collect(),
+        }
+    }
+}
+
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
 /// Two administrators whose access goes within this time of one another are not both counted as the one who stays.
 const NEIGHBOURS: Duration = Duration::from_mins(10);
 
@@ -58,7 +85,8 @@ impl Engine {
             guarded.holds.retain(|hold| !is_about_leaving(hold));
         }
         if guarded.mode == Mode::Observe {
-            return Ok(Verdict::ObserveOnly);
+            let enforced = decide::guard_in(Mode::Enforce, configuration, &known.facts(&claim.run), plan, &inputs);
+            return Ok(Verdict::ObserveOnly(InTheWay::of(enforced)));
         }
         let mut last_admins = Vec::new();
         for admin in &guarded.admins {

@@ -25,6 +25,7 @@ mod lists;
 mod long;
 mod people;
 mod preflight;
+mod ready;
 mod reviews;
 mod rows;
 mod seal;
@@ -56,6 +57,7 @@ pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, 
 pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};
 pub use people::{BadRow, read_people};
 pub use preflight::Looked;
+pub use ready::{ReadyReport, ReadyWish};
 pub use reviews::Approver;
 pub use settings::Settings;
 pub use sweep::{Swept, sweep};

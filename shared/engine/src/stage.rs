@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::accounts::Planned;
 use crate::apply::Came;
-use crate::guard::Verdict as Guarded;
+use crate::guard::{InTheWay, Verdict as Guarded};
 use crate::journal::Journalled;
 use crate::{Engine, EngineError};
 
@@ -24,6 +24,12 @@ const WORTH_TELLING: Duration = Duration::from_secs(5);
 
 /// Why a change of a run in observe mode was not made.
 pub(crate) const OBSERVED_ONLY: &str = "observe mode: planned, not done";
+
+/// How a decision ends with which a stage was planned in observe mode.
+pub(crate) const OBSERVED_MARK: &str = ", observe only";
+
+/// What the note of such a stage says.
+pub(crate) const OBSERVED_NOTE: &str = ": observe mode, ";
 
 /// How long a paused run sleeps when nobody wakes it: `resume` does.
 pub(crate) const PAUSED: Duration = Duration::from_mins(1);
@@ -119,9 +125,9 @@ impl Engine {
             // Nothing holds it any more, so a review that is still open has nothing left to decide.
             Guarded::Go if matches!(claim.run.state, RunState::Held { .. }) => claim.run.state = RunState::Open,
             Guarded::Go => {}
-            Guarded::ObserveOnly => {
+            Guarded::ObserveOnly(in_the_way) => {
                 self.keep(claim, &found).await?;
-                return self.observe_only(claim, &plan).await;
+                return self.observe_only(claim, &plan, &in_the_way).await;
             }
             Guarded::Hold(until) => {
                 self.keep(claim, &found).await?;
@@ -412,14 +418,19 @@ impl Engine {
         Ok(None)
     }
 
-    /// Mode `observe`: the plan is kept, nothing is done.
-    async fn observe_only(&self, claim: &mut RunClaim, plan: &StagePlan) -> Result<StageEnd, EngineError> {
+    /// Mode `observe`: the plan is kept, nothing is done. `rollcall ready` reads it again.
+    async fn observe_only(
+        &self,
+        claim: &mut RunClaim,
+        plan: &StagePlan,
+        in_the_way: &InTheWay,
+    ) -> Result<StageEnd, EngineError> {
         let now = self.now();
         let hash = plan.hash()?;
         self.decided(
             claim,
-            &format!("{} planned {hash}, observe only", plan.stage),
-            json!({"plan": plan}),
+            &format!("{} planned {hash}{OBSERVED_MARK}", plan.stage),
+            json!({"plan": plan, "in_the_way": in_the_way}),
         )
         .await?;
         claim.run.stage_hashes.insert(plan.stage.clone(), hash);
@@ -440,7 +451,7 @@ impl Engine {
         claim.run.note(
             now,
             format!(
-                "{}: observe mode, {} changes planned and none made",
+                "{}{OBSERVED_NOTE}{} changes planned and none made",
                 plan.stage,
                 plan.items.len()
             ),

@@ -434,6 +434,8 @@ pub mod documents {
     pub const DEAD: &str = "dead";
     /// Things that need somebody's attention.
     pub const FINDING: &str = "finding";
+    /// When changes that observe mode planned were seen undone and done, by run.
+    pub const OBSERVED: &str = "observed";
     /// Configurations by digest, as runs pin them.
     pub const CONFIG: &str = "config";
 
