@@ -1,10 +1,15 @@
 //! More people like Amara, for tests that need a leaver of their own or many of them.
 
+use serde_json::json;
+
 use super::company::{Seeded, elsewhere};
 use super::{LeaverWorld, SESSION_DEFAULT, SESSIONS_LAST, person};
 use crate::okta::UserSeed as OktaUser;
 use crate::onelogin::UserSeed as OneLoginUser;
 use crate::salesforce::SessionKind;
+
+/// How many records whoever is hired owns in each org.
+const OWNED: usize = 4;
 
 /// Somebody with an account in both directories and a user in both orgs.
 #[derive(Clone, Debug)]
@@ -22,7 +27,8 @@ pub struct Hired {
 }
 
 impl LeaverWorld {
-    /// Hires person number `number` (unlike any before): signed in everywhere, with a token in both orgs and nothing else.
+    /// Hires person number `number` (unlike any before): signed in everywhere, with a token in both orgs, and with a few records
+    /// to hand over where the leaver has an estate.
     pub fn hire(&self, number: usize) -> Seeded<Hired> {
         let company = self.company.as_ref().ok_or("this world has no company")?;
         let (first, last) = ("Robin", format!("Halloway{number}"));
@@ -48,6 +54,15 @@ impl LeaverWorld {
             org.add_token(&user, "Mobile");
             org.set_session_lifetime(SESSION_DEFAULT);
             users.push(user);
+        }
+        if self.estate.is_some() {
+            for (org, user) in [&self.salesforce, &company.emea].into_iter().zip(&users) {
+                org.seed_records(
+                    "Account",
+                    OWNED,
+                    |place| json!({ "OwnerId": user, "Name": format!("Client {number}-{place}"), "Type": "Customer" }),
+                )?;
+            }
         }
         let emea = users.pop().unwrap_or_default();
         let us = users.pop().unwrap_or_default();
