@@ -216,7 +216,7 @@ impl Engine {
             .ledger
             .put_document(documents::EXPECTED, &place, &json!(approval))
             .await?;
-        tracing::info!(expectation = id, by = who, "An announcement of leavers was approved.");
+        tracing::info!(expectation = id, "An announcement of leavers was approved.");
         self.expectation(id).await
     }
 

@@ -12,6 +12,7 @@ use rollcall_policy::decide::{GuardInputs, Hold, HoldCode, LastAdmin, Limit};
 use rollcall_policy::{Configuration, Mode, decide};
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::codes;
+use rollcall_runtime::telemetry::metrics::GuardTripped;
 use serde_json::{Value, json};
 
 use crate::stage::Known;
@@ -268,6 +269,9 @@ impl Engine {
             about: rollcall_model::ReviewAbout::Stage,
             asked_by: claim.run.asked_by.clone(),
         };
+        if self.parts.ledger.review(&id).await?.is_none() {
+            GuardTripped.emit(now);
+        }
         if matches!(self.parts.ledger.open_review(&review).await?, Answer::Won(())) {
             self.decided(
                 claim,

@@ -420,6 +420,10 @@ pub mod documents {
     pub const DEAD: &str = "dead";
     /// Things that need somebody's attention.
     pub const FINDING: &str = "finding";
+    /// Cuts that are due and not whole, by run: what the clock measures. `{"since": …}`.
+    pub const CUT_WAITS: &str = "cut-waits";
+    /// When a connection's credential ends, by connection: `{"expires": …}`.
+    pub const CREDENTIAL: &str = "credential";
     /// Configurations by digest, as runs pin them.
     pub const CONFIG: &str = "config";
 }
