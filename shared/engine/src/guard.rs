@@ -12,6 +12,7 @@ use rollcall_policy::decide::{GuardInputs, Guarded, Hold, HoldCode, LastAdmin, L
 use rollcall_policy::{Configuration, Mode, decide};
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::codes;
+use rollcall_runtime::telemetry::metrics::GuardTripped;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -290,6 +291,9 @@ impl Engine {
             about: rollcall_model::ReviewAbout::Stage,
             asked_by: claim.run.asked_by.clone(),
         };
+        if self.parts.ledger.review(&id).await?.is_none() {
+            GuardTripped.emit(now);
+        }
         if matches!(self.parts.ledger.open_review(&review).await?, Answer::Won(())) {
             self.decided(
                 claim,

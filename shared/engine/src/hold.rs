@@ -10,9 +10,11 @@ use rollcall_policy::Configuration;
 use rollcall_policy::configuration::{Held, OnExpiry};
 use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::codes;
+use rollcall_runtime::telemetry::metrics::CutIncomplete;
 use serde_json::json;
 
 use crate::guard::{is_approved, short};
+use crate::health::leaves_cut_open;
 use crate::{Engine, EngineError};
 
 /// Who has decided when nobody did.
@@ -96,6 +98,7 @@ impl Engine {
         let configuration = self.pinned(&claim.run.plan.config).await?;
         let held = &configuration.guard.held;
         let now = self.now();
+        let mut undecided = true;
         let why = match self.review(review).await? {
             Some(review) => match &review.state {
                 ReviewState::Approved { by, .. } if is_approved(&review, held, now) => {
@@ -106,7 +109,10 @@ impl Engine {
                 ReviewState::Approved { by, .. } => {
                     format!("what {by} approved was not done in time, and the approval has run out")
                 }
-                ReviewState::Refused { by, .. } => format!("the review was refused by {by}"),
+                ReviewState::Refused { by, .. } => {
+                    undecided = false;
+                    format!("the review was refused by {by}")
+                }
                 // What it was held for may be over (a limit's hour, the leave itself): everything is read and asked again, and
                 // held again when it still is.
                 ReviewState::Open if review.expires_at > now => return Ok(true),
@@ -118,6 +124,9 @@ impl Engine {
             },
             None => "nobody decided the review in time".to_owned(),
         };
+        if undecided && leaves_cut_open(&claim.run) {
+            CutIncomplete.emit(now);
+        }
         self.decide_ending(claim, RunState::Refused { why }).await?;
         Ok(false)
     }
@@ -187,6 +196,7 @@ impl Engine {
         let again = self.tell(claim, subject, locks).await?;
         let again = again.map(|after| plus(self.now(), after));
         let until = [rung, again].into_iter().flatten().fold(until, Timestamp::min);
+        self.note_waiting_cut(claim).await?;
         self.settle(claim, Settle::Park(until)).await
     }
 

@@ -16,6 +16,7 @@ mod drive;
 mod error;
 mod expect;
 mod guard;
+mod health;
 mod hold;
 mod intake;
 mod journal;
@@ -23,6 +24,7 @@ mod leave;
 mod link;
 mod lists;
 mod long;
+mod noticing;
 mod people;
 mod preflight;
 mod ready;
@@ -53,6 +55,7 @@ pub use approvals::{expectation_statement, review_statement};
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
 pub use expect::{Approval, Expectation, Window};
+pub use health::{Health, measure, tick};
 pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};
 pub use people::{BadRow, read_people};
@@ -104,7 +107,11 @@ pub struct Engine {
 
 impl Engine {
     /// An engine over its parts.
-    pub fn new(parts: Parts, settings: Settings) -> Self {
+    pub fn new(mut parts: Parts, settings: Settings) -> Self {
+        for connector in parts.connectors.values_mut() {
+            let noticing = noticing::Noticing::over(Arc::clone(connector), Arc::clone(&parts.clock));
+            *connector = Arc::new(noticing);
+        }
         let current = Arc::clone(&parts.configuration);
         let pinned = Arc::new(Mutex::new(BTreeMap::from([(current.digest.clone(), current)])));
         Self {
@@ -127,13 +134,14 @@ impl Engine {
         }
     }
 
-    /// Stores the configuration under its digest, so that runs opened now can be finished by a later version.
+    /// Stores the configuration under its digest, so that runs opened now can be finished by a later version, and notes for the
+    /// clock what it says of credentials.
     pub async fn start(&self) -> Result<(), EngineError> {
         let name = configuration_name(&self.parts.configuration.digest);
         let bundle = serde_json::to_vec(&self.parts.configuration.to_bundle())
             .map_err(|why| EngineError::Configuration(why.to_string()))?;
         self.parts.files.put(&name, bundle.into()).await?;
-        Ok(())
+        self.note_credentials().await
     }
 
     /// The configuration in force for new runs.

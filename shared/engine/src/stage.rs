@@ -7,10 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_model::ledger::{Lock, RunClaim, Settle};
 use rollcall_model::plan::{Goal, StagePlan, TellMoment, Verdict};
-use rollcall_model::{Outcome, Run, RunState, SourceState};
+use rollcall_model::{ConnectionId, Outcome, Run, RunState, SourceState};
 use rollcall_policy::decide::{EventFacts, Facts, ListReads, Memberships};
 use rollcall_policy::{Configuration, StageInputs, decide};
 use rollcall_runtime::clock::{between, plus};
+use rollcall_runtime::telemetry::metrics::TimeToCut;
 use serde_json::json;
 
 use crate::accounts::Planned;
@@ -182,7 +183,7 @@ impl Engine {
         applied: Came,
     ) -> Result<StageEnd, EngineError> {
         let now = self.now();
-        mark_cut(claim, plan);
+        self.mark_cut(claim, plan);
         let open: Vec<String> = claim
             .run
             .changes
@@ -279,9 +280,32 @@ impl Engine {
         self.next_stage(claim, subject, locks).await
     }
 
+    /// Keeps the moment at which each connection's cut was green for the first time, and counts it then.
+    fn mark_cut(&self, claim: &mut RunClaim, plan: &StagePlan) {
+        for (connection, cut_at) in green_cuts(claim, plan) {
+            let run = &mut claim.run;
+            if run.cut_at.contains_key(&connection) {
+                continue;
+            }
+            if run.plan.goal != Goal::Undo {
+                let measured = TimeToCut {
+                    connection: connection.as_str(),
+                    received_at: run.received_at,
+                    event_at: run.event_at,
+                    cut_at,
+                };
+                measured.emit(self.now());
+            }
+            run.cut_at.insert(connection, cut_at);
+        }
+    }
+
     /// The stage is through: the cursor stands on the next one.
     async fn next_stage(&self, claim: &mut RunClaim, subject: &Lock, locks: &[Lock]) -> Result<StageEnd, EngineError> {
         let now = self.now();
+        if stage_name(claim) == "cut" {
+            self.cut_waits_no_longer(claim).await?;
+        }
         claim.run.stage += 1;
         claim.run.attempts = 0;
         claim.run.replans = 0;
@@ -456,6 +480,9 @@ impl Engine {
                 plan.items.len()
             ),
         );
+        if plan.stage == "cut" {
+            self.cut_waits_no_longer(claim).await?;
+        }
         claim.run.stage += 1;
         claim.run.stage_plan = None;
         let after = claim
@@ -543,10 +570,10 @@ impl Known {
     }
 }
 
-/// The moment at which each connection's cut was green.
-fn mark_cut(claim: &mut RunClaim, plan: &StagePlan) {
+/// The connections whose cut is green, and since when.
+fn green_cuts(claim: &RunClaim, plan: &StagePlan) -> BTreeMap<ConnectionId, Timestamp> {
     if plan.stage != "cut" {
-        return;
+        return BTreeMap::new();
     }
     let mut ends: BTreeMap<_, Option<Timestamp>> = BTreeMap::new();
     for record in claim
@@ -563,11 +590,9 @@ fn mark_cut(claim: &mut RunClaim, plan: &StagePlan) {
             _ => None,
         };
     }
-    for (connection, at) in ends {
-        if let Some(at) = at {
-            claim.run.cut_at.entry(connection).or_insert(at);
-        }
-    }
+    ends.into_iter()
+        .filter_map(|(connection, at)| Some((connection, at?)))
+        .collect()
 }
 
 pub(crate) fn stage_name(claim: &RunClaim) -> String {

@@ -14,6 +14,7 @@ use rollcall_model::run::Cause;
 use rollcall_model::{AccountRef, Answer, Lane, Outcome, Person, Run, RunId, RunState, SourceState};
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::codes;
+use rollcall_runtime::telemetry::metrics::AccessReturned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -140,6 +141,7 @@ impl Engine {
                 None => self.next_reading(timer, watched).await.map(|()| None),
             };
         }
+        self.count_returned(&plan);
         let why = format!("access came back: {}", back.join(", "));
         self.alert(
             codes::ACCESS_RETURNED,
@@ -250,6 +252,21 @@ impl Engine {
             .map(|item| format!("{} {}", item.change.connection, item.change.action))
             .collect();
         names.into_iter().collect()
+    }
+
+    /// Counts each connection in which something came back.
+    fn count_returned(&self, plan: &StagePlan) {
+        let again = plan.items.iter().filter(|item| item.verdict == Verdict::Run);
+        let connections: BTreeSet<_> = again
+            .filter(|item| self.is_observable(&item.change.action))
+            .map(|item| &item.change.connection)
+            .collect();
+        for connection in connections {
+            AccessReturned {
+                connection: connection.as_str(),
+            }
+            .emit(self.now());
+        }
     }
 
     /// The watched run has ended: a new one cuts again. What is to be told is opened with it, so that it is told once.

@@ -436,17 +436,23 @@ pub mod documents {
     pub const FINDING: &str = "finding";
     /// When changes that observe mode planned were seen undone and done, by run.
     pub const OBSERVED: &str = "observed";
+    /// Cuts that are due and not whole, by run: what the clock measures. `{"since": …}`.
+    pub const CUT_WAITS: &str = "cut-waits";
+    /// When a connection's credential ends, by connection: `{"expires": …}`.
+    pub const CREDENTIAL: &str = "credential";
     /// Configurations by digest, as runs pin them.
     pub const CONFIG: &str = "config";
 
     /// Every kind.
     pub const ALL: &[&str] = &[
         KEY, FORGETTING, FORGOTTEN, LINK, LINKS, OWNER, DENIED, EXPECTED, COVERAGE, NAME, PAUSE, EXCEPTION, PLAN, DEAD,
-        FINDING, CONFIG,
+        FINDING, OBSERVED, CUT_WAITS, CREDENTIAL, CONFIG,
     ];
 
     /// The name that a person's key is kept by: it names nobody.
     pub fn key_id(person: &crate::PersonKey) -> String {
-        crate::digest::sha256(format!("person {person}").as_bytes()).as_str().to_owned()
+        crate::digest::sha256(format!("person {person}").as_bytes())
+            .as_str()
+            .to_owned()
     }
 }

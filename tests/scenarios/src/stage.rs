@@ -218,7 +218,7 @@ impl Stage {
     async fn step(&mut self, until: Timestamp) -> bool {
         if self.now() >= self.next_sweep {
             self.next_sweep = plus(self.now(), SWEEP);
-            self.engine.sweep().await.expect("memory answers");
+            self.engine.tick().await.expect("memory answers");
         }
         if let Some((lane, delivery)) = self.world.receive().await {
             self.handle(lane, &delivery).await;

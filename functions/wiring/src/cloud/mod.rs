@@ -71,8 +71,8 @@ impl Stack {
         }
     }
 
-    /// Wakes what is due and whose wake was lost.
-    pub async fn sweep(&self) -> Result<Swept, EngineError> {
-        rollcall_engine::sweep(self.ledger.as_ref(), self.queue.as_ref(), self.clock.now()).await
+    /// Wakes what is due and whose wake was lost, and measures.
+    pub async fn tick(&self) -> Result<Swept, EngineError> {
+        rollcall_engine::tick(self.ledger.as_ref(), self.queue.as_ref(), self.clock.now()).await
     }
 }
