@@ -68,6 +68,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  rollcall preflight amara.okafor@corp.example\n  rollcall preflight okta-main/00u1abcd --json"
     )]
     Preflight(PreflightOptions),
+    /// Say whether a playbook may go beyond observe mode: what it planned there, beside what people did by hand.
+    #[command(
+        after_help = "Examples:\n  rollcall ready leaver\n  rollcall ready leaver --for enforce --people 25\n  rollcall ready leaver --days 14 --json\n\nEnds with 0 when the playbook is ready for the mode of --for, else with 1."
+    )]
+    Ready(ReadyOptions),
     /// Carry out exactly a plan that was printed, or refuse and say what moved.
     #[command(after_help = "Examples:\n  rollcall apply 5f1c…")]
     Apply(ApplyOptions),
@@ -262,6 +267,31 @@ pub(crate) struct PlanOptions {
 pub(crate) struct PreflightOptions {
     /// Sign-in name or id in the source, or `connection/id`.
     pub(crate) person: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReadyOptions {
+    /// The playbook's name.
+    pub(crate) playbook: String,
+    /// The mode that the exit code is about: `review` or `enforce`.
+    #[arg(long = "for", default_value = "review", value_name = "MODE", value_parser = ["review", "enforce"])]
+    pub(crate) mode: String,
+    /// How many people must have been observed whose changes can be judged.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub(crate) people: usize,
+    /// Of a hundred changes that can be judged, how many people must have made as well.
+    #[arg(long, default_value_t = 95, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) agreement: u32,
+    /// How long people have for what Rollcall does at once. What is not done and younger than that is not judged.
+    #[arg(long, default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(0..=8_760))]
+    pub(crate) within: u32,
+    /// How many days back to look.
+    #[arg(long, default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    pub(crate) days: u32,
     #[command(flatten)]
     pub(crate) config: ConfigOptions,
     #[command(flatten)]

@@ -59,6 +59,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Link(options) => commands::link::run(&options, &out).await,
         Command::Plan(options) => commands::plan::run(&options, &out).await,
         Command::Preflight(options) => commands::preflight::run(&options, &out).await,
+        Command::Ready(options) => commands::ready::run(&options, &out).await,
         Command::Apply(options) => commands::apply::run(&options, &out).await,
         Command::Undo(options) => commands::undo::run(&options, &out).await,
         Command::Replay(options) => commands::replay::run(&options, &out).await,

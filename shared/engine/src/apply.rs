@@ -11,9 +11,10 @@ use rollcall_model::ledger::{Head, Holder, Lock, LockKey, RunClaim};
 use rollcall_model::plan::{Change, ChangeKey, PlanItem, StagePlan, Verdict};
 use rollcall_model::{
     AccountRef, Applied, ChangeRecord, ConnectionId, Connector, EffectClass, EntryKind, Executed, Failure,
-    FailureClass, Lane, Observation, Outcome, digest,
+    FailureClass, HandOver, Lane, Observation, Outcome, digest,
 };
 use rollcall_runtime::clock::{between, plus};
+use rollcall_runtime::telemetry::metrics::RowsRefused;
 use serde_json::{Value, json};
 
 use crate::journal::{Begun, Journalled, OpenIntent};
@@ -333,6 +334,7 @@ impl Engine {
                 record.outcome = outcome;
                 record.request_id = applied.request_id;
                 record.reference = applied.reference;
+                self.count_refused(&record);
                 Some(entry)
             }
             Worked::Later(after, why) => {
@@ -355,6 +357,16 @@ impl Engine {
         record.ended_at = self.now();
         self.append(head, None, entry.into_iter().collect(), &pass.salt).await?;
         Ok(record)
+    }
+
+    /// Counts the records that the vendor refused to move.
+    fn count_refused(&self, record: &ChangeRecord) {
+        let done: Option<HandOver> = serde_json::from_value(record.reference.clone()).ok();
+        RowsRefused {
+            connection: record.change.connection.as_str(),
+            rows: done.map_or(0, |done| done.total().refused),
+        }
+        .emit(self.now());
     }
 
     /// One change: what an earlier try left, then intent and call.

@@ -5,6 +5,7 @@ use rollcall_model::{AccountRef, Answer, Delivery, Event, EventKind, Message, Si
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::{Code, codes};
 use serde_json::json;
+use tracing::Instrument as _;
 
 use crate::{Engine, EngineError};
 
@@ -13,8 +14,8 @@ impl Engine {
     /// error means that it should come again; at its last delivery the message goes to the dead letters with the reason
     /// instead, so it never blocks another.
     pub async fn handle(&self, delivery: &Delivery) -> Result<(), EngineError> {
-        let result = match serde_json::from_str::<Message>(&delivery.body) {
-            Ok(message) => Box::pin(self.dispatch(message)).await,
+        let message = match serde_json::from_str::<Message>(&delivery.body) {
+            Ok(message) => message,
             // No repetition makes sense of it.
             Err(error) => {
                 return self
@@ -22,7 +23,15 @@ impl Engine {
                     .await;
             }
         };
-        match result {
+        let span = match &message {
+            Message::WakeRun(id) => tracing::info_span!("wake", run = %id),
+            _ => tracing::info_span!("message"),
+        };
+        self.handle_message(delivery, message).instrument(span).await
+    }
+
+    async fn handle_message(&self, delivery: &Delivery, message: Message) -> Result<(), EngineError> {
+        match Box::pin(self.dispatch(message)).await {
             Err(EngineError::Fenced(what)) => {
                 tracing::info!(what, "Another worker has taken over.");
                 Ok(())

@@ -16,6 +16,7 @@ use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::codes;
 use serde::Serialize;
 use serde_json::json;
+use tracing::Instrument as _;
 
 use crate::leave::{self, AgreedLeave};
 use crate::watch::{self, Watched};
@@ -56,6 +57,15 @@ impl Kind {
 impl Engine {
     /// Looks at a timer: nothing when it is gone or not due.
     pub(crate) async fn ring(&self, id: &str) -> Result<(), EngineError> {
+        // The run that a watch is named after is on every line about it.
+        let span = match id.split_once('/') {
+            Some((watch::KIND, run)) => tracing::info_span!("run", run, timer = id),
+            _ => tracing::info_span!("timer", timer = id),
+        };
+        self.ring_named(id).instrument(span).await
+    }
+
+    async fn ring_named(&self, id: &str) -> Result<(), EngineError> {
         let Some(timer) = self.due_timer(id).await? else {
             return Ok(());
         };

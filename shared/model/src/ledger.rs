@@ -336,6 +336,9 @@ pub trait Ledger: Send + Sync {
     /// Writes the run back under the claim's fence.
     async fn settle(&self, claim: &mut RunClaim, how: Settle, nonce: &str) -> Result<Answer<()>, LedgerError>;
 
+    /// The ends of a run's journal sequences, for reading.
+    async fn chains(&self, run: &RunId) -> Result<Vec<Chain>, LedgerError>;
+
     /// All entries of a run, by sequence and place.
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError>;
 
@@ -378,6 +381,10 @@ pub trait Ledger: Send + Sync {
         now: Timestamp,
     ) -> Result<Answer<()>, LedgerError>;
 
+    /// Opens a review again whose decision does not count, so that somebody can decide it; `Stale` when it says something else
+    /// than `seen` by now.
+    async fn reopen(&self, id: &crate::ids::ReviewId, seen: &ReviewState) -> Result<Answer<()>, LedgerError>;
+
     /// Reads a document.
     async fn document(&self, kind: &str, id: &str) -> Result<Option<Document>, LedgerError>;
 
@@ -396,6 +403,13 @@ pub trait Ledger: Send + Sync {
 
 /// Kinds of documents, so that no two rooms use one name for two things.
 pub mod documents {
+    /// A person's key, by [`key_id`]: what the pseudonyms of their runs are made with, and nothing else. In a partition of its
+    /// own, so that a role can be kept from it.
+    pub const KEY: &str = "key";
+    /// A person who is being forgotten: what is destroyed and how far that has come. Goes with its end.
+    pub const FORGETTING: &str = "forgetting";
+    /// Somebody who was forgotten, without a name: which runs were theirs.
+    pub const FORGOTTEN: &str = "forgotten";
     /// Account → person.
     pub const LINK: &str = "link";
     /// Person → accounts in other connections, as earlier runs found them.
@@ -420,6 +434,25 @@ pub mod documents {
     pub const DEAD: &str = "dead";
     /// Things that need somebody's attention.
     pub const FINDING: &str = "finding";
+    /// When changes that observe mode planned were seen undone and done, by run.
+    pub const OBSERVED: &str = "observed";
+    /// Cuts that are due and not whole, by run: what the clock measures. `{"since": …}`.
+    pub const CUT_WAITS: &str = "cut-waits";
+    /// When a connection's credential ends, by connection: `{"expires": …}`.
+    pub const CREDENTIAL: &str = "credential";
     /// Configurations by digest, as runs pin them.
     pub const CONFIG: &str = "config";
+
+    /// Every kind.
+    pub const ALL: &[&str] = &[
+        KEY, FORGETTING, FORGOTTEN, LINK, LINKS, OWNER, DENIED, EXPECTED, COVERAGE, NAME, PAUSE, EXCEPTION, PLAN, DEAD,
+        FINDING, OBSERVED, CUT_WAITS, CREDENTIAL, CONFIG,
+    ];
+
+    /// The name that a person's key is kept by: it names nobody.
+    pub fn key_id(person: &crate::PersonKey) -> String {
+        crate::digest::sha256(format!("person {person}").as_bytes())
+            .as_str()
+            .to_owned()
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rollcall_model::ids::{ConnectionId, Digest};
 use rollcall_model::person::Person;
 use rollcall_model::plan::{Goal, StageSpec, TellMoment};
@@ -213,6 +214,8 @@ pub struct Tenant {
     pub settings: TenantSettings,
     /// The hook of a source.
     pub hook: Option<Hook>,
+    /// When its credential ends, as far as somebody has written it down.
+    pub expires: Option<Timestamp>,
 }
 
 /// One configured tenant by its name.

@@ -8,6 +8,7 @@
 //! This crate uses no room of Rollcall on purpose: shared types would agree with our own misreadings.
 
 pub mod faults;
+pub mod keys;
 pub mod okta;
 pub mod onelogin;
 pub mod salesforce;

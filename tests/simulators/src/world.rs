@@ -7,6 +7,7 @@
 
 mod company;
 mod estate;
+mod hire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use company::{
     APPROVER, Company, EMEA_INTEGRATION, EMEA_ORG, ONELOGIN_ACCOUNT, PROTECTED, SERVICE_ACCOUNT, WEBHOOK,
 };
 pub use estate::{APAC_INTEGRATION, APAC_ORG, BLOCKED, Estate, OPERATIONS, ORPHANS, RECORDS};
+pub use hire::Hired;
 
 /// The credentials that Rollcall's configuration refers to.
 #[derive(Clone, Debug)]

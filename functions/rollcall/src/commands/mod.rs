@@ -10,6 +10,7 @@ pub(crate) mod link;
 pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod preflight;
+pub(crate) mod ready;
 pub(crate) mod receipt;
 pub(crate) mod redrive;
 pub(crate) mod replay;

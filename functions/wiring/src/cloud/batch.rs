@@ -8,6 +8,7 @@ use rollcall_engine::{Engine, EngineError};
 use rollcall_model::{Delivery, Lane, Queue, Timestamp};
 use rollcall_runtime::clock::between;
 use rollcall_runtime::{Clock, Code, codes};
+use tracing::Instrument as _;
 
 /// How long before the invocation's end the last lease ends, and with it the last vendor call.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
@@ -60,7 +61,7 @@ impl Batch {
         let delivery = &arrived.delivery;
         let lane = arrived.lane.map_or("unknown", Lane::as_str);
         let (engine, handed) = (self.engine.clone(), delivery.clone());
-        let mut task = tokio::spawn(async move { engine.handle(&handed).await });
+        let mut task = tokio::spawn(async move { engine.handle(&handed).await }.in_current_span());
         let ended = tokio::select! {
             ended = &mut task => Some(ended),
             () = self.clock.sleep(self.left(WORK_MARGIN)) => None,
@@ -134,7 +135,7 @@ const fn code(error: &EngineError) -> Code {
         EngineError::Files(_) => codes::FILES_UNAVAILABLE,
         EngineError::NotAMessage(_) => codes::MESSAGE_UNREADABLE,
         EngineError::Configuration(_) => codes::CONFIG_FOLDER,
-        EngineError::Signer(_) | EngineError::Receipt(_) | EngineError::Canonical(_) => codes::RECEIPT_NOT_SIGNED,
+        EngineError::Seal(_) | EngineError::Canonical(_) => codes::RECEIPT_NOT_SIGNED,
         EngineError::Refused(_) => codes::GUARD_REFUSED,
     }
 }

@@ -15,6 +15,7 @@ mod pause;
 mod poison;
 mod quiet;
 mod reads;
+mod ready;
 mod recovery;
 mod stand_in;
 mod telling;

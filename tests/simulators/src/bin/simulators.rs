@@ -9,10 +9,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::AsDer as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use rollcall_simulators::keys::ServiceKey;
 use rollcall_simulators::okta::{GroupKind, Okta, ServiceApp, Status, UserSeed};
 use rollcall_simulators::onelogin::{self, ClientCredential, MappingAction, OneLogin, Scope};
 use rollcall_simulators::salesforce::{self, AppKey, ConnectedApp, Org, SessionKind};
@@ -123,7 +121,7 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
     let wiki = okta.add_app("Wiki", true);
     okta.assign_app(&wiki, &returning, None)?;
 
-    let key = service_key()?;
+    let key = ServiceKey::rsa("simulated-key-1")?;
     let scopes = [
         "okta.users.manage",
         "okta.users.read",
@@ -314,7 +312,7 @@ async fn start_salesforce(port: u16) -> Result<(Served, Value), Failure> {
     });
     org.set_page_size(10);
     org.set_short_pages(true);
-    let key = service_key()?;
+    let key = ServiceKey::rsa("simulated-key-1")?;
     org.add_app(ConnectedApp {
         consumer_key: "3MVG9simulated".to_owned(),
         name: "Rollcall".to_owned(),
@@ -387,34 +385,4 @@ async fn start_slack(port: u16) -> Result<(Served, Value), Failure> {
         "user_email": "jordan.rivera@corp.example",
     });
     Ok((served, description))
-}
-
-/// A key pair of a service app, made anew in every run.
-struct ServiceKey {
-    id: &'static str,
-    private_pem: String,
-    public: Value,
-}
-
-fn service_key() -> Result<ServiceKey, Failure> {
-    let id = "simulated-key-1";
-    let pair = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048)?;
-    let private: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der()?;
-    let body: Vec<u8> = STANDARD.encode(private.as_ref()).into_bytes();
-    let lines: Vec<&str> = body.chunks(64).map(std::str::from_utf8).collect::<Result<_, _>>()?;
-    let public = aws_lc_rs::signature::KeyPair::public_key(&pair);
-    let public = json!({
-        "kty": "RSA", "use": "sig", "alg": "RS256", "kid": id,
-        "n": URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
-        "e": URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
-    });
-    let private_pem = format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        lines.join("\n")
-    );
-    Ok(ServiceKey {
-        id,
-        private_pem,
-        public,
-    })
 }

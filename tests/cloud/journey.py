@@ -1,0 +1,252 @@
+"""The leaver as deployed, and what may go wrong with a worker on the way."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from check import Checks, until
+from deploy import STACK, WORKER_TIMEOUT, Stack
+from world import World, target
+
+# Changes of access: what two workers must never do to one person together, and nobody twice.
+EFFECTS = {
+    "okta-main": ("suspend", "clear-sessions"),
+    "onelogin-main": ("suspend", "log-out"),
+    "sf-us": ("freeze",),
+    "sf-emea": ("freeze",),
+}
+SETTLED = ("done", "incomplete", "superseded", "refused")
+
+
+def personal(world: World, logins: list[str]) -> list[str]:
+    """What must be in no log: names, logins and addresses of everybody that the story is about."""
+    texts = []
+    for login in [*logins, world.company.tells["manager"]]:
+        local = login.split("@")[0]
+        texts += [login, local, *local.split(".")[1:]]
+    return sorted({text.lower() for text in texts if len(text) > 4})
+
+
+def leaks(stack: Stack, texts: list[str]) -> list[str]:
+    """Log lines of the stack with any of the texts in them."""
+    found = []
+    for group, lines in stack.log_lines().items():
+        found += [f"{group}: {line[:300]}" for line in lines if any(text in line.lower() for text in texts)]
+    return found
+
+
+def public_key(stack: Stack, folder: Path) -> Path:
+    """The public half of the receipt key, as KMS hands it out, in a file."""
+    kms = stack.world.client("kms")
+    arn = stack.settings["seal"]["Environment"]["Variables"]["ROLLCALL_RECEIPT_KEY"]
+    der = kms.get_public_key(KeyId=arn)["PublicKey"]
+    path = folder / "receipts.pem"
+    lines = base64.encodebytes(der).decode()
+    path.write_text(f"-----BEGIN PUBLIC KEY-----\n{lines}-----END PUBLIC KEY-----\n")
+    return path
+
+
+def verify(receipt: bytes, key: Path, folder: Path) -> dict:
+    """What `rollcall receipt verify` says of a receipt, with the public key alone."""
+    path = folder / "receipt.json"
+    path.write_bytes(receipt)
+    done = subprocess.run(
+        [target() / "debug/rollcall", "--json", "receipt", "verify", path, "--key", key], capture_output=True, text=True)
+    return json.loads(done.stdout) if done.stdout.strip() else {"valid": False, "fault": done.stderr}
+
+
+def state_of(run: dict) -> str:
+    """A run's state by its name."""
+    state = run["state"]
+    return (state if isinstance(state, str) else next(iter(state))).lower()
+
+
+def story(stack: Stack, checks: Checks, login: str, client=None) -> dict | None:
+    """Somebody leaves; everything that must hold at the end. The receipt's header."""
+    world, known = stack.world, set(stack.receipts())
+    before = len(stack.runs(client))
+    began = time.monotonic()
+    answers = stack.leave(login)
+    checks.that("Okta's hook is taken", bool(answers) and all(status == 200 for status, _ in answers), answers)
+    new = stack.receipt_after(known, 90)
+    print(f"  from the hook to the receipt in the bucket: {time.monotonic() - began:.1f} s", flush=True)
+    left = world.company.signed_in(login)
+    checks.that("every account of theirs is cut", not left, left)
+    runs = stack.runs(client)
+    checks.that("one leaver made one run and one receipt", len(runs) == before + 1 and len(new) == 1,
+                f"{len(runs) - before} runs, {len(new)} receipts")
+    if not new:
+        return None
+    text = stack.s3.get_object(Bucket=stack.bucket, Key=new[0])["Body"].read()
+    verified = verify(text, public_key(stack, world.folder), world.folder)
+    checks.that("the receipt verifies offline with the public half of the KMS key", verified.get("valid") is True,
+                verified.get("fault"))
+    until_date = stack.s3.get_object_retention(Bucket=stack.bucket, Key=new[0])["Retention"]["RetainUntilDate"]
+    days = (until_date - datetime.datetime.now(datetime.timezone.utc)).days
+    wanted = int(stack.settings["seal"]["Environment"]["Variables"]["ROLLCALL_RECEIPT_DAYS"])
+    checks.that(f"the receipt is locked for {wanted} days", wanted - 1 <= days <= wanted, f"{days} days")
+    header = verified.get("header", {})
+    cut = header.get("time_to_cut_ms", {})
+    missing = set(EFFECTS) - set(cut)
+    checks.that("the receipt says when each connection was cut", not missing, f"{missing} are missing")
+    for connection, ms in sorted(cut.items()):
+        print(f"  time to cut  {connection:<14} {ms} ms from the hook", flush=True)
+    return header
+
+
+def as_deployed(stack: Stack, checks: Checks) -> None:
+    """Point 5's first sentence: the demo leaver through everything, IAM enforced."""
+    company = stack.world.company
+    question = company.do("verification")
+    status, body = stack.call("GET", "/okta", question["headers"])
+    checks.that("Okta's one-time question is answered", status == 200 and question["challenge"].encode() in body, (status, body))
+    wrong = {"authorization": "Bearer of-somebody-else", "content-type": "application/json"}
+    status, _ = stack.call("POST", "/okta", wrong, b"{}")
+    checks.that("a hook with a wrong secret is refused", status == 401, status)
+
+    stack.world.relay.take()
+    story(stack, checks, company.leaver)
+    names = {stack.key_of(kind): kind for kind in stack.functions}
+    denied = sorted({
+        f"{names.get(one.key, 'somebody')}: {action} on {arn}"
+        for one in stack.world.relay.asked() if one.status == 403 for action, arn in one.needs})
+    checks.that("no role lacked a permission", not denied, denied)
+    asked = {names.get(one.key) for one in stack.world.relay.asked()}
+    checks.that("door, worker and seal each did their part", {"okta-hook", "worker", "seal"} <= asked, asked)
+
+    found = leaks(stack, personal(stack.world, [company.leaver]))
+    checks.that("no log holds personal data", not found, found[:5])
+    for queue in ("urgent-dead", "work-dead", "bulk-dead"):
+        checks.that(f"{queue} is empty", stack.depth(queue) == 0)
+
+
+def ticking(stack: Stack, checks: Checks, since_ms: int) -> None:
+    """The schedule calls the clock each minute."""
+    group = f"/aws/lambda/{stack.functions['clock']}"
+
+    def ticks() -> list[str]:
+        return [line for line in stack.log_lines(since_ms).get(group, []) if line.startswith("REPORT")]
+
+    checks.that("the schedule ticks", bool(until(ticks, 75, "a tick of the clock", pause=1)))
+
+
+def killed(stack: Stack, checks: Checks) -> None:
+    """A worker that dies in the middle of a cut: its message comes again, and the rest is done once."""
+    world, company = stack.world, stack.world.company
+    login = company.hire()
+    known, counted = set(stack.receipts()), company.do("counters")
+    company.do("calls")
+    company.do("delay", ms=250)
+    try:
+        stack.leave(login)
+        # Something was done already, and something is not.
+        until(lambda: company.do("counters") != counted, 30, "the first change", pause=0.02)
+        pids = world.processes(stack.functions["worker"])
+        for pid in pids:
+            world.kill(pid)
+    finally:
+        company.do("delay", ms=0)
+    left = company.signed_in(login)
+    checks.that("the worker was killed in the middle", bool(pids) and bool(left), f"{len(pids)} processes, left: {left}")
+    # A message of a dead worker is hidden for the queue's visibility time-out; nobody waits six minutes here for what SQS does.
+    hidden = stack.take_hidden("urgent")
+    checks.that("its message was not acknowledged", len(hidden) == 1, f"{len(hidden)} messages")
+    for body in hidden:
+        stack.sqs.send_message(QueueUrl=stack.queues["urgent"], MessageBody=body)
+    # The dead worker's claim ends with its invocation.
+    new = stack.receipt_after(known, WORKER_TIMEOUT + 60)
+    checks.that("the run finishes, with one receipt", len(new) == 1, new)
+    left = company.signed_in(login)
+    checks.that("and everything is cut", not left, left)
+    now = company.do("counters")
+    often = {f"{connection} {effect}": now[connection].get(effect, 0) - counted[connection].get(effect, 0)
+             for connection, effects in EFFECTS.items() for effect in effects
+             if effect in ("suspend", "freeze")}
+    checks.that("each account was barred once", set(often.values()) == {1}, often)
+
+
+def poison(stack: Stack, checks: Checks) -> None:
+    """What no worker can take goes to the dead letters, with its reason where there is one, and comes back."""
+    login = stack.world.company.hire()
+    stack.serving(False)
+    try:
+        stack.leave(login)
+        bodies = until(lambda: stack.take("urgent"), 20, "a message")
+    finally:
+        stack.serving(True)
+    # Its source cannot be read by JSON, whoever tries: kept in the ledger, acknowledged, told as such.
+    stack.sqs.send_message(QueueUrl=stack.queues["bulk"], MessageBody="nobody's message {")
+    letters = until(lambda: [item for item in stack.items() if item["pk"]["S"] == "DOC#dead"], 30, "a dead letter")
+    checks.that("a message that is none of ours is put aside with its reason", any(
+        "not a message" in item["body"]["S"] for item in letters), [item["body"]["S"][:200] for item in letters])
+    # Every delivery dies before a worker can say why: SQS's own dead letters.
+    queue, known = stack.queues["urgent"], set(stack.receipts())
+    stack.restart("worker", ROLLCALL_TABLE="no-such-table", ROLLCALL_ENV="nowhere")
+    arn = stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy", "VisibilityTimeout"])["Attributes"]
+    most = int(json.loads(arn["RedrivePolicy"])["maxReceiveCount"])
+    stack.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    try:
+        for body in bodies:
+            stack.sqs.send_message(QueueUrl=queue, MessageBody=body)
+        until(lambda: stack.depth("urgent-dead") == len(bodies), 60, f"a dead letter after {most} deliveries", pause=0.5)
+        checks.that(f"a message whose workers cannot start is with the dead letters after {most} deliveries", True)
+    finally:
+        stack.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": arn["VisibilityTimeout"]})
+        stack.restart("worker", ROLLCALL_TABLE=stack.table, ROLLCALL_ENV="cloud")
+    stack.redrive(checks)
+    new = stack.receipt_after(known, 60)
+    left = stack.world.company.signed_in(login)
+    checks.that("redriven, it is worked off: cut, with one receipt", not left and len(new) == 1, (left, new))
+
+
+def together(stack: Stack, checks: Checks) -> None:
+    """Two workers get the same leaver at the same moment, by direct invocation."""
+    company = stack.world.company
+    login = company.hire()
+    stack.serving(False)
+    try:
+        stack.leave(login)
+        bodies = until(lambda: stack.take("urgent"), 20, "a message")
+        counted, known = company.do("counters"), set(stack.receipts())
+        company.do("calls")
+        company.do("delay", ms=60)
+        event, results = stack.event(bodies), []
+        # Clients are made before, so that both calls leave together.
+        clients = [stack.world.client("lambda") for _ in range(2)]
+
+        def call(client) -> None:
+            answer = client.invoke(FunctionName=stack.functions["worker"], Payload=json.dumps(event).encode())
+            results.append(("FunctionError" not in answer, json.loads(answer["Payload"].read())))
+
+        threads = [threading.Thread(target=call, args=(client,)) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        calls = company.do("calls")
+    finally:
+        company.do("delay", ms=0)
+        stack.serving(True)
+    checks.that("both workers ended well", len(results) == 2 and all(well for well, _ in results), results)
+    stack.receipt_after(known, 60)
+    left = company.signed_in(login)
+    checks.that("everything is cut", not left, left)
+    now = company.do("counters")
+    often = {connection: now[connection].get(effect, 0) - counted[connection].get(effect, 0)
+             for connection, effect in (("okta-main", "suspend"), ("onelogin-main", "suspend"), ("sf-us", "freeze"),
+                                        ("sf-emea", "freeze"))}
+    checks.that("each account was barred once", all(count <= 1 for count in often.values()), often)
+    writers = {}
+    for one in calls:
+        # Tokens are asked for by POST too, by whoever needs one; that changes nothing of a person's.
+        if one["method"] != "GET" and "token" not in one["path"].split("?")[0].rsplit("/", 2)[-2:] and one["by"]:
+            writers.setdefault(one["connection"], set()).add(one["by"])
+    both = {connection: sorted(who) for connection, who in writers.items() if len(who) > 1}
+    checks.that("in each system only one of the two changed anything", bool(writers) and not both, both or "nobody changed anything")
+    print(f"  {len(calls)} calls to vendors; changes by {({name: len(who) for name, who in writers.items()})} workers", flush=True)
