@@ -26,7 +26,7 @@ def stop(*_) -> None:
 
 def one_stack(checks: Checks, parts: set[str]) -> None:
     """What is tried on one stack, in an order in which nothing spoils what comes after."""
-    with World(estate=True) as world:
+    with World(estate=True, dynamodb_local="dynamodb" in parts) as world:
         with checks.part("deploy"):
             stack = Stack(world)
             began = int(time.time() * 1000)
@@ -50,16 +50,11 @@ def one_stack(checks: Checks, parts: set[str]) -> None:
                     journey.story(stack, checks, world.company.leaver)
                     runs = stack.runs()
                 permissions.table(stack, checks, Steps(stack, runs[0]["id"]).all())
-
-
-def on_dynamodb_local(checks: Checks) -> None:
-    """The same leaver with the table on Amazon's own DynamoDB Local."""
-    with World(estate=True, dynamodb_local=True) as world:
-        with checks.part("the leaver, with the table on DynamoDB Local"):
-            stack = Stack(world)
-            table = stack.on_dynamodb_local()
-            journey.story(stack, checks, world.company.leaver, table)
-            checks.that("the local AWS's own table stays empty", not stack.items(), "there are items in it")
+        if "dynamodb" in parts:
+            with checks.part("a leaver, with the table on Amazon's DynamoDB Local"):
+                here, there = len(stack.items()), stack.on_dynamodb_local()
+                journey.story(stack, checks, world.company.hire(), there)
+                checks.that("nothing went to the local AWS's own table", len(stack.items()) == here)
 
 
 def main() -> int:
@@ -71,10 +66,8 @@ def main() -> int:
     options = parser.parse_args()
     parts = {"cost"} if options.what else set(options.only)
     checks = Checks()
-    if parts & {"journey", "permissions"}:
+    if parts & {"journey", "permissions", "dynamodb"}:
         one_stack(checks, parts)
-    if "dynamodb" in parts:
-        on_dynamodb_local(checks)
     if "cost" in parts:
         with checks.part("what it costs"):
             cost.count(checks, options.write)

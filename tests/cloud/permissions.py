@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import copy
 import fnmatch
-import json
 import time
-import urllib.parse
 from dataclasses import dataclass, field
 
 from check import Checks
-from deploy import Stack
+from deploy import Stack, listed
 from steps import Step
 
 # What AWS itself uses a role for, with nothing of ours involved. The local AWS delivers messages, logs and ticks without asking.
@@ -59,27 +57,13 @@ class Seen:
     needs: set[tuple[str, str]] = field(default_factory=set)
 
 
-def listed(value) -> list:
-    """IAM allows one where it allows many."""
-    return value if isinstance(value, list) else [value]
-
-
-def policies(stack: Stack, role: str) -> dict[str, dict]:
-    """The inline policies of a role by name."""
-    found = {}
-    for name in stack.iam.list_role_policies(RoleName=role)["PolicyNames"]:
-        document = stack.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        found[name] = json.loads(urllib.parse.unquote(document)) if isinstance(document, str) else document
-    return found
-
-
 def permissions(stack: Stack) -> list[Permission]:
     """Everything that the functions' roles and the schedule's allow."""
     kinds = {role: kind for kind, role in stack.roles.items()}
     schedule = next(name for name in stack.physical("AWS::IAM::Role") if "Tick" in name)
     found = []
     for role, kind in (kinds | {schedule: "tick"}).items():
-        for policy, document in policies(stack, role).items():
+        for policy, document in stack.policies(role).items():
             for place, statement in enumerate(listed(document["Statement"])):
                 found += [Permission(role, kind, policy, place, statement.get("Sid", ""), action, resource)
                           for action in listed(statement["Action"]) for resource in listed(statement["Resource"])]
@@ -122,20 +106,14 @@ def calibrate(stack: Stack, checks: Checks, steps: list[Step]) -> list[Seen]:
 
 def take_away(stack: Stack, permission: Permission, seen: Seen) -> list[str]:
     """What became of the step without the permission."""
-    document = policies(stack, permission.role)[permission.policy]
-    reduced = without(document, permission)
+    document = stack.policies(permission.role)[permission.policy]
     seen.step.prepare()
     try:
-        if listed(reduced["Statement"]):
-            stack.iam.put_role_policy(
-                RoleName=permission.role, PolicyName=permission.policy, PolicyDocument=json.dumps(reduced))
-        else:
-            stack.iam.delete_role_policy(RoleName=permission.role, PolicyName=permission.policy)
+        stack.put_policy(permission.role, permission.policy, without(document, permission))
         stack.restart(permission.kind)
         return seen.step.run()
     finally:
-        stack.iam.put_role_policy(
-            RoleName=permission.role, PolicyName=permission.policy, PolicyDocument=json.dumps(document))
+        stack.put_policy(permission.role, permission.policy, document)
 
 
 def short(arn: str) -> str:
