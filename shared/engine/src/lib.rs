@@ -18,6 +18,7 @@ mod expect;
 mod guard;
 mod health;
 mod hold;
+mod hook;
 mod intake;
 mod journal;
 mod leave;
@@ -135,13 +136,14 @@ impl Engine {
     }
 
     /// Stores the configuration under its digest, so that runs opened now can be finished by a later version, and notes for the
-    /// clock what it says of credentials.
+    /// clock what it says of credentials. Sets the timers of its hooks.
     pub async fn start(&self) -> Result<(), EngineError> {
         let name = configuration_name(&self.parts.configuration.digest);
         let bundle = serde_json::to_vec(&self.parts.configuration.to_bundle())
             .map_err(|why| EngineError::Configuration(why.to_string()))?;
         self.parts.files.put(&name, bundle.into()).await?;
-        self.note_credentials().await
+        self.note_credentials().await?;
+        self.watch_hooks().await
     }
 
     /// The configuration in force for new runs.
