@@ -1,5 +1,6 @@
 //! What Rollcall promises, each promise a test named after it.
 
+mod approvals;
 mod cost;
 mod dismantle_when;
 mod expect;
@@ -16,6 +17,7 @@ mod poison;
 mod quiet;
 mod reads;
 mod recovery;
+mod sealing;
 mod stand_in;
 mod telling;
 mod tenants;
