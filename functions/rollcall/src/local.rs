@@ -82,6 +82,25 @@ pub(crate) fn public_key_of(folder: &Path) -> PathBuf {
     public_path(&key_of(folder))
 }
 
+/// The public keys of receipts in a state folder: the one in use, then every `receipt*.pub` that a rotation has left beside it.
+pub(crate) fn receipt_keys_of(folder: &Path) -> Vec<PathBuf> {
+    let present = public_key_of(folder);
+    let listed = std::fs::read_dir(folder.join("keys"));
+    let mut others: Vec<PathBuf> = listed
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with("receipt") && name.ends_with(".pub") && *path != present
+        })
+        .collect();
+    others.sort();
+    others.insert(0, present);
+    others
+}
+
 fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     std::fs::DirBuilder::new()

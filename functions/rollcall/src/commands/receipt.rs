@@ -7,14 +7,14 @@ use rollcall_evidence::{PublicKey, verify as check};
 use serde_json::json;
 
 use crate::cli::VerifyOptions;
-use crate::local::public_key_of;
+use crate::local::receipt_keys_of;
 use crate::out::{Out, moment, plain};
 
 pub(crate) fn verify(options: &VerifyOptions, out: &Out) -> anyhow::Result<ExitCode> {
     let text = std::fs::read(&options.file).with_context(|| format!("{} cannot be read", options.file.display()))?;
     let mut files = options.keys.clone();
     if files.is_empty() {
-        files.push(public_key_of(&options.data.data));
+        files = receipt_keys_of(&options.data.data);
     }
     let mut keys = Vec::new();
     for file in &files {

@@ -11,7 +11,7 @@ use rollcall_model::{Entry, EntryKind, Review, ReviewId, Run, RunId, RunState};
 use serde_json::{Value, json};
 
 use crate::cli::RunReportOptions;
-use crate::local::{Store, public_key_of};
+use crate::local::{Store, receipt_keys_of};
 use crate::operator;
 use crate::out::{Out, plain, short};
 
@@ -180,10 +180,15 @@ async fn proof(run: &Run, store: &Store) -> Option<Proof> {
             });
         }
     };
-    let keys = std::fs::read_to_string(public_key_of(&store.folder))
-        .ok()
-        .and_then(|pem| PublicKey::all_from_pem(&pem).ok());
-    let checked = keys.map(|keys| verify(&text, &keys).map(drop).map_err(|fault| fault.to_string()));
+    let files = receipt_keys_of(&store.folder).into_iter();
+    let texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
+    let keys: Vec<PublicKey> = texts
+        .filter_map(|pem| PublicKey::all_from_pem(&pem).ok())
+        .flatten()
+        .collect();
+    let checked = (!keys.is_empty())
+        .then_some(keys)
+        .map(|keys| verify(&text, &keys).map(drop).map_err(|fault| fault.to_string()));
     let receipt = serde_json::from_slice::<Receipt>(&text).map_err(|why| why.to_string());
     Some(Proof {
         place,
