@@ -25,6 +25,7 @@ mod long;
 mod people;
 mod preflight;
 mod ready;
+mod restored;
 mod reviews;
 mod rows;
 mod seal;
@@ -56,6 +57,7 @@ pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnectio
 pub use people::{BadRow, read_people};
 pub use preflight::Looked;
 pub use ready::{ReadyReport, ReadyWish};
+pub use restored::{Restored, mark_restored};
 pub use reviews::Approver;
 pub use settings::Settings;
 pub use sweep::{Swept, sweep};

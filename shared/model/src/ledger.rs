@@ -51,7 +51,7 @@ pub enum LedgerError {
     #[error("the ledger asks us to slow down")]
     Throttled,
     /// What it holds cannot be read; a newer version wrote it, or it was damaged.
-    #[error("unreadable item {item}: {why}")]
+    #[error("unreadable item {item}: {why}; a newer version wrote it, or it was damaged")]
     Corrupt {
         /// The item.
         item: String,
@@ -422,6 +422,8 @@ pub mod documents {
     pub const FINDING: &str = "finding";
     /// When changes that observe mode planned were seen undone and done, by run.
     pub const OBSERVED: &str = "observed";
+    /// That the ledger was restored to an earlier moment.
+    pub const RESTORED: &str = "restored";
     /// Configurations by digest, as runs pin them.
     pub const CONFIG: &str = "config";
 }
