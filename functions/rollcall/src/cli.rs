@@ -116,6 +116,9 @@ pub(crate) enum Command {
     /// Stop writes: everything, one connection or one playbook.
     #[command(after_help = "Examples:\n  rollcall pause\n  rollcall pause connection/sf-us --include-cuts")]
     Pause(PauseOptions),
+    /// Say that the ledger was restored to an earlier moment: messages are then looked for before they are sent.
+    #[command(after_help = "Examples:\n  rollcall restored --as-of 2026-11-27T10:00:00Z")]
+    Restored(RestoredOptions),
     /// Let paused writes go on; waiting runs are planned again.
     #[command(after_help = "Examples:\n  rollcall resume\n  rollcall resume connection/sf-us")]
     Resume(ResumeOptions),
@@ -467,6 +470,17 @@ pub(crate) struct PauseOptions {
     /// Stop cuts as well; by default they go on.
     #[arg(long)]
     pub(crate) include_cuts: bool,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoredOptions {
+    /// The moment whose state the ledger has again, with offset.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) as_of: jiff::Timestamp,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
     #[command(flatten)]
     pub(crate) data: DataOptions,
 }

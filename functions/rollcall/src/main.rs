@@ -71,6 +71,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Expect(options) => commands::expect::run(&options, &out).await,
         Command::Leave(options) => commands::leave::run(&options, &out).await,
         Command::Pause(options) => commands::pause::pause(&options, &out).await,
+        Command::Restored(options) => commands::restored::run(&options, &out).await,
         Command::Resume(options) => commands::pause::resume(&options, &out).await,
     }
 }

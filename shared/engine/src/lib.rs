@@ -29,6 +29,7 @@ mod noticing;
 mod people;
 mod preflight;
 mod ready;
+mod restored;
 mod reviews;
 mod rows;
 mod seal;
@@ -62,6 +63,7 @@ pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnectio
 pub use people::{BadRow, read_people};
 pub use preflight::Looked;
 pub use ready::{ReadyReport, ReadyWish};
+pub use restored::{Restored, mark_restored};
 pub use reviews::Approver;
 pub use settings::Settings;
 pub use sweep::{Swept, sweep};

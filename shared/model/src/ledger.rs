@@ -51,7 +51,7 @@ pub enum LedgerError {
     #[error("the ledger asks us to slow down")]
     Throttled,
     /// What it holds cannot be read; a newer version wrote it, or it was damaged.
-    #[error("unreadable item {item}: {why}")]
+    #[error("unreadable item {item}: {why}; a newer version wrote it, or it was damaged")]
     Corrupt {
         /// The item.
         item: String,
@@ -440,13 +440,15 @@ pub mod documents {
     pub const CUT_WAITS: &str = "cut-waits";
     /// When a connection's credential ends, by connection: `{"expires": …}`.
     pub const CREDENTIAL: &str = "credential";
+    /// That the ledger was restored to an earlier moment.
+    pub const RESTORED: &str = "restored";
     /// Configurations by digest, as runs pin them.
     pub const CONFIG: &str = "config";
 
     /// Every kind.
     pub const ALL: &[&str] = &[
         KEY, FORGETTING, FORGOTTEN, LINK, LINKS, OWNER, DENIED, EXPECTED, COVERAGE, NAME, PAUSE, EXCEPTION, PLAN, DEAD,
-        FINDING, OBSERVED, CUT_WAITS, CREDENTIAL, CONFIG,
+        FINDING, OBSERVED, CUT_WAITS, CREDENTIAL, RESTORED, CONFIG,
     ];
 
     /// The name that a person's key is kept by: it names nobody.

@@ -15,5 +15,6 @@ pub(crate) mod receipt;
 pub(crate) mod redrive;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod restored;
 pub(crate) mod reviews;
 pub(crate) mod undo;
