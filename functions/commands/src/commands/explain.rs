@@ -2,15 +2,15 @@
 
 mod story;
 
-use std::process::ExitCode;
 
 use rollcall_model::ledger::{Disposition, StoredEvent, documents};
 use rollcall_model::{PersonKey, Run, RunId, SignalKey};
 use serde_json::json;
 
+use crate::Exit;
 use crate::cli::ExplainOptions;
 use crate::local::Store;
-use crate::operator;
+use crate::Place;
 use crate::out::{Out, moment, plain};
 use story::Story;
 
@@ -19,12 +19,12 @@ const VEILED: &str = "(quiet: its story is for operators with the role `confiden
 /// The latest runs that the table shows, and the most that are told of one person.
 const LATEST: usize = 20;
 
-pub(crate) async fn run(options: &ExplainOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::existing(&options.data)?;
+pub(crate) async fn run(options: &ExplainOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.existing(&options.data)?;
     let Some(what) = &options.what else {
-        return latest(&store, operator::sees_quiet(&options.config), out).await;
+        return latest(&store, place.sees_quiet(&options.config), out).await;
     };
-    let sees = operator::sees_quiet(&options.config);
+    let sees = place.sees_quiet(&options.config);
     let found = find(what, &store).await?;
     let Some(found) = found.and_then(|found| if sees { Some(found) } else { found.for_everybody(what) }) else {
         anyhow::bail!(
@@ -42,8 +42,8 @@ pub(crate) async fn run(options: &ExplainOptions, out: &Out) -> anyhow::Result<E
     if found.runs.is_empty() {
         out.line("No run came of it.");
     }
-    for (place, story) in stories.iter().enumerate() {
-        if place > 0 || found.event.is_some() {
+    for (number, story) in stories.iter().enumerate() {
+        if number > 0 || found.event.is_some() {
             out.line("");
         }
         story.show(out);
@@ -57,7 +57,7 @@ pub(crate) async fn run(options: &ExplainOptions, out: &Out) -> anyhow::Result<E
         "event": found.event.as_ref().map(event_document),
         "runs": told.chain(named).collect::<Vec<_>>(),
     }))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 struct Found {
@@ -110,7 +110,7 @@ async fn find(what: &str, store: &Store) -> anyhow::Result<Option<Found>> {
 }
 
 /// The latest runs, and what is paused.
-async fn latest(store: &Store, sees: bool, out: &Out) -> anyhow::Result<ExitCode> {
+async fn latest(store: &Store, sees: bool, out: &Out) -> anyhow::Result<Exit> {
     let runs = store.ledger.runs(None, LATEST).await?;
     let stops = store.ledger.documents(documents::PAUSE, 200).await?;
     for stop in &stops {
@@ -164,7 +164,7 @@ async fn latest(store: &Store, sees: bool, out: &Out) -> anyhow::Result<ExitCode
             "state": run.state.name(), "time_to_cut_ms": run.time_to_cut_ms(), "triggers": if sees || !run.plan.quiet { run.triggers.as_slice() } else { &[] },
         })).collect::<Vec<_>>(),
     }))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 fn show_event(stored: &StoredEvent, out: &Out) {

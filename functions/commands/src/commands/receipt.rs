@@ -1,16 +1,16 @@
 //! `rollcall receipt verify`: needs the receipt and a public key, nothing else.
 
-use std::process::ExitCode;
 
 use anyhow::Context as _;
 use rollcall_evidence::{PublicKey, verify as check};
 use serde_json::json;
 
+use crate::Exit;
 use crate::cli::VerifyOptions;
 use crate::local::public_key_of;
 use crate::out::{Out, moment, plain};
 
-pub(crate) fn verify(options: &VerifyOptions, out: &Out) -> anyhow::Result<ExitCode> {
+pub(crate) fn verify(options: &VerifyOptions, out: &Out) -> anyhow::Result<Exit> {
     let text = std::fs::read(&options.file).with_context(|| format!("{} cannot be read", options.file.display()))?;
     let mut files = options.keys.clone();
     if files.is_empty() {
@@ -51,13 +51,13 @@ pub(crate) fn verify(options: &VerifyOptions, out: &Out) -> anyhow::Result<ExitC
                 "valid": true, "key_id": verified.key_id, "header": verified.header, "entries": verified.entries(),
                 "sequences": verified.sequences.iter().map(|(name, count)| json!({"sequence": name, "entries": count})).collect::<Vec<_>>(),
             }))?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::SUCCESS)
         }
         Err(fault) => {
             out.title("The receipt is not as it was signed.");
             out.line(format!("  {fault}"));
             out.document(&json!({"valid": false, "fault": fault.to_string()}))?;
-            Ok(ExitCode::from(1))
+            Ok(Exit::from(1))
         }
     }
 }

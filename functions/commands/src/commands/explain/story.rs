@@ -298,15 +298,20 @@ fn review_ids(run: &Run, journal: &[Entry]) -> Vec<ReviewId> {
 }
 
 fn next_step(run: &Run, receipt: Option<&str>, reviews: &[Review], stops: &[String], store: &Store) -> String {
-    let data = store.folder.display();
+    let data = store.option();
     if let (RunState::Waiting { .. }, Some(stop)) = (&run.state, stops.iter().find(|stop| concerns(stop, run))) {
-        return format!("`rollcall resume {stop} --data {data}` lets it go on");
+        return format!("`rollcall resume {stop} {data}` lets it go on");
     }
     match &run.state {
-        RunState::Open => "it is being worked on; `rollcall serve` goes on with it".to_owned(),
+        RunState::Open => format!("it is being worked on; {} goes on with it", store.worker()),
         RunState::Waiting { until, .. } => format!(
-            "it goes on at {}; `rollcall serve` must be running then",
-            moment(*until)
+            "it goes on at {}{}",
+            moment(*until),
+            if store.stack.is_none() {
+                "; `rollcall serve` must be running then"
+            } else {
+                ""
+            }
         ),
         RunState::Held { review } => {
             let until = reviews
@@ -317,7 +322,10 @@ fn next_step(run: &Run, receipt: Option<&str>, reviews: &[Review], stops: &[Stri
         }
         RunState::Done => receipt.map_or_else(
             || "nothing is left to do".to_owned(),
-            |path| format!("rollcall receipt verify {path} --data {data}"),
+            |path| match store.stack {
+                None => format!("rollcall receipt verify {path} {data}"),
+                Some(_) => format!("fetch {path}, then `rollcall receipt verify FILE --key PUBLIC-KEY`"),
+            },
         ),
         RunState::Incomplete { why } if run.undoes.is_some() => format!(
             "mend the cause ({}), then `rollcall undo {}`",

@@ -1,6 +1,5 @@
 //! `rollcall reviews`: what waits for a decision, and deciding it.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use rollcall_engine::{Approver, EngineError};
@@ -9,8 +8,10 @@ use rollcall_policy::configuration::Role;
 use serde_json::{Value, json};
 
 use super::plan;
+use crate::Exit;
 use crate::cli::{DecideOptions, ReviewCommand, ReviewOptions, ReviewsOptions};
-use crate::local::{self, Store};
+use crate::Place;
+use crate::local::Store;
 use crate::operator::Me;
 use crate::out::{Out, moment, plain, short};
 
@@ -18,12 +19,12 @@ use crate::out::{Out, moment, plain, short};
 const MOST: usize = 200;
 const LEASE: Duration = Duration::from_mins(1);
 
-pub(crate) async fn run(options: &ReviewsOptions, out: &Out) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(options: &ReviewsOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
     match &options.command {
-        Some(ReviewCommand::Show(which)) => show(which, options, out).await,
-        Some(ReviewCommand::Approve(which)) => decide(which, true, options, out).await,
-        Some(ReviewCommand::Refuse(which)) => decide(which, false, options, out).await,
-        Some(ReviewCommand::List) | None => list(options, out).await,
+        Some(ReviewCommand::Show(which)) => show(which, options, place, out).await,
+        Some(ReviewCommand::Approve(which)) => decide(which, true, options, place, out).await,
+        Some(ReviewCommand::Refuse(which)) => decide(which, false, options, place, out).await,
+        Some(ReviewCommand::List) | None => list(options, place, out).await,
     }
 }
 
@@ -136,9 +137,9 @@ fn accounts(run: &Run) -> Vec<String> {
     ids
 }
 
-async fn list(options: &ReviewsOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::existing(&options.places.data())?;
-    let me = Me::of(&local::configuration(&options.places.config())?)?;
+async fn list(options: &ReviewsOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.existing(&options.places.data())?;
+    let me = place.me(&place.configuration(&options.places.config())?)?;
     let now = store.clock.now();
     let mut waiting = Vec::new();
     for review in store.ledger.reviews(true, MOST).await? {
@@ -180,12 +181,12 @@ async fn list(options: &ReviewsOptions, out: &Out) -> anyhow::Result<ExitCode> {
         out.line("\n`rollcall reviews show REVIEW` tells why, and what would be done.");
     }
     out.document(&json!({"reviews": waiting.iter().map(Seen::document).collect::<Vec<_>>()}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
-async fn show(which: &ReviewOptions, options: &ReviewsOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::existing(&options.places.data())?;
-    let me = Me::of(&local::configuration(&options.places.config())?)?;
+async fn show(which: &ReviewOptions, options: &ReviewsOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.existing(&options.places.data())?;
+    let me = place.me(&place.configuration(&options.places.config())?)?;
     let Some(review) = store.ledger.review(&ReviewId::new(&which.id)).await? else {
         anyhow::bail!(
             "there is no review {}: `rollcall reviews` lists those that wait",
@@ -228,7 +229,7 @@ async fn show(which: &ReviewOptions, options: &ReviewsOptions, out: &Out) -> any
         members.insert("plan".to_owned(), json!(plan));
     }
     out.document(&document)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 /// What the plan that the review is about would do, a line for each change.
@@ -240,11 +241,11 @@ fn planned(run: &Run, review: &Review) -> Option<Vec<String>> {
     Some(plan::lines(&plan.items))
 }
 
-async fn decide(which: &DecideOptions, approve: bool, options: &ReviewsOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::existing(&options.places.data())?;
-    let configuration = local::configuration(&options.places.config())?;
-    let me = Me::of(&configuration)?;
-    let machine = local::machine(configuration, &store, LEASE).await?;
+async fn decide(which: &DecideOptions, approve: bool, options: &ReviewsOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.existing(&options.places.data())?;
+    let configuration = place.configuration(&options.places.config())?;
+    let me = place.me(&configuration)?;
+    let machine = place.machine(configuration, &store, LEASE).await?;
     let id = ReviewId::new(&which.id);
     let review = match machine
         .engine
@@ -265,5 +266,5 @@ async fn decide(which: &DecideOptions, approve: bool, options: &ReviewsOptions, 
     });
     out.line(format!("`rollcall explain {}` tells how it goes on.", seen.review.run));
     out.document(&seen.document())?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }

@@ -1,6 +1,5 @@
 //! `rollcall leave`: somebody leaves at an agreed hour, or now; which leaves wait; calling one off.
 
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rollcall_engine::{AgreedLeave, EngineError, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
@@ -10,9 +9,11 @@ use rollcall_policy::configuration::Role;
 use serde_json::{Value, json};
 
 use super::{apply, plan};
+use crate::Exit;
 use crate::cli::{CancelLeaveOptions, LeaveCommand, LeaveOptions, ListLeavesOptions};
 use crate::hour::Hour;
-use crate::local::{self, Machine, Store};
+use crate::Place;
+use crate::local::{Machine, Store};
 use crate::operator::{self, Me};
 use crate::out::{Out, moment, plain};
 
@@ -21,23 +22,23 @@ const LEASE: Duration = Duration::from_mins(1);
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(200);
 
-pub(crate) async fn run(options: &LeaveOptions, out: &Out) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(options: &LeaveOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
     match &options.command {
-        Some(LeaveCommand::List(options)) => list(options, out).await,
-        Some(LeaveCommand::Cancel(options)) => cancel(options, out).await,
-        None => agree(options, out).await,
+        Some(LeaveCommand::List(options)) => list(options, place, out).await,
+        Some(LeaveCommand::Cancel(options)) => cancel(options, place, out).await,
+        None => agree(options, place, out).await,
     }
 }
 
-async fn agree(options: &LeaveOptions, out: &Out) -> anyhow::Result<ExitCode> {
+async fn agree(options: &LeaveOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
     let (Some(who), Some(at)) = (&options.person, &options.at) else {
         anyhow::bail!("name the person and the hour: rollcall leave PERSON --at TIME[ZONE], or --at now");
     };
-    let configuration = local::configuration(&options.config)?;
-    let me = Me::of(&configuration)?;
-    let store = Store::open(&options.data.data, LEASE)?;
+    let configuration = place.configuration(&options.config)?;
+    let me = place.me(&configuration)?;
+    let store = place.open(&options.data, LEASE)?;
     allowed(&me, &configuration, &store)?;
-    let machine = local::machine(configuration, &store, LEASE).await?;
+    let machine = place.machine(configuration, &store, LEASE).await?;
     let who = plan::resolve(&machine, &store, who).await?;
     let person = said(machine.engine.read_person(&who).await)?;
     let hour = Hour::parse(at, store.clock.now(), person.attribute("timezone"))?;
@@ -56,11 +57,11 @@ async fn agree(options: &LeaveOptions, out: &Out) -> anyhow::Result<ExitCode> {
     out.line("Nothing is done before; what the directory says meanwhile is heeded at once.");
     out.line(format!("`rollcall leave cancel {}` calls it off until then.", leave.id));
     out.document(&document(&leave, true))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 /// A leave whose hour has come is carried out here, as `apply` does it.
-async fn begin(machine: &Machine, store: &Store, leave: &AgreedLeave, out: &Out) -> anyhow::Result<ExitCode> {
+async fn begin(machine: &Machine, store: &Store, leave: &AgreedLeave, out: &Out) -> anyhow::Result<Exit> {
     let wake = Delivery {
         id: format!("leave-{}", leave.id),
         receipt: String::new(),
@@ -82,21 +83,22 @@ async fn begin(machine: &Machine, store: &Store, leave: &AgreedLeave, out: &Out)
                 tokio::time::sleep(LOOK).await;
             }
             _ => anyhow::bail!(
-                "{} cannot begin yet; `rollcall serve` goes on trying, and `rollcall leave list` shows it",
-                leave.id
+                "{} cannot begin yet; {} goes on trying, and `rollcall leave list` shows it",
+                leave.id,
+                store.worker()
             ),
         }
     }
 }
 
-async fn follow(machine: &Machine, store: &Store, run: &RunId, out: &Out) -> anyhow::Result<ExitCode> {
+async fn follow(machine: &Machine, store: &Store, run: &RunId, out: &Out) -> anyhow::Result<Exit> {
     let run = apply::drive(&machine.engine, store, run, out).await?;
     apply::told(&run, store, out).await
 }
 
-async fn list(options: &ListLeavesOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::existing(&options.data)?;
-    let sees = operator::sees_quiet(&options.config);
+async fn list(options: &ListLeavesOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.existing(&options.data)?;
+    let sees = place.sees_quiet(&options.config);
     let waiting = leaves(store.ledger.as_ref()).await?;
     let rows: Vec<Vec<String>> = waiting
         .iter()
@@ -122,26 +124,26 @@ async fn list(options: &ListLeavesOptions, out: &Out) -> anyhow::Result<ExitCode
         .map(|leave| document(leave, sees || !leave.quiet))
         .collect();
     out.document(&json!({"leaves": documents}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
-async fn cancel(options: &CancelLeaveOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let configuration = local::configuration(&options.config)?;
-    let me = Me::of(&configuration)?;
-    let store = Store::existing(&options.data)?;
+async fn cancel(options: &CancelLeaveOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let configuration = place.configuration(&options.config)?;
+    let me = place.me(&configuration)?;
+    let store = place.existing(&options.data)?;
     allowed(&me, &configuration, &store)?;
     let nonce = store.ids.unique();
     let ledger = store.ledger.as_ref();
     said(cancel_leave(ledger, &options.id, me.recorded(), store.clock.now(), &nonce).await)?;
     out.title(&format!("Called off: {}.", plain(&options.id)));
     out.document(&json!({"cancelled": options.id, "by": me.recorded()}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 /// Whether this operator may ask for a leave: the configuration says who is an operator, or, where it names nobody, whoever
 /// owns the folder with the state.
 fn allowed(me: &Me, configuration: &Configuration, store: &Store) -> anyhow::Result<()> {
-    if configuration.operators.is_empty() {
+    if configuration.operators.is_empty() && store.stack.is_none() {
         anyhow::ensure!(
             operator::owns(&store.folder),
             "{} does not own {}, and the configuration names no `operators`: only the owner of the state may ask for a leave",

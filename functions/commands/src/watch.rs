@@ -9,7 +9,7 @@ use rollcall_model::{Entry, EntryKind, Ledger, RunId};
 use crate::out::{Out, plain};
 
 /// Prints what is new in a run's journal since the last look.
-pub(crate) struct Watch<'a> {
+pub struct Watch<'a> {
     ledger: &'a Arc<dyn Ledger>,
     out: &'a Out,
     /// The moment that the lines count from.
@@ -18,7 +18,7 @@ pub(crate) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(ledger: &'a Arc<dyn Ledger>, out: &'a Out, from: Timestamp) -> Self {
+    pub fn new(ledger: &'a Arc<dyn Ledger>, out: &'a Out, from: Timestamp) -> Self {
         Self {
             ledger,
             out,
@@ -28,7 +28,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Looks once.
-    pub(crate) async fn look(&mut self, run: &RunId) -> anyhow::Result<()> {
+    pub async fn look(&mut self, run: &RunId) -> anyhow::Result<()> {
         if self.out.json {
             return Ok(());
         }

@@ -1,22 +1,22 @@
 //! `rollcall pause` and `rollcall resume`: the stop button.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use rollcall_model::ledger::documents;
 use rollcall_model::{Lane, Message, RunState};
 use serde_json::json;
 
+use crate::Exit;
 use crate::cli::{PauseOptions, ResumeOptions};
-use crate::local::Store;
+use crate::Place;
 use crate::out::Out;
 
 /// As many runs as are looked at for waiting ones; more are found by the clock.
 const MOST_RUNS: usize = 10_000;
 
-pub(crate) async fn pause(options: &PauseOptions, out: &Out) -> anyhow::Result<ExitCode> {
+pub(crate) async fn pause(options: &PauseOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
     let what = known(&options.what)?;
-    let store = Store::existing(&options.data)?;
+    let store = place.existing(&options.data)?;
     let stop = json!({"cut": options.include_cuts, "at": store.clock.now()});
     store.ledger.put_document(documents::PAUSE, what, &stop).await?;
     let cuts = if options.include_cuts {
@@ -28,12 +28,12 @@ pub(crate) async fn pause(options: &PauseOptions, out: &Out) -> anyhow::Result<E
     out.line("Hooks are still taken in; nothing else is written before the next change.");
     out.line(format!("`rollcall resume {what}` lets it go on."));
     out.document(&json!({"paused": what, "cut": options.include_cuts}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
-pub(crate) async fn resume(options: &ResumeOptions, out: &Out) -> anyhow::Result<ExitCode> {
+pub(crate) async fn resume(options: &ResumeOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
     let what = known(&options.what)?;
-    let store = Store::existing(&options.data)?;
+    let store = place.existing(&options.data)?;
     if store.ledger.document(documents::PAUSE, what).await?.is_none() {
         let others: Vec<String> = store
             .ledger
@@ -74,7 +74,7 @@ pub(crate) async fn resume(options: &ResumeOptions, out: &Out) -> anyhow::Result
         out.line(format!("Still paused: {}.", left.join(", ")));
     }
     out.document(&json!({"resumed": what, "woken": wakes.len(), "still_paused": left}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 /// `all`, `connection/NAME` or `playbook/NAME`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use rollcall_model::{Call, ConnectionId, Connector, Files, Lane, Probe, ProbeResult};
+use rollcall_model::{Call, ConnectionId, Connector, Lane, Probe, ProbeResult};
 use rollcall_policy::Configuration;
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::{Clock as _, SystemClock};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{USUAL, cross};
 use crate::cli::CheckOptions;
-use crate::local;
+use crate::Place;
 use crate::out::{Out, plain};
 
 /// How long one connection may take.
@@ -49,13 +49,14 @@ pub(super) fn probe(what: &str, result: ProbeResult, found: impl Into<String>, n
     }
 }
 
-pub(super) async fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<Proven> {
-    let environment = match &options.env {
-        Some(name) => name.clone(),
-        None => only_environment(&options.config)?,
+pub(super) async fn run(options: &CheckOptions, place: &Place, out: &Out) -> anyhow::Result<Proven> {
+    let folder = place.folder(&options.config);
+    let environment = match place.environment(options.env.as_deref()) {
+        Some(name) => name.to_owned(),
+        None => only_environment(folder)?,
     };
     let actions = rollcall_connectors::catalogue();
-    let configuration = rollcall_policy::load(&options.config, &environment, &actions)
+    let configuration = rollcall_policy::load(folder, &environment, &actions)
         .map_err(|problems| anyhow::anyhow!("{problems}"))?;
     let only = options.connection.as_deref().map(ConnectionId::new);
     if let Some(only) = &only {
@@ -66,15 +67,15 @@ pub(super) async fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<Pro
             names(&configuration)
         );
     }
-    let made = local::each_connector(&configuration).await;
+    let made = place.each_connector(&configuration).await;
     let looked = made
         .iter()
         .filter(|(id, _)| only.as_ref().is_none_or(|only| only == *id))
         .map(async |(id, connector)| (id.clone(), examined(connector.as_ref()).await));
-    let files = rollcall_ledger::Folder::new(options.data.data.join("files"));
+    let files = place.files(&options.data)?;
     let (connections, cross) = futures::join!(
         join_all(looked),
-        cross::probes(&configuration, &made, &files as &dyn Files, only.as_ref())
+        cross::probes(&configuration, &made, files.as_ref(), only.as_ref())
     );
     let proven = Proven {
         environment,

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "machine")]
 use anyhow::Context as _;
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_engine::{Engine, Parts, Settings};
 use rollcall_evidence::FileSigner;
 use rollcall_evidence::keys::public_path;
+#[cfg(feature = "machine")]
 use rollcall_ledger::{Folder, QueueSettings, Sqlite, SqliteQueue, SqliteTable, TableLedger};
 use rollcall_model::{ConnectionId, Connector, Files, Ledger, Queue};
 use rollcall_policy::Configuration;
@@ -17,19 +19,75 @@ use rollcall_runtime::{Clock, Ids, RandomIds, Secrets, SystemClock};
 
 use crate::cli::{ConfigOptions, DataOptions};
 
-/// The state of this machine.
-pub(crate) struct Store {
-    pub(crate) folder: PathBuf,
-    pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) queue: Arc<dyn Queue>,
-    pub(crate) files: Arc<dyn Files>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn Ids>,
+/// State that commands work on: this machine's, or a stack's.
+#[derive(Clone)]
+pub struct Store {
+    /// The folder with ledger, files and keys; empty for a stack.
+    pub folder: PathBuf,
+    /// The stack's name, when it is one's.
+    pub stack: Option<String>,
+    /// Durable state.
+    pub ledger: Arc<dyn Ledger>,
+    /// The lanes.
+    pub queue: Arc<dyn Queue>,
+    /// Large bodies, configurations, receipts.
+    pub files: Arc<dyn Files>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Names.
+    pub ids: Arc<dyn Ids>,
 }
 
 impl Store {
+    /// Who carries on with what a command leaves, for texts.
+    pub fn worker(&self) -> &'static str {
+        match self.stack {
+            None => "`rollcall serve`",
+            Some(_) => "the stack's worker",
+        }
+    }
+
+    /// The option that names this state in a command.
+    pub fn option(&self) -> String {
+        match &self.stack {
+            None => format!("--data {}", self.folder.display()),
+            Some(name) => format!("--stack {name}"),
+        }
+    }
+}
+
+#[cfg(not(feature = "machine"))]
+const NOT_HERE: &str = "this program knows no state on one machine";
+
+#[cfg(not(feature = "machine"))]
+impl Store {
+    /// Refused: there is none.
+    pub fn existing(_: &DataOptions) -> anyhow::Result<Self> {
+        anyhow::bail!(NOT_HERE)
+    }
+
+    /// Refused: there is none.
+    pub fn open(_: &Path, _: Duration) -> anyhow::Result<Self> {
+        anyhow::bail!(NOT_HERE)
+    }
+}
+
+/// Refused: there are none.
+#[cfg(not(feature = "machine"))]
+pub fn files(_: &DataOptions) -> anyhow::Result<Arc<dyn Files>> {
+    anyhow::bail!(NOT_HERE)
+}
+
+/// The files of this machine.
+#[cfg(feature = "machine")]
+pub fn files(options: &DataOptions) -> anyhow::Result<Arc<dyn Files>> {
+    Ok(Arc::new(Folder::new(options.data.join("files"))))
+}
+
+#[cfg(feature = "machine")]
+impl Store {
     /// Opens the state, or says that there is none.
-    pub(crate) fn existing(options: &DataOptions) -> anyhow::Result<Self> {
+    pub fn existing(options: &DataOptions) -> anyhow::Result<Self> {
         let file = options.data.join("rollcall.db");
         anyhow::ensure!(
             file.exists(),
@@ -40,7 +98,7 @@ impl Store {
     }
 
     /// Opens the state, making the folder when it is not there.
-    pub(crate) fn open(folder: &Path, lease: Duration) -> anyhow::Result<Self> {
+    pub fn open(folder: &Path, lease: Duration) -> anyhow::Result<Self> {
         make_private(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let sqlite = Sqlite::open(&folder.join("rollcall.db"))?;
@@ -52,6 +110,7 @@ impl Store {
         };
         Ok(Self {
             folder: folder.to_owned(),
+            stack: None,
             ledger: Arc::new(TableLedger::new(table, Arc::clone(&files))),
             queue: Arc::new(SqliteQueue::new(sqlite, Arc::clone(&clock), settings)),
             files,
@@ -59,23 +118,26 @@ impl Store {
             ids: Arc::new(RandomIds),
         })
     }
+}
 
-    /// The file with the receipt key.
-    pub(crate) fn key(&self) -> PathBuf {
+impl Store {
+    /// The file with the receipt key, on one machine.
+    pub fn key(&self) -> PathBuf {
         key_of(&self.folder)
     }
 }
 
 /// The file with the receipt key in a state folder.
-pub(crate) fn key_of(folder: &Path) -> PathBuf {
+pub fn key_of(folder: &Path) -> PathBuf {
     folder.join("keys").join("receipt.pem")
 }
 
 /// The file with the public half of the receipt key in a state folder.
-pub(crate) fn public_key_of(folder: &Path) -> PathBuf {
+pub fn public_key_of(folder: &Path) -> PathBuf {
     public_path(&key_of(folder))
 }
 
+#[cfg(feature = "machine")]
 fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     std::fs::DirBuilder::new()
@@ -86,13 +148,13 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Loads the configuration folder; every problem in it is one error text.
-pub(crate) fn configuration(options: &ConfigOptions) -> anyhow::Result<Configuration> {
+pub fn configuration(options: &ConfigOptions) -> anyhow::Result<Configuration> {
     let actions = rollcall_connectors::catalogue();
     rollcall_policy::load(&options.config, &options.env, &actions).map_err(|problems| anyhow::anyhow!("{problems}"))
 }
 
 /// Connectors to the configured vendors.
-pub(crate) async fn connectors(
+pub async fn connectors(
     configuration: &Configuration,
     store: &Store,
 ) -> anyhow::Result<BTreeMap<ConnectionId, Arc<dyn Connector>>> {
@@ -111,18 +173,18 @@ pub(crate) async fn connectors(
 
 /// A connector to each configured vendor by itself, without any state: one whose secret is not to be had does not take the
 /// others with it.
-pub(crate) async fn each_connector(
+pub async fn each_connector(
     configuration: &Configuration,
+    secrets: &Secrets,
 ) -> BTreeMap<ConnectionId, Result<Arc<dyn Connector>, String>> {
     let transport = Arc::new(ReqwestTransport::new(HttpSettings::default()));
-    let secrets = Secrets::local();
     let mut all = BTreeMap::new();
     for id in configuration.connections.keys() {
         let mut alone = configuration.clone();
         alone.connections.retain(|other, _| other == id);
         let transport = Arc::clone(&transport);
         let made =
-            rollcall_wiring::connectors(&alone, &secrets, transport, Arc::new(SystemClock), Arc::new(RandomIds)).await;
+            rollcall_wiring::connectors(&alone, secrets, transport, Arc::new(SystemClock), Arc::new(RandomIds)).await;
         let made = match made {
             Ok(mut made) => made
                 .remove(id)
@@ -139,13 +201,15 @@ pub(crate) async fn each_connector(
 }
 
 /// The engine over this machine's state, and the connectors that it uses.
-pub(crate) struct Machine {
-    pub(crate) engine: Arc<Engine>,
-    pub(crate) connectors: BTreeMap<ConnectionId, Arc<dyn Connector>>,
+pub struct Machine {
+    /// The engine.
+    pub engine: Arc<Engine>,
+    /// Its connectors.
+    pub connectors: BTreeMap<ConnectionId, Arc<dyn Connector>>,
 }
 
 /// Puts the engine together.
-pub(crate) async fn machine(configuration: Configuration, store: &Store, lease: Duration) -> anyhow::Result<Machine> {
+pub async fn machine(configuration: Configuration, store: &Store, lease: Duration) -> anyhow::Result<Machine> {
     let connectors = connectors(&configuration, store).await?;
     let signer = FileSigner::open_or_create(&store.key())?;
     let parts = Parts {

@@ -10,7 +10,7 @@ use crate::local::Store;
 pub(super) async fn lane(message: &Message, store: &Store) -> anyhow::Result<Lane> {
     Ok(match message {
         Message::WakeAccount(_) => Lane::Urgent,
-        Message::WakeRun(_) | Message::WakeTimer(_) => Lane::Work,
+        Message::WakeRun(_) | Message::WakeTimer(_) | Message::Command(_) => Lane::Work,
         Message::Signal(signal) => lane_of(signal.format, &raw(signal, store).await?),
     })
 }

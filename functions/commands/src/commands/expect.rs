@@ -1,6 +1,5 @@
 //! `rollcall expect`: leavers who are announced beforehand, so that the limits do not hold them.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -9,8 +8,9 @@ use rollcall_model::Timestamp;
 use serde_json::{Value, json};
 
 use super::reviews::approver;
+use crate::Exit;
 use crate::cli::{ExpectCommand, ExpectOptions, LeaversOptions};
-use crate::local::{self, Store};
+use crate::Place;
 use crate::operator::Me;
 use crate::out::{Out, moment, plain};
 use crate::window;
@@ -21,15 +21,15 @@ const SHOWN: usize = 20;
 /// People that `show` prints as text.
 const PEOPLE: usize = 50;
 
-pub(crate) async fn run(options: &ExpectOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::open(&options.places.data().data, LEASE)?;
-    let configuration = local::configuration(&options.places.config())?;
-    let me = Me::of(&configuration)?;
-    let machine = local::machine(configuration, &store, LEASE).await?;
+pub(crate) async fn run(options: &ExpectOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.open(&options.places.data(), LEASE)?;
+    let configuration = place.configuration(&options.places.config())?;
+    let me = place.me(&configuration)?;
+    let machine = place.machine(configuration, &store, LEASE).await?;
     let now = store.clock.now();
     let engine = machine.engine.as_ref();
     match &options.command {
-        ExpectCommand::Leavers(leavers) => announce(leavers, engine, &me, now, out).await,
+        ExpectCommand::Leavers(leavers) => announce(leavers, engine, &me, now, place, out).await,
         ExpectCommand::List => list(engine, now, out).await,
         ExpectCommand::Show(which) => show(&which.id, engine, now, out).await,
         ExpectCommand::Approve(which) => {
@@ -42,7 +42,7 @@ pub(crate) async fn run(options: &ExpectOptions, out: &Out) -> anyhow::Result<Ex
             out.title(&format!("Cancelled {}.", known.id));
             out.line(format!("The limits count its {} people again.", known.people));
             out.document(&document(&known, now))?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::SUCCESS)
         }
     }
 }
@@ -60,11 +60,12 @@ async fn announce(
     engine: &Engine,
     me: &Me,
     now: Timestamp,
+    place: &Place,
     out: &Out,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<Exit> {
     let window = window::parse(&options.window)?;
     let file = options.file.display();
-    let text = std::fs::read_to_string(&options.file).with_context(|| format!("{file} cannot be read as UTF-8"))?;
+    let text = String::from_utf8(place.read(&options.file)?).with_context(|| format!("{file} cannot be read as UTF-8"))?;
     let people = match read_people(&text) {
         Ok(people) => people,
         Err(bad) => {
@@ -77,7 +78,7 @@ async fn announce(
             }
             let rows: Vec<Value> = bad.iter().map(|row| json!({"row": row.line, "why": row.why})).collect();
             out.document(&json!({"announced": false, "bad_rows": rows}))?;
-            return Ok(ExitCode::from(1));
+            return Ok(Exit::from(1));
         }
     };
     let known = said(engine.announce(&people, window, &approver(me)).await)?;
@@ -86,7 +87,7 @@ async fn announce(
 }
 
 /// Where an announcement stands, and what comes next.
-fn told(known: &Expectation, now: Timestamp, out: &Out) -> anyhow::Result<ExitCode> {
+fn told(known: &Expectation, now: Timestamp, out: &Out) -> anyhow::Result<Exit> {
     out.line(format!(
         "  window  {} to {}",
         moment(known.window.from),
@@ -103,7 +104,7 @@ fn told(known: &Expectation, now: Timestamp, out: &Out) -> anyhow::Result<ExitCo
         ));
     }
     out.document(&document(known, now))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 fn state(known: &Expectation, now: Timestamp) -> String {
@@ -119,7 +120,7 @@ fn state(known: &Expectation, now: Timestamp) -> String {
     }
 }
 
-async fn list(engine: &Engine, now: Timestamp, out: &Out) -> anyhow::Result<ExitCode> {
+async fn list(engine: &Engine, now: Timestamp, out: &Out) -> anyhow::Result<Exit> {
     let all = engine.expectations().await?;
     let rows: Vec<Vec<String>> = all
         .iter()
@@ -141,10 +142,10 @@ async fn list(engine: &Engine, now: Timestamp, out: &Out) -> anyhow::Result<Exit
         out.line("\n`rollcall expect show ID` tells who is announced and who has agreed.");
     }
     out.document(&json!({"expected": all.iter().map(|known| document(known, now)).collect::<Vec<_>>()}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
-async fn show(id: &str, engine: &Engine, now: Timestamp, out: &Out) -> anyhow::Result<ExitCode> {
+async fn show(id: &str, engine: &Engine, now: Timestamp, out: &Out) -> anyhow::Result<Exit> {
     let known = said(engine.expectation(id).await)?;
     let people = said(engine.expected_people(&known).await)?;
     if out.json {
@@ -153,7 +154,7 @@ async fn show(id: &str, engine: &Engine, now: Timestamp, out: &Out) -> anyhow::R
             members.insert("names".to_owned(), json!(people));
         }
         out.document(&document)?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::SUCCESS);
     }
     out.title(&format!("{}: {} people", known.id, known.people));
     out.line(format!(
@@ -172,7 +173,7 @@ async fn show(id: &str, engine: &Engine, now: Timestamp, out: &Out) -> anyhow::R
     if people.len() > PEOPLE {
         out.line(format!("  and {} more; --json prints all", people.len() - PEOPLE));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 fn document(known: &Expectation, now: Timestamp) -> Value {

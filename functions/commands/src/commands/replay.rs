@@ -2,8 +2,6 @@
 //! signal once more.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,24 +14,25 @@ use rollcall_runtime::{Clock as _, RandomIds, SystemClock};
 use serde_json::json;
 
 use super::again;
+use crate::Exit;
 use crate::cli::ReplayOptions;
-use crate::local::{self, Store};
+use crate::Place;
 use crate::out::{Out, plain};
 
-pub(crate) async fn run(options: &ReplayOptions, out: &Out) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(options: &ReplayOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
     if let Some(key) = &options.event {
-        return queue_again(key, options, out).await;
+        return queue_again(key, options, place, out).await;
     }
     anyhow::ensure!(
         !options.files.is_empty(),
         "name captured hook bodies, or an accepted event with --event"
     );
-    let configuration = local::configuration(&options.config)?;
+    let configuration = place.configuration(&options.config)?;
     let reader = Reader::new(&configuration, &options.connection).await?;
     let mut read = Vec::new();
     let mut unreadable = Vec::new();
     for file in &options.files {
-        match reader.file(file)? {
+        match reader.file(&place.read(file)?) {
             Some(events) => read.extend(
                 events
                     .into_iter()
@@ -44,9 +43,9 @@ pub(crate) async fn run(options: &ReplayOptions, out: &Out) -> anyhow::Result<Ex
     }
     show(&configuration, &read, &unreadable, out)?;
     Ok(if unreadable.is_empty() {
-        ExitCode::SUCCESS
+        Exit::SUCCESS
     } else {
-        ExitCode::from(1)
+        Exit::from(1)
     })
 }
 
@@ -85,10 +84,9 @@ impl Reader {
     }
 
     /// The events of one file; nothing when it is no hook body.
-    fn file(&self, file: &Path) -> anyhow::Result<Option<Vec<(Lane, Event)>>> {
-        let body = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let Split::Elements(elements) = self.source.split(&body) else {
-            return Ok(None);
+    fn file(&self, body: &[u8]) -> Option<Vec<(Lane, Event)>> {
+        let Split::Elements(elements) = self.source.split(body) else {
+            return None;
         };
         let read = elements.iter().map(|element| {
             let raw = String::from_utf8_lossy(element.raw).into_owned();
@@ -101,7 +99,7 @@ impl Reader {
             };
             (element.lane, self.connector.normalise(&signal, &raw))
         });
-        Ok(Some(read.collect()))
+        Some(read.collect())
     }
 }
 
@@ -178,8 +176,8 @@ fn why_nothing(event: &Event) -> String {
 }
 
 /// Puts an accepted event's kept signal on its queue again.
-async fn queue_again(key: &str, options: &ReplayOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::existing(&options.data)?;
+async fn queue_again(key: &str, options: &ReplayOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.existing(&options.data)?;
     let stored = store.ledger.event(&SignalKey::new(key)).await?.with_context(|| {
         format!("no event {key} was accepted here: `rollcall explain` lists the latest runs and their events")
     })?;
@@ -199,7 +197,10 @@ async fn queue_again(key: &str, options: &ReplayOptions, out: &Out) -> anyhow::R
             plain(identity.as_str())
         ));
     }
-    out.line("A running `rollcall serve` takes it at once.");
+    out.line(match store.stack {
+        None => "A running `rollcall serve` takes it at once.",
+        Some(_) => "The stack's worker takes it at once.",
+    });
     out.document(&json!({"event": key, "queued_as": identity, "lane": lane}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }

@@ -5,22 +5,23 @@ mod cross;
 mod online;
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use anyhow::Context as _;
 use rollcall_policy::{Problem, TestResult, run_tests, schemas};
 use serde_json::{Map, Value, json};
 
+use crate::Exit;
 use crate::cli::CheckOptions;
+use crate::Place;
 use crate::out::Out;
 
 /// The environment whose connections are proven when none is named.
 const USUAL: &str = "prod";
 
-pub(crate) async fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let (mut well, mut document) = offline(options, out)?;
+pub(crate) async fn run(options: &CheckOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let (mut well, mut document) = offline(options, place, out)?;
     if !options.offline {
-        match online::run(options, out).await {
+        match online::run(options, place, out).await {
             Ok(proven) => {
                 well &= !proven.has_bad();
                 document.insert("ok".to_owned(), json!(well));
@@ -32,23 +33,24 @@ pub(crate) async fn run(options: &CheckOptions, out: &Out) -> anyhow::Result<Exi
         }
     }
     out.document(&document)?;
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if well { Exit::SUCCESS } else { Exit::from(1) })
 }
 
 /// Checks the folder. Whether it is good, and what programs are told.
-fn offline(options: &CheckOptions, out: &Out) -> anyhow::Result<(bool, Map<String, Value>)> {
+fn offline(options: &CheckOptions, place: &Place, out: &Out) -> anyhow::Result<(bool, Map<String, Value>)> {
     if let Some(folder) = &options.schemas {
         write_schemas(folder, out)?;
     }
     let actions = rollcall_connectors::catalogue();
-    let environments = match &options.env {
-        Some(name) => vec![name.clone()],
-        None => environments(&options.config)?,
+    let folder = place.folder(&options.config);
+    let environments = match place.environment(options.env.as_deref()) {
+        Some(name) => vec![name.to_owned()],
+        None => environments(folder)?,
     };
     let mut problems: Vec<Problem> = Vec::new();
     let mut tests: Vec<(&str, TestResult)> = Vec::new();
     for environment in &environments {
-        match rollcall_policy::load(&options.config, environment, &actions) {
+        match rollcall_policy::load(folder, environment, &actions) {
             Ok(configuration) => tests.extend(
                 run_tests(&configuration, &actions)
                     .into_iter()
@@ -69,7 +71,7 @@ fn offline(options: &CheckOptions, out: &Out) -> anyhow::Result<(bool, Map<Strin
     out.title(&if well {
         format!(
             "{} is good: {} of {} tests passed ({}).",
-            options.config.display(),
+            folder.display(),
             tests.len(),
             tests.len(),
             environments.join(", ")
@@ -77,7 +79,7 @@ fn offline(options: &CheckOptions, out: &Out) -> anyhow::Result<(bool, Map<Strin
     } else {
         format!(
             "{} is not good: {} problems, {failed} failed tests ({}).",
-            options.config.display(),
+            folder.display(),
             problems.len(),
             environments.join(", ")
         )

@@ -1,6 +1,5 @@
 //! `rollcall redrive`: dead letters back to where they belong.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use rollcall_model::ledger::{Document, documents};
@@ -8,15 +7,17 @@ use rollcall_model::{Lane, Message};
 use serde_json::{Value, json};
 
 use super::again;
+use crate::Exit;
 use crate::cli::RedriveOptions;
+use crate::Place;
 use crate::local::Store;
 use crate::out::{Out, plain};
 
 /// More dead letters than a person looks through at once; the rest shows when these are gone.
 const MOST: usize = 1_000;
 
-pub(crate) async fn run(options: &RedriveOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::existing(&options.data)?;
+pub(crate) async fn run(options: &RedriveOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.existing(&options.data)?;
     let mut letters = store.ledger.documents(documents::DEAD, MOST).await?;
     if options.list {
         return list(&letters, &store, out).await;
@@ -54,9 +55,9 @@ pub(crate) async fn run(options: &RedriveOptions, out: &Out) -> anyhow::Result<E
     ));
     out.document(&json!({"sent": sent, "from_queues": from_queues, "left": left}))?;
     Ok(if left.is_empty() {
-        ExitCode::SUCCESS
+        Exit::SUCCESS
     } else {
-        ExitCode::from(1)
+        Exit::from(1)
     })
 }
 
@@ -77,7 +78,7 @@ async fn send(letter: &Document, store: &Store) -> anyhow::Result<Result<Lane, S
     Ok(Ok(lane))
 }
 
-async fn list(letters: &[Document], store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
+async fn list(letters: &[Document], store: &Store, out: &Out) -> anyhow::Result<Exit> {
     let text = |letter: &Document, name: &str| {
         letter
             .body
@@ -119,7 +120,7 @@ async fn list(letters: &[Document], store: &Store, out: &Out) -> anyhow::Result<
         out.line("\nOnce the cause is mended, `rollcall redrive` sends them back, `rollcall redrive ID` one of the ledger's.");
     }
     out.document(&json!({"letters": all}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 /// A message in a few words; never its content.
@@ -129,6 +130,7 @@ fn what(body: &str) -> String {
         Ok(Message::WakeAccount(account)) => format!("wake of {}", plain(&account.to_string())),
         Ok(Message::WakeRun(run)) => format!("wake of {run}"),
         Ok(Message::WakeTimer(timer)) => format!("wake of timer {}", plain(&timer)),
+        Ok(Message::Command(id)) => format!("command {}", plain(&id)),
         Err(_) => format!("{} bytes that are no message", body.len()),
     }
 }

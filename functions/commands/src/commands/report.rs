@@ -1,8 +1,6 @@
 //! `rollcall run report`: one HTML page about a run, from the ledger and the files alone.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use rollcall_evidence::{Finding, Folds, Proof, PublicKey, Receipt, Report, verify};
@@ -10,16 +8,17 @@ use rollcall_model::ledger::{Document, StoredEvent, documents};
 use rollcall_model::{Entry, EntryKind, Review, ReviewId, Run, RunId, RunState};
 use serde_json::{Value, json};
 
+use crate::Exit;
 use crate::cli::RunReportOptions;
+use crate::Place;
 use crate::local::{Store, public_key_of};
-use crate::operator;
 use crate::out::{Out, plain, short};
 
 /// The most findings that are looked through for those of the run.
 const FINDINGS: usize = 2_000;
 
-pub(crate) async fn run(options: &RunReportOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::existing(&options.data)?;
+pub(crate) async fn run(options: &RunReportOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.existing(&options.data)?;
     let id = RunId::new(&options.run);
     let Some(run) = store.ledger.run(&id).await? else {
         anyhow::bail!(
@@ -44,7 +43,7 @@ pub(crate) async fn run(options: &RunReportOptions, out: &Out) -> anyhow::Result
         reviews: &reviews,
         findings: &findings,
         proof: proof.as_ref(),
-        confidential: operator::sees_quiet(&options.config),
+        confidential: place.sees_quiet(&options.config),
         folds: if options.open_none {
             Folds::Closed
         } else {
@@ -58,7 +57,7 @@ pub(crate) async fn run(options: &RunReportOptions, out: &Out) -> anyhow::Result
         .out
         .clone()
         .unwrap_or_else(|| PathBuf::from(format!("{}.html", file_name(&run))));
-    write(&file, &html).with_context(|| {
+    out.file(&file, html.as_bytes()).with_context(|| {
         format!(
             "the report cannot be written to {}: name another file with --out",
             file.display()
@@ -67,7 +66,7 @@ pub(crate) async fn run(options: &RunReportOptions, out: &Out) -> anyhow::Result
     out.line(format!("{}  {} KB", file.display(), html.len().div_ceil(1024)));
     out.line("Open it in a browser. It names people: keep it where only those see it who may.");
     out.document(&json!({"run": run.id, "state": run.state.name(), "file": file, "bytes": html.len()}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 /// The run's id as a name of a file: an id is ours, but a page must never land in another folder.
@@ -83,27 +82,6 @@ fn file_name(run: &Run) -> String {
             }
         })
         .collect()
-}
-
-/// Writes a file that only its owner reads: beside its place first, so that a page is there whole or not at all.
-fn write(file: &Path, html: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = file.with_file_name(name);
-    let mut options = std::fs::OpenOptions::new();
-    let written = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&part)
-        .and_then(|mut open| open.write_all(html.as_bytes()))
-        .and_then(|()| std::fs::rename(&part, file));
-    if written.is_err() {
-        // What is left of a page that could not be written is of no use; that it cannot be removed changes nothing.
-        let _ = std::fs::remove_file(&part);
-    }
-    written
 }
 
 /// The events that asked for it, first first.
@@ -166,7 +144,7 @@ fn findings(run: &Run, all: &[Document]) -> Vec<Finding> {
     found
 }
 
-/// The receipt, checked with this machine's key. A page is made without it, too, and says why.
+/// The receipt, checked with the machine's key, where there is one. A page is made without it, too, and says why.
 async fn proof(run: &Run, store: &Store) -> Option<Proof> {
     let name = run.receipt.as_ref()?;
     let place = store.files.locate(name);
@@ -180,9 +158,12 @@ async fn proof(run: &Run, store: &Store) -> Option<Proof> {
             });
         }
     };
-    let keys = std::fs::read_to_string(public_key_of(&store.folder))
-        .ok()
-        .and_then(|pem| PublicKey::all_from_pem(&pem).ok());
+    // A stack keeps no public key beside its ledger: there the page says that nobody checked it.
+    let keys = match store.stack {
+        None => std::fs::read_to_string(public_key_of(&store.folder)).ok(),
+        Some(_) => None,
+    };
+    let keys = keys.and_then(|pem| PublicKey::all_from_pem(&pem).ok());
     let checked = keys.map(|keys| verify(&text, &keys).map(drop).map_err(|fault| fault.to_string()));
     let receipt = serde_json::from_slice::<Receipt>(&text).map_err(|why| why.to_string());
     Some(Proof {

@@ -6,7 +6,7 @@ use rollcall_model::{ConnectionId, HandOver, Run, Tally};
 use serde_json::{Value, json};
 
 /// What became of the records that were handed over, by connection: the sum over accounts, objects and fields.
-pub(crate) fn handed_over(run: &Run) -> BTreeMap<ConnectionId, Tally> {
+pub fn handed_over(run: &Run) -> BTreeMap<ConnectionId, Tally> {
     let mut all: BTreeMap<ConnectionId, HandOver> = BTreeMap::new();
     for record in &run.changes {
         let Ok(one) = serde_json::from_value::<HandOver>(record.reference.clone()) else {
@@ -21,7 +21,7 @@ pub(crate) fn handed_over(run: &Run) -> BTreeMap<ConnectionId, Tally> {
 }
 
 /// The same for programs.
-pub(crate) fn handover_document(run: &Run) -> Value {
+pub fn handover_document(run: &Run) -> Value {
     handed_over(run)
         .into_iter()
         .map(|(connection, tally)| {
@@ -36,7 +36,7 @@ pub(crate) fn handover_document(run: &Run) -> Value {
 }
 
 /// What became of a run. Moments are milliseconds since the door had the first event.
-pub(crate) fn run_document(run: &Run) -> Value {
+pub fn run_document(run: &Run) -> Value {
     let changes: Vec<Value> = run
         .changes
         .iter()

@@ -1,25 +1,24 @@
 //! `rollcall undo`: how a run is taken back, and with `--yes` exactly that, carried out here to its end.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use rollcall_engine::{EngineError, Proposal, UndoWish};
 use rollcall_model::RunId;
 
 use super::{apply, plan};
+use crate::Exit;
 use crate::cli::UndoOptions;
-use crate::local::{self, Store};
-use crate::operator::Me;
+use crate::Place;
 use crate::out::{Out, plain};
 
 const LEASE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
-pub(crate) async fn run(options: &UndoOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::existing(&options.data)?;
-    let configuration = local::configuration(&options.config)?;
-    let me = Me::of(&configuration)?;
-    let machine = local::machine(configuration, &store, LEASE).await?;
+pub(crate) async fn run(options: &UndoOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.existing(&options.data)?;
+    let configuration = place.configuration(&options.config)?;
+    let me = place.me(&configuration)?;
+    let machine = place.machine(configuration, &store, LEASE).await?;
     let wish = UndoWish {
         run: RunId::new(&options.run),
         stage: options.stage.clone(),
@@ -36,7 +35,7 @@ pub(crate) async fn run(options: &UndoOptions, out: &Out) -> anyhow::Result<Exit
         return apply::carry_out(&machine, &store, proposal.hash.as_str(), me.recorded(), out).await;
     }
     out.document(&proposal)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 /// What the undo does nothing about, and what it keeps the playbook from.

@@ -1,6 +1,5 @@
 //! `rollcall apply`: exactly the plan that was read, carried out here to its end.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +10,10 @@ use rollcall_model::{Delivery, Message, Run, RunId, RunState};
 use rollcall_runtime::clock::between;
 use serde_json::{Value, json};
 
+use crate::Exit;
 use crate::cli::ApplyOptions;
-use crate::local::{self, Machine, Store};
-use crate::operator::Me;
+use crate::Place;
+use crate::local::{Machine, Store};
 use crate::out::Out;
 use crate::report::run_document;
 use crate::watch::Watch;
@@ -23,11 +23,11 @@ const LEASE: Duration = Duration::from_mins(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(20);
 
-pub(crate) async fn run(options: &ApplyOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::existing(&options.data)?;
-    let configuration = local::configuration(&options.config)?;
-    let me = Me::of(&configuration)?;
-    let machine = local::machine(configuration, &store, LEASE).await?;
+pub(crate) async fn run(options: &ApplyOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.existing(&options.data)?;
+    let configuration = place.configuration(&options.config)?;
+    let me = place.me(&configuration)?;
+    let machine = place.machine(configuration, &store, LEASE).await?;
     carry_out(&machine, &store, &options.hash, me.recorded(), out).await
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn carry_out(
     hash: &str,
     by: &str,
     out: &Out,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<Exit> {
     let asked = match machine.engine.apply_named_by(hash, Some(by)).await {
         Ok(asked) => asked,
         Err(EngineError::Refused(why)) => return refused(&why, out),
@@ -54,15 +54,15 @@ pub(super) async fn carry_out(
 }
 
 /// Nothing was begun.
-fn refused(why: &str, out: &Out) -> anyhow::Result<ExitCode> {
+fn refused(why: &str, out: &Out) -> anyhow::Result<Exit> {
     out.title("Refused; nothing was begun.");
     out.line(format!("  {why}"));
     out.document(&json!({"state": "Refused", "why": why}))?;
-    Ok(ExitCode::from(1))
+    Ok(Exit::from(1))
 }
 
-/// Does the work of `serve` for one run: until it ends, is held, or waits longer than a person does.
-pub(crate) async fn drive(engine: &Arc<Engine>, store: &Store, id: &RunId, out: &Out) -> anyhow::Result<Run> {
+/// Does the work of a worker for one run: until it ends, is held, or waits longer than a person does.
+pub async fn drive(engine: &Arc<Engine>, store: &Store, id: &RunId, out: &Out) -> anyhow::Result<Run> {
     let wake = Delivery {
         id: format!("apply-{id}"),
         receipt: String::new(),
@@ -96,7 +96,7 @@ pub(crate) async fn drive(engine: &Arc<Engine>, store: &Store, id: &RunId, out: 
     }
 }
 
-pub(super) async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<ExitCode> {
+pub(super) async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<Exit> {
     let journal = store.ledger.journal(&run.id).await?;
     out.line("");
     out.line(
@@ -118,7 +118,10 @@ pub(super) async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<
         out.line("Nothing was changed. `rollcall plan` shows how it stands now.");
     }
     if matches!(run.state, RunState::Waiting { .. }) {
-        out.line("\n`rollcall serve` goes on with it when its time has come.");
+        out.line(match store.stack {
+            None => "\n`rollcall serve` goes on with it when its time has come.",
+            Some(_) => "\nThe stack's worker goes on with it when its time has come.",
+        });
     }
     let mut document = run_document(run);
     if let Some(members) = document.as_object_mut() {
@@ -133,9 +136,9 @@ pub(super) async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<
     out.document(&document)?;
     let ended_badly = run.state.is_final() && run.state != RunState::Done;
     Ok(if ended_badly {
-        ExitCode::from(1)
+        Exit::from(1)
     } else {
-        ExitCode::SUCCESS
+        Exit::SUCCESS
     })
 }
 

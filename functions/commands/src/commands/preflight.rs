@@ -1,21 +1,21 @@
 //! `rollcall preflight`: what stands in the way of taking apart what somebody has. Reads the vendors, changes nothing.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use rollcall_engine::{EngineError, Looked};
 use serde_json::json;
 
 use super::plan;
+use crate::Exit;
 use crate::cli::PreflightOptions;
-use crate::local::{self, Store};
+use crate::Place;
 use crate::out::{Out, plain};
 
 const LEASE: Duration = Duration::from_mins(1);
 
-pub(crate) async fn run(options: &PreflightOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::open(&options.data.data, LEASE)?;
-    let machine = local::machine(local::configuration(&options.config)?, &store, LEASE).await?;
+pub(crate) async fn run(options: &PreflightOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.open(&options.data, LEASE)?;
+    let machine = place.machine(place.configuration(&options.config)?, &store, LEASE).await?;
     let who = plan::resolve(&machine, &store, &options.person).await?;
     let (person, looked) = match machine.engine.preflight(&who).await {
         Ok(found) => found,
@@ -27,7 +27,7 @@ pub(crate) async fn run(options: &PreflightOptions, out: &Out) -> anyhow::Result
     for line in lines(&looked) {
         out.line(line);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 /// A line for each obstacle and each thing that was not looked at, by account.

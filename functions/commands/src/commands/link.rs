@@ -1,7 +1,5 @@
 //! `rollcall link`: whose each account is, found beforehand, and a person's word where it cannot be found.
 
-use std::io::{IsTerminal as _, Write as _};
-use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -10,40 +8,41 @@ use rollcall_model::{AccountRef, ConnectionId, PersonKey};
 use rollcall_policy::link::{Claim, Joined};
 use serde_json::json;
 
+use crate::Exit;
 use crate::cli::{LinkCommand, LinkDecision, LinkOptions as Options, LinkShow};
-use crate::local::{self, Store};
+use crate::Place;
 use crate::out::{Out, plain};
 
 /// So many lines of each list are for people; `--json` has all.
 const SHOWN: usize = 20;
 
-pub(crate) async fn run(options: &Options, out: &Out) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(options: &Options, place: &Place, out: &Out) -> anyhow::Result<Exit> {
     match &options.command {
-        Some(LinkCommand::Confirm(decision)) => confirm(decision, out).await,
-        Some(LinkCommand::Deny(decision)) => deny(decision, out).await,
-        Some(LinkCommand::Show(show)) => show_person(show, out).await,
-        None => everyone(options, out).await,
+        Some(LinkCommand::Confirm(decision)) => confirm(decision, place, out).await,
+        Some(LinkCommand::Deny(decision)) => deny(decision, place, out).await,
+        Some(LinkCommand::Show(show)) => show_person(show, place, out).await,
+        None => everyone(options, place, out).await,
     }
 }
 
-async fn everyone(options: &Options, out: &Out) -> anyhow::Result<ExitCode> {
-    let configuration = local::configuration(&options.config)?;
-    let store = Store::open(&options.data.data, Duration::from_mins(1))?;
-    let machine = local::machine(configuration, &store, Duration::from_mins(1)).await?;
+async fn everyone(options: &Options, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let configuration = place.configuration(&options.config)?;
+    let store = place.open(&options.data, Duration::from_mins(1))?;
+    let machine = place.machine(configuration, &store, Duration::from_mins(1)).await?;
     let wanted = LinkOptions {
         connection: options.connection.as_deref().map(ConnectionId::new),
         dry_run: options.dry_run,
     };
     let report = machine
         .engine
-        .link_everyone(&wanted, &Progress::default().teller())
+        .link_everyone(&wanted, &Progress::default().teller(out))
         .await?;
     shown(&report, out);
     out.document(&report)?;
     Ok(if report.is_whole() {
-        ExitCode::SUCCESS
+        Exit::SUCCESS
     } else {
-        ExitCode::from(1)
+        Exit::from(1)
     })
 }
 
@@ -53,8 +52,7 @@ struct Progress(Mutex<String>);
 
 impl Progress {
     /// Says on standard error where the run is: one line that changes on a terminal, nothing elsewhere but the ends.
-    fn teller(self) -> impl Fn(LinkProgress) + Sync {
-        let terminal = std::io::stderr().is_terminal();
+    fn teller(self, out: &Out) -> impl Fn(LinkProgress) + Sync {
         move |progress| {
             let text = match progress {
                 LinkProgress::Listed(connection, accounts) => format!("{connection}: {accounts} accounts listed"),
@@ -65,21 +63,14 @@ impl Progress {
             if *last == text {
                 return;
             }
-            // A closed standard error is the caller's choice.
-            let _ = if terminal {
-                write!(std::io::stderr().lock(), "\r\u{1b}[K{text}")
-            } else {
-                writeln!(std::io::stderr().lock(), "{text}")
-            };
+            out.progress(&text);
             *last = text;
         }
     }
 }
 
 fn shown(report: &LinkReport, out: &Out) {
-    if std::io::stderr().is_terminal() {
-        let _ = writeln!(std::io::stderr().lock(), "\r\u{1b}[K");
-    }
+    out.progress_done();
     out.title(&format!(
         "{} people in the source, {} active.{}",
         report.people,
@@ -240,10 +231,11 @@ fn doubts(connection: &ConnectionId, joined: &Joined, out: &Out) {
 async fn engine(
     config: &crate::cli::ConfigOptions,
     data: &crate::cli::DataOptions,
+    place: &Place,
 ) -> anyhow::Result<std::sync::Arc<Engine>> {
-    let configuration = local::configuration(config)?;
-    let store = Store::existing(data)?;
-    Ok(local::machine(configuration, &store, Duration::from_mins(1))
+    let configuration = place.configuration(config)?;
+    let store = place.existing(data)?;
+    Ok(place.machine(configuration, &store, Duration::from_mins(1))
         .await?
         .engine)
 }
@@ -276,8 +268,8 @@ fn account(engine: &Engine, text: &str) -> anyhow::Result<AccountRef> {
     Ok(account)
 }
 
-async fn confirm(decision: &LinkDecision, out: &Out) -> anyhow::Result<ExitCode> {
-    let engine = engine(&decision.config, &decision.data).await?;
+async fn confirm(decision: &LinkDecision, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let engine = engine(&decision.config, &decision.data, place).await?;
     let account = account(&engine, &decision.account)?;
     let person = meant(&engine, &decision.person).await?;
     if let Some(owner) = engine.owner_of(&account).await?.filter(|owner| *owner != person) {
@@ -292,11 +284,11 @@ async fn confirm(decision: &LinkDecision, out: &Out) -> anyhow::Result<ExitCode>
         plain(person.as_str())
     ));
     out.document(&json!({"person": person, "account": account.to_string(), "linked": true}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
-async fn deny(decision: &LinkDecision, out: &Out) -> anyhow::Result<ExitCode> {
-    let engine = engine(&decision.config, &decision.data).await?;
+async fn deny(decision: &LinkDecision, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let engine = engine(&decision.config, &decision.data, place).await?;
     let account = account(&engine, &decision.account)?;
     let person = meant(&engine, &decision.person).await?;
     let was = engine.deny_account(&person, &account).await?;
@@ -308,11 +300,11 @@ async fn deny(decision: &LinkDecision, out: &Out) -> anyhow::Result<ExitCode> {
     ));
     out.line("No list and no search links them again; `rollcall link confirm` takes it back.");
     out.document(&json!({"person": person, "account": account.to_string(), "linked": false, "was": was}))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
-async fn show_person(show: &LinkShow, out: &Out) -> anyhow::Result<ExitCode> {
-    let engine = engine(&show.config, &show.data).await?;
+async fn show_person(show: &LinkShow, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let engine = engine(&show.config, &show.data, place).await?;
     let person = meant(&engine, &show.person).await?;
     let links = engine.links_of(&person).await?;
     match &links.known {
@@ -347,5 +339,5 @@ async fn show_person(show: &LinkShow, out: &Out) -> anyhow::Result<ExitCode> {
         out.table(&["account", ""], &rows);
     }
     out.document(&links)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }

@@ -10,12 +10,15 @@ use rollcall_runtime::telemetry::Output;
 /// Identity lifecycle automation: joiners provisioned, movers re-entitled, leavers cut off at once, everything proven.
 #[derive(Debug, Parser)]
 #[command(name = "rollcall", version, disable_help_subcommand = true, after_help = EXAMPLES)]
-pub(crate) struct Cli {
+pub struct Cli {
     /// Print one JSON document instead of text.
     #[arg(long, global = true)]
-    pub(crate) json: bool,
+    pub json: bool,
+    /// Ask the stack of this name instead of this machine: AWS says who you are, and no vendor secret comes here.
+    #[arg(long, global = true, value_name = "NAME", env = "ROLLCALL_STACK_NAME")]
+    pub stack: Option<String>,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub command: Command,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -30,7 +33,7 @@ const EXAMPLES: &str = "Examples:
 
 impl Cli {
     /// Who reads the log lines of this command.
-    pub(crate) fn telemetry(&self) -> Output {
+    pub fn telemetry(&self) -> Output {
         match &self.command {
             Command::Serve(options) if options.json_logs => Output::Json,
             _ => Output::Text,
@@ -39,7 +42,7 @@ impl Cli {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// Show one leaver from signed hook to receipt, on simulated vendors.
     #[cfg(feature = "demo")]
     #[command(after_help = "Examples:\n  rollcall demo\n  rollcall demo --once --json")]
@@ -125,92 +128,92 @@ fn goal(text: &str) -> Result<Goal, String> {
 
 /// Where the state of this machine lives.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct DataOptions {
+pub struct DataOptions {
     /// Folder with the ledger, files and keys.
     #[arg(long, default_value = ".rollcall", env = "ROLLCALL_DATA")]
-    pub(crate) data: PathBuf,
+    pub data: PathBuf,
 }
 
 /// Which configuration is in force.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct ConfigOptions {
+pub struct ConfigOptions {
     /// The configuration folder.
     #[arg(long, default_value = "config", env = "ROLLCALL_CONFIG")]
-    pub(crate) config: PathBuf,
+    pub config: PathBuf,
     /// The environment: `env/NAME.yaml` in the folder.
     #[arg(long, default_value = "prod", env = "ROLLCALL_ENV")]
-    pub(crate) env: String,
+    pub env: String,
 }
 
 #[cfg(feature = "demo")]
 #[derive(Debug, Args)]
-pub(crate) struct DemoOptions {
+pub struct DemoOptions {
     /// End after the story instead of staying up.
     #[arg(long)]
-    pub(crate) once: bool,
+    pub once: bool,
     /// Take everything back at the end, and compare with what was before.
     #[arg(long)]
-    pub(crate) undo: bool,
+    pub undo: bool,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ServeOptions {
+pub struct ServeOptions {
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
     /// Where the doors listen. Put a TLS-terminating proxy in front of anything but loopback.
     #[arg(long, default_value = "127.0.0.1:8080")]
-    pub(crate) listen: SocketAddr,
+    pub listen: SocketAddr,
     /// Log JSON lines to standard output instead of text to standard error.
     #[arg(long)]
-    pub(crate) json_logs: bool,
+    pub json_logs: bool,
     /// How long a claim lasts, in milliseconds: a killed process's work is taken up after it. No vendor call is longer than
     /// half of it.
     #[arg(long, default_value_t = 60_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(2_000..=900_000))]
-    pub(crate) lease: u64,
+    pub lease: u64,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct CheckOptions {
+pub struct CheckOptions {
     /// The configuration folder.
     #[arg(long, default_value = "config", env = "ROLLCALL_CONFIG")]
-    pub(crate) config: PathBuf,
+    pub config: PathBuf,
     /// Only this environment; by default every `env/*.yaml` of the folder.
     #[arg(long, env = "ROLLCALL_ENV")]
-    pub(crate) env: Option<String>,
+    pub env: Option<String>,
     /// Without any network: the folder and its tests only.
     #[arg(long)]
-    pub(crate) offline: bool,
+    pub offline: bool,
     /// Prove only this connection.
     #[arg(long, value_name = "NAME", conflicts_with = "offline")]
-    pub(crate) connection: Option<String>,
+    pub connection: Option<String>,
     /// Where lists that are objects lie. The ledger in it is not opened.
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
     /// Also write the JSON Schemas for editors into this folder.
     #[arg(long, value_name = "FOLDER")]
-    pub(crate) schemas: Option<PathBuf>,
+    pub schemas: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct LinkOptions {
+pub struct LinkOptions {
     #[command(subcommand)]
-    pub(crate) command: Option<LinkCommand>,
+    pub command: Option<LinkCommand>,
     /// Say what would be linked; write nothing.
     #[arg(long)]
-    pub(crate) dry_run: bool,
+    pub dry_run: bool,
     /// Only this connection.
     #[arg(long, value_name = "NAME")]
-    pub(crate) connection: Option<String>,
+    pub connection: Option<String>,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum LinkCommand {
+pub enum LinkCommand {
     /// Say that an account is a person's.
     #[command(after_help = "Examples:\n  rollcall link confirm amara.okafor@corp.example sf-us/005…")]
     Confirm(LinkDecision),
@@ -223,108 +226,108 @@ pub(crate) enum LinkCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct LinkDecision {
+pub struct LinkDecision {
     /// Sign-in name, address, key, id in the source, or an account of theirs as `connection/id`.
-    pub(crate) person: String,
+    pub person: String,
     /// The account: `CONNECTION/ID`.
     #[arg(value_name = "CONNECTION/ID")]
-    pub(crate) account: String,
+    pub account: String,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct LinkShow {
+pub struct LinkShow {
     /// Sign-in name, address, key, id in the source, or an account of theirs as `connection/id`.
-    pub(crate) person: String,
+    pub person: String,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct PlanOptions {
+pub struct PlanOptions {
     /// Sign-in name or id in the source, or `connection/id`.
-    pub(crate) person: String,
+    pub person: String,
     /// What for: `leave`, `join` or `move`.
     #[arg(long, default_value = "leave", value_parser = goal)]
-    pub(crate) goal: Goal,
+    pub goal: Goal,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct PreflightOptions {
+pub struct PreflightOptions {
     /// Sign-in name or id in the source, or `connection/id`.
-    pub(crate) person: String,
+    pub person: String,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct UndoOptions {
+pub struct UndoOptions {
     /// The run's id, as `rollcall explain` prints it.
-    pub(crate) run: String,
+    pub run: String,
     /// Only this stage of it: `cut` or `dismantle`. By default all that it did.
     #[arg(long)]
-    pub(crate) stage: Option<String>,
+    pub stage: Option<String>,
     /// How many days the playbook leaves the person alone when the source says nothing new meanwhile.
     #[arg(long = "for", default_value_t = 30, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=365))]
-    pub(crate) keep: u32,
+    pub keep: u32,
     /// Carry it out at once, without reading the plan first.
     #[arg(long)]
-    pub(crate) yes: bool,
+    pub yes: bool,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ApplyOptions {
+pub struct ApplyOptions {
     /// The hash that `rollcall plan` printed.
-    pub(crate) hash: String,
+    pub hash: String,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ReplayOptions {
+pub struct ReplayOptions {
     /// Captured hook bodies.
-    pub(crate) files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
     /// The connection whose hook sent them.
     #[arg(long, default_value = "okta-main")]
-    pub(crate) connection: String,
+    pub connection: String,
     /// An accepted event's key instead: its kept signal is read again and queued again.
     #[arg(long, conflicts_with = "files")]
-    pub(crate) event: Option<String>,
+    pub event: Option<String>,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ExplainOptions {
+pub struct ExplainOptions {
     /// A person's sign-in name, an event's key or a run's id; without it, the latest runs.
-    pub(crate) what: Option<String>,
+    pub what: Option<String>,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum RunCommand {
+pub enum RunCommand {
     /// Write one HTML page about a run, for people who were not there: it needs nothing but itself and prints well.
     #[command(
         after_help = "Examples:\n  rollcall run report run_0d3b…\n  rollcall run report run_0d3b… --out leaver.html --data /var/lib/rollcall"
@@ -333,76 +336,76 @@ pub(crate) enum RunCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct RunReportOptions {
+pub struct RunReportOptions {
     /// The run's id, as `rollcall explain` lists it.
-    pub(crate) run: String,
+    pub run: String,
     /// The file to write; one that is there is replaced. By default RUN.html in the present folder.
     #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
+    pub out: Option<PathBuf>,
     /// Leave every long list folded; by default those with something that is not green are unfolded. On paper all are.
     #[arg(long)]
-    pub(crate) open_none: bool,
+    pub open_none: bool,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ReceiptCommand {
+pub enum ReceiptCommand {
     /// Verify a receipt offline, and name the first thing that is wrong.
     #[command(after_help = "Examples:\n  rollcall receipt verify receipt.json --key receipt.pem.pub")]
     Verify(VerifyOptions),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct VerifyOptions {
+pub struct VerifyOptions {
     /// The receipt.
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
     /// A public key that may have signed it; several after a rotation. By default this machine's own.
     #[arg(long = "key", value_name = "FILE")]
-    pub(crate) keys: Vec<PathBuf>,
+    pub keys: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct RedriveOptions {
+pub struct RedriveOptions {
     /// Only this dead letter.
-    pub(crate) id: Option<String>,
+    pub id: Option<String>,
     /// Show them and send nothing.
     #[arg(long)]
-    pub(crate) list: bool,
+    pub list: bool,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-pub(crate) struct LeaveOptions {
+pub struct LeaveOptions {
     #[command(subcommand)]
-    pub(crate) command: Option<LeaveCommand>,
+    pub command: Option<LeaveCommand>,
     /// Sign-in name or id in the source, or `connection/id`.
     #[arg(required = true)]
-    pub(crate) person: Option<String>,
+    pub person: Option<String>,
     /// When: `now`, a moment, or a time of day for the next time that it is so; with a zone in brackets, or in the person's
     /// own zone where their directory knows it.
     #[arg(long, required = true, value_name = "TIME[ZONE]")]
-    pub(crate) at: Option<String>,
+    pub at: Option<String>,
     /// Messages, reviews and logs carry the run's id instead of the person.
     #[arg(long)]
-    pub(crate) quiet: bool,
+    pub quiet: bool,
     /// Who takes over what they owned: a sign-in name.
     #[arg(long, value_name = "SUCCESSOR")]
-    pub(crate) to: Option<String>,
+    pub to: Option<String>,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum LeaveCommand {
+pub enum LeaveCommand {
     /// Leaves that wait for their hour. Of quiet ones only those with the role `confidential` see more than the id.
     #[command(after_help = "Examples:\n  rollcall leave list\n  rollcall leave list --json")]
     List(ListLeavesOptions),
@@ -412,47 +415,47 @@ pub(crate) enum LeaveCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ListLeavesOptions {
+pub struct ListLeavesOptions {
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct CancelLeaveOptions {
+pub struct CancelLeaveOptions {
     /// The id that `rollcall leave` printed.
-    pub(crate) id: String,
+    pub id: String,
     #[command(flatten)]
-    pub(crate) config: ConfigOptions,
+    pub config: ConfigOptions,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct PauseOptions {
+pub struct PauseOptions {
     /// `all`, `connection/NAME` or `playbook/NAME`.
     #[arg(default_value = "all")]
-    pub(crate) what: String,
+    pub what: String,
     /// Stop cuts as well; by default they go on.
     #[arg(long)]
-    pub(crate) include_cuts: bool,
+    pub include_cuts: bool,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ResumeOptions {
+pub struct ResumeOptions {
     /// `all`, `connection/NAME` or `playbook/NAME`.
     #[arg(default_value = "all")]
-    pub(crate) what: String,
+    pub what: String,
     #[command(flatten)]
-    pub(crate) data: DataOptions,
+    pub data: DataOptions,
 }
 
 /// Configuration and state for commands of several words: they may stand behind any of them.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Places {
+pub struct Places {
     /// The configuration folder.
     #[arg(long, global = true, default_value = "config", env = "ROLLCALL_CONFIG")]
     config: PathBuf,
@@ -466,7 +469,7 @@ pub(crate) struct Places {
 
 impl Places {
     /// Which configuration is in force.
-    pub(crate) fn config(&self) -> ConfigOptions {
+    pub fn config(&self) -> ConfigOptions {
         ConfigOptions {
             config: self.config.clone(),
             env: self.env.clone(),
@@ -474,7 +477,7 @@ impl Places {
     }
 
     /// Where the state lives.
-    pub(crate) fn data(&self) -> DataOptions {
+    pub fn data(&self) -> DataOptions {
         DataOptions {
             data: self.data.clone(),
         }
@@ -482,15 +485,15 @@ impl Places {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ReviewsOptions {
+pub struct ReviewsOptions {
     #[command(subcommand)]
-    pub(crate) command: Option<ReviewCommand>,
+    pub command: Option<ReviewCommand>,
     #[command(flatten)]
-    pub(crate) places: Places,
+    pub places: Places,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ReviewCommand {
+pub enum ReviewCommand {
     /// What waits for a decision; what `rollcall reviews` does by itself.
     List,
     /// Why it waits, and what would be done.
@@ -502,29 +505,29 @@ pub(crate) enum ReviewCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ReviewOptions {
+pub struct ReviewOptions {
     /// The review's id.
-    pub(crate) id: String,
+    pub id: String,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct DecideOptions {
+pub struct DecideOptions {
     /// The review's id.
-    pub(crate) id: String,
+    pub id: String,
     /// The hash of the plan that was read, or its first 12 characters at least.
-    pub(crate) hash: String,
+    pub hash: String,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ExpectOptions {
+pub struct ExpectOptions {
     #[command(subcommand)]
-    pub(crate) command: ExpectCommand,
+    pub command: ExpectCommand,
     #[command(flatten)]
-    pub(crate) places: Places,
+    pub places: Places,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ExpectCommand {
+pub enum ExpectCommand {
     /// Announce the people of a file for a window.
     Leavers(LeaversOptions),
     /// Every announcement.
@@ -538,17 +541,17 @@ pub(crate) enum ExpectCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct LeaversOptions {
+pub struct LeaversOptions {
     /// CSV: the column `login`, `email` or `employeeNumber`, else the first.
     #[arg(long)]
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
     /// When they leave: `2026-11-27T10:00/11:00[Europe/London]`, or two moments with offset: `…T10:00Z/…T11:00Z`.
     #[arg(long)]
-    pub(crate) window: String,
+    pub window: String,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ExpectationOptions {
+pub struct ExpectationOptions {
     /// The announcement's id.
-    pub(crate) id: String,
+    pub id: String,
 }

@@ -1,7 +1,6 @@
 //! `rollcall plan`: what would be done for a person now. Reads the vendors, changes nothing.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -13,17 +12,19 @@ use rollcall_runtime::clock::plus;
 use serde_json::Value;
 
 use super::preflight;
+use crate::Exit;
 use crate::cli::PlanOptions;
-use crate::local::{self, Machine, Store};
+use crate::Place;
+use crate::local::{Machine, Store};
 use crate::out::{Out, plain};
 
 /// How long one question to the source may take.
 const ASKING: Duration = Duration::from_secs(15);
 const LEASE: Duration = Duration::from_mins(1);
 
-pub(crate) async fn run(options: &PlanOptions, out: &Out) -> anyhow::Result<ExitCode> {
-    let store = Store::open(&options.data.data, LEASE)?;
-    let machine = local::machine(local::configuration(&options.config)?, &store, LEASE).await?;
+pub(crate) async fn run(options: &PlanOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+    let store = place.open(&options.data, LEASE)?;
+    let machine = place.machine(place.configuration(&options.config)?, &store, LEASE).await?;
     let who = resolve(&machine, &store, &options.person).await?;
     let proposal = match machine.engine.propose(options.goal, &who).await {
         Ok(proposal) => proposal,
@@ -32,7 +33,7 @@ pub(crate) async fn run(options: &PlanOptions, out: &Out) -> anyhow::Result<Exit
     };
     out.document(&proposal)?;
     show(&proposal, out);
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::SUCCESS)
 }
 
 /// The account that a name stands for: `connection/id` as it is, a sign-in name or address by asking the source.

@@ -1,5 +1,5 @@
-//! Who is at the keyboard: the account that this process runs as, which the operating system has authenticated. It is never
-//! read from a flag or from the environment.
+//! Who asks. On one machine it is the account that this process runs as, which the operating system has authenticated; in a
+//! stack whoever signed the request, whom AWS has authenticated. It is never read from a flag, a body or the environment.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
@@ -9,23 +9,21 @@ use anyhow::Context as _;
 use rollcall_policy::Configuration;
 use rollcall_policy::configuration::Role;
 
-use crate::cli::ConfigOptions;
-use crate::local;
 
 /// The operator, as the operating system and the configuration know them.
 #[derive(Clone, Debug)]
-pub(crate) struct Me {
+pub struct Me {
     /// The operating system's name of the account.
-    pub(crate) name: String,
+    pub name: String,
     /// Their sign-in name in the source, when the configuration's `operators` say so.
-    pub(crate) login: Option<String>,
+    pub login: Option<String>,
     /// What they may do.
-    pub(crate) roles: BTreeSet<Role>,
+    pub roles: BTreeSet<Role>,
 }
 
 impl Me {
     /// The operator of this process. Somebody whom `operators` does not name may do what needs no role.
-    pub(crate) fn of(configuration: &Configuration) -> anyhow::Result<Self> {
+    pub fn of(configuration: &Configuration) -> anyhow::Result<Self> {
         let name = account_name()?;
         let known = configuration.operators.get(&name);
         Ok(Self {
@@ -35,29 +33,34 @@ impl Me {
         })
     }
 
+    /// The operator whom AWS knows by this ARN, as `requestContext.authorizer.iam.userArn` says it; nobody whom `operators`
+    /// does not name.
+    pub fn of_caller(configuration: &Configuration, arn: &str) -> Option<Self> {
+        let mut known = configuration.operators.iter();
+        let (name, known) = known.find(|(_, known)| known.aws.as_deref() == Some(arn))?;
+        Some(Self {
+            name: name.clone(),
+            login: known.login.clone(),
+            roles: known.roles.clone(),
+        })
+    }
+
     /// The name under which decisions are recorded: the sign-in name where there is one.
-    pub(crate) fn recorded(&self) -> &str {
+    pub fn recorded(&self) -> &str {
         self.login.as_deref().unwrap_or(&self.name)
     }
 
     /// Whether they may do this.
-    pub(crate) fn may(&self, role: Role) -> bool {
+    pub fn may(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }
 }
 
 /// Whether this process runs as the account that owns a folder.
-pub(crate) fn owns(folder: &Path) -> bool {
+pub fn owns(folder: &Path) -> bool {
     let owner = |path: &Path| std::fs::metadata(path).map(|found| found.uid()).ok();
     let ours = owner(Path::new("/proc/self"));
     ours.is_some() && ours == owner(folder)
-}
-
-/// Whether whoever runs this may read about quiet runs. Where the configuration cannot be read, nobody may.
-pub(crate) fn sees_quiet(options: &ConfigOptions) -> bool {
-    local::configuration(options)
-        .and_then(|configuration| Me::of(&configuration))
-        .is_ok_and(|me| me.may(Role::Confidential))
 }
 
 /// The name of the account that owns this process, from the kernel's word on who that is.
