@@ -29,6 +29,7 @@ const EXAMPLES: &str = "Examples:
   rollcall serve --config config --env prod       run on this machine
   rollcall plan amara.okafor@corp.example         what would be done, and its hash
   rollcall explain amara.okafor@corp.example      the whole story of one person
+  rollcall today                                  what happened, what waits, what is due
   rollcall run report run_0d3b…                   a page about one run, for an auditor";
 
 impl Cli {
@@ -87,6 +88,9 @@ pub enum Command {
     /// Tell the whole story of a person, an event or a run.
     #[command(after_help = "Examples:\n  rollcall explain amara.okafor@corp.example\n  rollcall explain run_0d3b…")]
     Explain(ExplainOptions),
+    /// What happened since yesterday, what waits, what failed and what is due today, in one screen.
+    #[command(after_help = "Examples:\n  rollcall today\n  rollcall today --hours 72 --json\n  rollcall today --stack rollcall-prod")]
+    Today(TodayOptions),
     /// Work with one run.
     #[command(subcommand)]
     Run(RunCommand),
@@ -320,6 +324,17 @@ pub struct ReplayOptions {
 pub struct ExplainOptions {
     /// A person's sign-in name, an event's key or a run's id; without it, the latest runs.
     pub what: Option<String>,
+    #[command(flatten)]
+    pub config: ConfigOptions,
+    #[command(flatten)]
+    pub data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct TodayOptions {
+    /// How many hours back and ahead it looks.
+    #[arg(long, default_value_t = 24, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=720))]
+    pub hours: u32,
     #[command(flatten)]
     pub config: ConfigOptions,
     #[command(flatten)]

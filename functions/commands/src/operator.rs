@@ -64,7 +64,7 @@ pub fn owns(folder: &Path) -> bool {
 }
 
 /// The name of the account that owns this process, from the kernel's word on who that is.
-fn account_name() -> anyhow::Result<String> {
+pub(crate) fn account_name() -> anyhow::Result<String> {
     let number = std::fs::metadata("/proc/self")
         .context("the operating system does not say who runs this (no /proc)")?
         .uid();

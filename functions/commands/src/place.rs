@@ -40,6 +40,8 @@ pub struct Hosted {
     pub engine: Option<(Engine, BTreeMap<ConnectionId, Arc<dyn Connector>>)>,
     /// The vendors' secrets by reference, in the worker.
     pub secrets: Option<Secrets>,
+    /// The decision that `approve` has signed.
+    pub approval: Option<crate::remote::Signed>,
 }
 
 impl Place {
@@ -72,6 +74,14 @@ impl Place {
         match self {
             Self::Machine => Me::of(configuration),
             Self::Stack(hosted) => Ok(hosted.me.clone()),
+        }
+    }
+
+    /// The name of whoever asks, where it is known without a configuration.
+    pub fn who(&self) -> Option<String> {
+        match self {
+            Self::Machine => crate::operator::account_name().ok(),
+            Self::Stack(hosted) => Some(hosted.me.recorded().to_owned()),
         }
     }
 

@@ -18,6 +18,7 @@ pub struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
+    /// Follows what `ledger` gets to know; lines count from `from`.
     pub fn new(ledger: &'a Arc<dyn Ledger>, out: &'a Out, from: Timestamp) -> Self {
         Self {
             ledger,

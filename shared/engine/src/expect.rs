@@ -105,6 +105,14 @@ fn file(digest: &Digest) -> String {
     format!("expected/{digest}.json")
 }
 
+/// Every announcement, in order of its window; those that are over included. May be stale.
+pub async fn expectations(ledger: &dyn Ledger) -> Result<Vec<Expectation>, EngineError> {
+    let listed = ledger.documents(documents::EXPECTED, MOST).await?;
+    let mut found = gathered(listed);
+    found.sort_by_key(|one| (one.window.from, one.id.clone()));
+    Ok(found)
+}
+
 impl Engine {
     /// Keeps an announcement. It counts for nothing until two approvers have agreed to it. The same people in the same window
     /// are the same announcement.
@@ -153,10 +161,7 @@ impl Engine {
 
     /// Every announcement, in order of its window; those that are over included.
     pub async fn expectations(&self) -> Result<Vec<Expectation>, EngineError> {
-        let listed = self.parts.ledger.documents(documents::EXPECTED, MOST).await?;
-        let mut found = gathered(listed);
-        found.sort_by_key(|one| (one.window.from, one.id.clone()));
-        Ok(found)
+        expectations(self.parts.ledger.as_ref()).await
     }
 
     /// An announcement by its id.

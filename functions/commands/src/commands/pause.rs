@@ -17,7 +17,7 @@ const MOST_RUNS: usize = 10_000;
 pub(crate) async fn pause(options: &PauseOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
     let what = known(&options.what)?;
     let store = place.existing(&options.data)?;
-    let stop = json!({"cut": options.include_cuts, "at": store.clock.now()});
+    let stop = json!({"cut": options.include_cuts, "at": store.clock.now(), "by": place.who()});
     store.ledger.put_document(documents::PAUSE, what, &stop).await?;
     let cuts = if options.include_cuts {
         "cuts included"

@@ -17,8 +17,8 @@ use rollcall_model::{Files, Lane, Ledger, Queue, RunId};
 use rollcall_runtime::aws_secrets::AwsSecrets;
 use rollcall_runtime::{Clock, Secrets, SystemClock, codes};
 
-pub use batch::{Arrived, Batch};
-pub use settings::{SettingsError, StackSettings, WorkerSettings};
+pub use batch::{Arrived, Batch, Commands, Means};
+pub use settings::{ConsoleSettings, SettingsError, StackSettings, WorkerSettings};
 pub use worker::{OpenError, Worker};
 
 /// A stack's state, as every function of it sees it.

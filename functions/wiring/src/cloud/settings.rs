@@ -35,6 +35,32 @@ pub struct WorkerSettings {
     pub receipt_key: SecretRef,
 }
 
+/// What `console` and `approve` need besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsoleSettings {
+    /// Where the state is.
+    pub stack: StackSettings,
+    /// `ROLLCALL_STACK`: the stack's name.
+    pub name: String,
+    /// `ROLLCALL_CONFIG`: the configuration folder, as for a worker.
+    pub config: PathBuf,
+    /// `ROLLCALL_ENV`: which of the configuration's environments this stack is.
+    pub environment: String,
+}
+
+impl ConsoleSettings {
+    /// Reads them through `variable`, which answers for one name at a time.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let variables = Variables(variable);
+        Ok(Self {
+            stack: variables.stack()?,
+            name: variables.required("ROLLCALL_STACK")?,
+            config: variables.config(),
+            environment: variables.required("ROLLCALL_ENV")?,
+        })
+    }
+}
+
 /// Why the environment cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
@@ -94,6 +120,13 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         }
     }
 
+    /// The configuration's folder; by default where a layer with a folder `config` appears.
+    fn config(&self) -> PathBuf {
+        self.optional("ROLLCALL_CONFIG")
+            .unwrap_or_else(|| "/opt/config".to_owned())
+            .into()
+    }
+
     fn stack(&self) -> Result<StackSettings, SettingsError> {
         let mut queues = BTreeMap::new();
         for lane in Lane::ALL {
@@ -131,10 +164,7 @@ impl WorkerSettings {
         let key = variables.required("ROLLCALL_RECEIPT_KEY")?;
         Ok(Self {
             stack: variables.stack()?,
-            config: variables
-                .optional("ROLLCALL_CONFIG")
-                .unwrap_or_else(|| "/opt/config".to_owned())
-                .into(),
+            config: variables.config(),
             environment: variables.required("ROLLCALL_ENV")?,
             receipt_key: SecretRef::parse(&key).map_err(|_| SettingsError::Invalid {
                 name: "ROLLCALL_RECEIPT_KEY".to_owned(),
