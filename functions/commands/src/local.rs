@@ -9,8 +9,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_engine::{Engine, Parts, Settings};
-use rollcall_evidence::FileSigner;
+use rollcall_evidence::approval::Keys;
 use rollcall_evidence::keys::public_path;
+use rollcall_evidence::{FileSigner, KeyError, LocalSealer};
 #[cfg(feature = "machine")]
 use rollcall_ledger::{Folder, QueueSettings, Sqlite, SqliteQueue, SqliteTable, TableLedger};
 use rollcall_model::{ConnectionId, Connector, Files, Ledger, Queue};
@@ -125,6 +126,11 @@ impl Store {
     pub fn key(&self) -> PathBuf {
         key_of(&self.folder)
     }
+
+    /// The key that signs approvals; made when there is none. Only the account that owns the folder can read it.
+    pub fn approval_key(&self) -> Result<FileSigner, KeyError> {
+        FileSigner::open_or_create(&self.folder.join("keys").join("approve.pem"))
+    }
 }
 
 /// The file with the receipt key in a state folder.
@@ -211,12 +217,18 @@ pub struct Machine {
 /// Puts the engine together.
 pub async fn machine(configuration: Configuration, store: &Store, lease: Duration) -> anyhow::Result<Machine> {
     let connectors = connectors(&configuration, store).await?;
-    let signer = FileSigner::open_or_create(&store.key())?;
+    let receipts = FileSigner::open_or_create(&store.key())?;
+    let approvals = store.approval_key()?;
     let parts = Parts {
         ledger: Arc::clone(&store.ledger),
         queue: Arc::clone(&store.queue),
         files: Arc::clone(&store.files),
-        signer: Arc::new(signer),
+        sealer: Arc::new(LocalSealer::new(
+            Arc::clone(&store.ledger),
+            Arc::clone(&store.files),
+            Arc::new(receipts),
+        )),
+        approvals: Arc::new(Keys::from(*approvals.public_key())),
         clock: Arc::clone(&store.clock),
         ids: Arc::clone(&store.ids),
         connectors: connectors.clone(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rollcall_engine::Engine;
-use rollcall_model::{ConnectionId, Connector, Files};
+use rollcall_model::{ConnectionId, Connector, Files, SignedApproval};
 use rollcall_policy::Configuration;
 use rollcall_policy::configuration::Role;
 use rollcall_runtime::Secrets;
@@ -41,7 +41,7 @@ pub struct Hosted {
     /// The vendors' secrets by reference, in the worker.
     pub secrets: Option<Secrets>,
     /// The decision that `approve` has signed.
-    pub approval: Option<crate::remote::Signed>,
+    pub approval: Option<SignedApproval>,
 }
 
 impl Place {
@@ -126,6 +126,17 @@ impl Place {
                     engine: Arc::new(engine),
                     connectors,
                 })
+            }
+        }
+    }
+
+    /// The decision that `approve` has signed; none on one machine, where the command signs.
+    pub fn approval(&self) -> anyhow::Result<Option<&SignedApproval>> {
+        match self {
+            Self::Machine => Ok(None),
+            Self::Stack(hosted) => {
+                let signed = hosted.approval.as_ref();
+                Ok(Some(signed.context("a decision for a stack goes through its function approve")?))
             }
         }
     }

@@ -97,35 +97,29 @@ impl Engine {
     async fn is_agreed(
         &self,
         configuration: &Configuration,
-        claim: &RunClaim,
+        claim: &mut RunClaim,
         plan: &StagePlan,
         asked: &ReviewId,
     ) -> Result<bool, EngineError> {
         let held = &configuration.guard.held;
         // An agreement that the last administrator goes is one that the plan is carried out.
         for id in [asked.clone(), review_id(claim, plan, true)?] {
-            if let Some(review) = self.parts.ledger.review(&id).await?
+            if let Some(review) = self.review(&id).await?
                 && is_approved(&review, held, self.now())
+                && review.plan_hash == plan.hash()?
             {
+                claim.run.agreed = Some(plan.clone());
                 return Ok(true);
             }
         }
-        let Some(before) = claim.run.stage_plan.as_ref().filter(|before| is_within(plan, before)) else {
+        let Some(before) = claim.run.agreed.as_ref().filter(|before| is_within(plan, before)) else {
             return Ok(false);
         };
+        // An approval is bound to a hash, and so is this plan: what the run remembers is believed only with the approval.
         let id = review_id(claim, before, asked.as_str().ends_with(LAST_ADMIN))?;
-        match self.parts.ledger.review(&id).await? {
-            Some(review) if is_approved(&review, held, self.now()) => {
-                let left = Review {
-                    id: asked.clone(),
-                    plan_hash: plan.hash()?,
-                    ..review
-                };
-                self.parts.ledger.open_review(&left).await?;
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
+        let review = self.review(&id).await?;
+        let hash = before.hash()?;
+        Ok(review.is_some_and(|review| is_approved(&review, held, self.now()) && review.plan_hash == hash))
     }
 
     /// What the guard must know beside the plan.
@@ -246,7 +240,7 @@ impl Engine {
         let now = self.now();
         // Another plan of a stage that waits already is another question, and no younger one.
         let before = match &claim.run.state {
-            RunState::Held { review } if *review != id => self.parts.ledger.review(review).await?,
+            RunState::Held { review } if *review != id => self.review(review).await?,
             _ => None,
         };
         let (opened_at, expires_at) = before
@@ -282,7 +276,7 @@ impl Engine {
             claim.run.note(now, note);
         }
         // A review that was opened before ends when it said that it would, and one that is decided is looked at now.
-        let known = self.parts.ledger.review(&id).await?;
+        let known = self.review(&id).await?;
         let expires_at = known.map_or(expires_at, |known| {
             if known.state == ReviewState::Open {
                 known.expires_at

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_model::ledger::{Lock, RunClaim, Settle};
 use rollcall_model::plan::{TellMoment, TellSpec};
-use rollcall_model::{Answer, Review, ReviewState, RunState};
+use rollcall_model::{Answer, Review, ReviewState, RunState, SignedApproval};
 use rollcall_policy::Configuration;
 use rollcall_policy::configuration::{Held, OnExpiry};
 use rollcall_runtime::clock::{between, plus};
@@ -16,8 +16,8 @@ use crate::guard::{is_approved, short};
 use crate::{Engine, EngineError};
 
 /// Who has decided when nobody did.
-const ON_EXPIRY: &str = "on_expiry";
-const CUT: &str = "cut";
+pub(crate) const ON_EXPIRY: &str = "on_expiry";
+pub(crate) const CUT: &str = "cut";
 /// What an escalation says when the playbook has no message for a held stage.
 const HELD_TEXT: &str = "{{ person.display }} waits for a decision: {{ run.why }}";
 
@@ -72,6 +72,14 @@ impl Ladder<'_> {
     }
 }
 
+/// The signed word behind a decision; none for what `on_expiry` decided.
+fn signed(review: &Review) -> Option<&SignedApproval> {
+    match &review.state {
+        ReviewState::Approved { signed, .. } | ReviewState::Refused { signed, .. } => signed.as_deref(),
+        ReviewState::Open => None,
+    }
+}
+
 /// How often a pause fits into a span; nothing when there is no pause.
 fn times(span: Duration, pause: Duration) -> Option<u64> {
     let times = span.as_millis().checked_div(pause.as_millis())?;
@@ -88,7 +96,7 @@ impl Engine {
         let configuration = self.pinned(&claim.run.plan.config).await?;
         let held = &configuration.guard.held;
         let now = self.now();
-        let why = match self.parts.ledger.review(review).await? {
+        let why = match self.review(review).await? {
             Some(review) => match &review.state {
                 ReviewState::Approved { by, .. } if is_approved(&review, held, now) => {
                     let by = by.clone();
@@ -124,7 +132,7 @@ impl Engine {
         self.decided_as(
             claim,
             &format!("{} approved{whose} {}", review.stage, review.plan_hash),
-            json!({"by": by, "review": review.id, "reasons": review.reasons}),
+            json!({"by": by, "review": review.id, "reasons": review.reasons, "signed": signed(review)}),
             &format!("{}-approved", review.id),
         )
         .await?;
@@ -138,6 +146,7 @@ impl Engine {
         let decision = ReviewState::Approved {
             by: ON_EXPIRY.to_owned(),
             at: self.now(),
+            signed: None,
         };
         // The ledger takes decisions until the review runs out; this is the last one.
         let answer = self
@@ -186,7 +195,7 @@ impl Engine {
         let RunState::Held { review } = &claim.run.state else {
             return Ok(None);
         };
-        let Some(review) = self.parts.ledger.review(review).await? else {
+        let Some(review) = self.review(review).await? else {
             return Ok(None);
         };
         if review.state != ReviewState::Open {

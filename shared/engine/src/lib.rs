@@ -7,6 +7,7 @@
 
 mod accounts;
 mod apply;
+mod approvals;
 mod ask;
 mod ask_person;
 mod converting;
@@ -42,14 +43,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollcall_model::{ActionCatalogue, ConnectionId, Connector, Digest, Files, Ledger, Queue, Signer};
+use rollcall_model::{ActionCatalogue, ConnectionId, Connector, Digest, Files, Ledger, Queue, Sealer, Verifier};
 use rollcall_policy::{Bundle, Configuration};
 use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::{Clock, Ids};
 
+pub use approvals::{expectation_statement, review_statement};
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
-pub use expect::{Approval, Expectation, Window, expectations};
+pub use expect::{Approval, Expectation, Window, listed as expectations};
 pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};
 pub use people::{BadRow, read_people};
@@ -67,8 +69,10 @@ pub struct Parts {
     pub queue: Arc<dyn Queue>,
     /// Large bodies, configurations, receipts.
     pub files: Arc<dyn Files>,
-    /// Signs receipts.
-    pub signer: Arc<dyn Signer>,
+    /// Makes receipts, out of what the ledger holds.
+    pub sealer: Arc<dyn Sealer>,
+    /// The public keys of whoever takes approvals in: no other approval counts.
+    pub approvals: Arc<dyn Verifier>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Names.

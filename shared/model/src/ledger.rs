@@ -336,6 +336,9 @@ pub trait Ledger: Send + Sync {
     /// Writes the run back under the claim's fence.
     async fn settle(&self, claim: &mut RunClaim, how: Settle, nonce: &str) -> Result<Answer<()>, LedgerError>;
 
+    /// The ends of a run's journal sequences, for reading.
+    async fn chains(&self, run: &RunId) -> Result<Vec<Chain>, LedgerError>;
+
     /// All entries of a run, by sequence and place.
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError>;
 
@@ -377,6 +380,10 @@ pub trait Ledger: Send + Sync {
         decision: &ReviewState,
         now: Timestamp,
     ) -> Result<Answer<()>, LedgerError>;
+
+    /// Opens a review again whose decision does not count, so that somebody can decide it; `Stale` when it says something else
+    /// than `seen` by now.
+    async fn reopen(&self, id: &crate::ids::ReviewId, seen: &ReviewState) -> Result<Answer<()>, LedgerError>;
 
     /// Reads a document.
     async fn document(&self, kind: &str, id: &str) -> Result<Option<Document>, LedgerError>;

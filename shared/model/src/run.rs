@@ -170,6 +170,10 @@ pub struct Run {
     /// What an undo keeps the playbook from: written down for the person with the write that opens the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exception: Option<Exception>,
+    /// The last stage plan that somebody approved: what is left of it at a later try is no new question. It counts only with
+    /// the approval of its hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<StagePlan>,
     /// How far the journal was read while a long change is at work, so that no try reads all of it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<JournalMark>,

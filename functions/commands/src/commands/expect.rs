@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rollcall_engine::{Engine, EngineError, Expectation, read_people};
+use rollcall_engine::{Engine, Expectation, expectation_statement, read_people};
+use rollcall_evidence::approval;
 use rollcall_model::Timestamp;
 use serde_json::{Value, json};
 
-use super::reviews::approver;
+use super::reviews::{approver, said};
 use crate::Exit;
 use crate::cli::{ExpectCommand, ExpectOptions, LeaversOptions};
 use crate::Place;
@@ -33,7 +34,14 @@ pub(crate) async fn run(options: &ExpectOptions, place: &Place, out: &Out) -> an
         ExpectCommand::List => list(engine, now, out).await,
         ExpectCommand::Show(which) => show(&which.id, engine, now, out).await,
         ExpectCommand::Approve(which) => {
-            let known = said(engine.approve_expectation(&which.id, &approver(&me)).await)?;
+            let signed = if let Some(signed) = place.approval()? {
+                signed.clone()
+            } else {
+                let ledger = store.ledger.as_ref();
+                let statement = said(expectation_statement(ledger, &which.id, me.recorded(), now).await)?;
+                approval::sign(statement, &store.approval_key()?).await?
+            };
+            let known = said(engine.approve_expectation(&which.id, &signed, &approver(&me)).await)?;
             out.title(&format!("Approved {}, as {}.", known.id, plain(me.recorded())));
             told(&known, now, out)
         }
@@ -44,14 +52,6 @@ pub(crate) async fn run(options: &ExpectOptions, place: &Place, out: &Out) -> an
             out.document(&document(&known, now))?;
             Ok(Exit::SUCCESS)
         }
-    }
-}
-
-/// A refusal is an answer for people, without the engine's own words around it.
-fn said<T>(result: Result<T, EngineError>) -> anyhow::Result<T> {
-    match result {
-        Err(EngineError::Refused(why)) => anyhow::bail!("{why}"),
-        other => Ok(other?),
     }
 }
 

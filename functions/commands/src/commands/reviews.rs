@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use rollcall_engine::{Approver, EngineError};
-use rollcall_model::{Review, ReviewAbout, ReviewId, ReviewState, Run};
+use rollcall_engine::{Approver, EngineError, review_statement};
+use rollcall_evidence::approval;
+use rollcall_model::{Decision, Review, ReviewAbout, ReviewId, ReviewState, Run};
 use rollcall_policy::configuration::Role;
 use serde_json::{Value, json};
 
@@ -34,6 +35,14 @@ pub(super) fn approver(me: &Me) -> Approver {
         account: me.name.clone(),
         login: me.login.clone(),
         role: me.may(Role::Approver),
+    }
+}
+
+/// A refusal is an answer for people, without the engine's own words around it.
+pub(super) fn said<T>(result: Result<T, EngineError>) -> anyhow::Result<T> {
+    match result {
+        Err(EngineError::Refused(why)) => anyhow::bail!("{why}"),
+        other => Ok(other?),
     }
 }
 
@@ -90,8 +99,8 @@ impl Seen {
     fn state(&self) -> String {
         match &self.review.state {
             ReviewState::Open => "open".to_owned(),
-            ReviewState::Approved { by, at } => format!("approved by {} at {}", plain(by), moment(*at)),
-            ReviewState::Refused { by, at } => format!("refused by {} at {}", plain(by), moment(*at)),
+            ReviewState::Approved { by, at, .. } => format!("approved by {} at {}", plain(by), moment(*at)),
+            ReviewState::Refused { by, at, .. } => format!("refused by {} at {}", plain(by), moment(*at)),
         }
     }
 
@@ -115,7 +124,7 @@ impl Seen {
             "state": name,
             "decided": match &review.state {
                 ReviewState::Open => Value::Null,
-                ReviewState::Approved { by, at } | ReviewState::Refused { by, at } => json!({"by": by, "at": at}),
+                ReviewState::Approved { by, at, .. } | ReviewState::Refused { by, at, .. } => json!({"by": by, "at": at}),
             },
         })
     }
@@ -247,15 +256,22 @@ async fn decide(which: &DecideOptions, approve: bool, options: &ReviewsOptions, 
     let me = place.me(&configuration)?;
     let machine = place.machine(configuration, &store, LEASE).await?;
     let id = ReviewId::new(&which.id);
-    let review = match machine
-        .engine
-        .decide_review(&id, &which.hash, approve, &approver(&me))
-        .await
-    {
-        Ok(review) => review,
-        Err(EngineError::Refused(why)) => anyhow::bail!("{why}"),
-        Err(error) => return Err(error.into()),
+    let (decision, now) = (
+        if approve { Decision::Approved } else { Decision::Refused },
+        store.clock.now(),
+    );
+    let signed = if let Some(signed) = place.approval()? {
+        anyhow::ensure!(
+            signed.statement.decision == decision,
+            "the signed statement decides otherwise than the command says"
+        );
+        signed.clone()
+    } else {
+        let ledger = store.ledger.as_ref();
+        let statement = said(review_statement(ledger, &id, &which.hash, decision, me.recorded(), now).await)?;
+        approval::sign(statement, &store.approval_key()?).await?
     };
+    let review = said(machine.engine.decide_review(&id, &signed, &approver(&me)).await)?;
     let seen = Seen::of(review, &store, &me).await?;
     let done = if approve { "Approved" } else { "Refused" };
     out.title(&format!("{done}, as {}: {}", plain(me.recorded()), seen.asks()));

@@ -75,7 +75,7 @@ impl Today {
         findings.sort_by_key(|finding| when(&finding.body));
         let mut due = leaves(ledger).await?;
         due.retain(|leave| leave.at <= until);
-        let mut expected = expectations(ledger).await?;
+        let mut expected = expectations(ledger, None).await?;
         expected.retain(|one| one.window.from <= until && one.window.to > now);
         let mut letters = BTreeMap::from([("ledger".to_owned(), ledger.documents(documents::DEAD, MOST).await?.len())]);
         for lane in Lane::ALL {
@@ -237,16 +237,12 @@ impl Today {
             }
             rest(out, self.leaves.len());
             for one in self.expected.iter().take(SHOWN) {
-                let agreed = if one.is_approved() {
-                    "agreed".to_owned()
-                } else {
-                    format!("{} approvals missing: rollcall expect approve {}", one.still_needed(), one.id)
-                };
                 out.line(format!(
-                    "  {}  {} announced leavers until {}; {agreed}",
+                    "  {}  {} announced leavers until {}; who has agreed: rollcall expect show {}",
                     moment(one.window.from),
                     one.people,
-                    moment(one.window.to)
+                    moment(one.window.to),
+                    one.id
                 ));
             }
             rest(out, self.expected.len());
@@ -325,7 +321,7 @@ impl Today {
         json!({
             "from": self.from, "until": self.until, "runs": self.outcomes(), "more_runs": self.more, "cuts": cuts,
             "returned": tasks(self.found(true)), "waiting": tasks(self.waiting()), "failed": tasks(self.failed()),
-            "found": tasks(self.found(false)), "leaves": leaves, "expected": self.expected,
+            "found": tasks(self.found(false)), "leaves": leaves, "expected": self.expected.iter().map(|one| json!({"id": one.id, "window": one.window, "people": one.people, "requested_by": one.requested_by})).collect::<Vec<_>>(),
             "paused": self.stops.iter().map(|stop| json!({"what": stop.id, "stop": stop.body})).collect::<Vec<_>>(),
             "dead_letters": self.letters,
         })

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rollcall_model::ledger::documents;
-use rollcall_model::{Lane, Message};
+use rollcall_model::{Lane, Message, SignedApproval};
 use rollcall_policy::Configuration;
 use serde_json::Value;
 
 use super::order::{KEPT_MINUTES, Order};
 use super::rules::word;
-use super::{AnswerTo, Done, Event, Reply, Request, Response, Rule, Signed, Typed, Where, answer, decoded};
+use super::{AnswerTo, Done, Event, Reply, Request, Response, Rule, Typed, Where, answer, decoded};
 use super::{minutes_after, parse, rule};
 use crate::cli::Command;
 use crate::local::Store;
@@ -34,7 +34,7 @@ pub enum Door {
 #[async_trait]
 pub trait Signs: Send + Sync {
     /// The signed statement of what `me` decides by `command`; or why there is nothing to decide.
-    async fn sign(&self, command: &Command, me: &Me, store: &Store) -> anyhow::Result<Signed>;
+    async fn sign(&self, command: &Command, me: &Me, store: &Store) -> anyhow::Result<SignedApproval>;
 }
 
 /// A function that takes commands.
@@ -173,7 +173,7 @@ impl Entrance {
         request: Request,
         typed: &Typed,
         caller: &str,
-        approval: Option<Signed>,
+        approval: Option<SignedApproval>,
     ) -> Result<Reply, Refused> {
         let unavailable = |why: String| refused(503, format!("the command could not be handed over ({why}): try again"));
         let id = format!("cmd_{}", self.store.ids.unique());

@@ -15,8 +15,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rollcall_model::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 pub use entrance::{Door, Entrance, Signs};
 pub use event::{Event, Response};
 pub use order::{Lent, Order, Worked, answer, run_order};
@@ -138,9 +136,6 @@ pub fn decoded(files: &BTreeMap<String, String>) -> anyhow::Result<BTreeMap<Stri
 pub fn encoded(content: &[u8]) -> String {
     STANDARD.encode(content)
 }
-
-/// A decision with the signature of the stack's approval key, as a worker gets it.
-pub type Signed = Value;
 
 /// Now, plus so many minutes.
 fn minutes_after(at: Timestamp, minutes: i64) -> Timestamp {

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use rollcall_engine::Engine;
 use rollcall_model::ledger::documents;
-use rollcall_model::{Answer, ConnectionId, Connector, Ledger, LedgerError, Timestamp};
+use rollcall_model::{Answer, ConnectionId, Connector, Ledger, LedgerError, SignedApproval, Timestamp};
 use rollcall_policy::Configuration;
 use rollcall_runtime::Secrets;
 use serde::{Deserialize, Serialize};
 
-use super::{Done, Reply, Signed, Typed, Where, decoded, minutes_after, parse, rule};
+use super::{Done, Reply, Typed, Where, decoded, minutes_after, parse, rule};
 use crate::local::Store;
 use crate::operator::Me;
 use crate::out::{chain, plain};
@@ -40,7 +40,7 @@ pub struct Order {
     pub at: Timestamp,
     /// The signed decision, for one that `approve` has signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval: Option<Signed>,
+    pub approval: Option<SignedApproval>,
 }
 
 /// What is to be done about a delivered order.

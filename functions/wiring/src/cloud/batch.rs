@@ -191,7 +191,7 @@ const fn code(error: &EngineError) -> Code {
         EngineError::Files(_) => codes::FILES_UNAVAILABLE,
         EngineError::NotAMessage(_) => codes::MESSAGE_UNREADABLE,
         EngineError::Configuration(_) => codes::CONFIG_FOLDER,
-        EngineError::Signer(_) | EngineError::Receipt(_) | EngineError::Canonical(_) => codes::RECEIPT_NOT_SIGNED,
+        EngineError::Seal(_) | EngineError::Canonical(_) => codes::RECEIPT_NOT_SIGNED,
         EngineError::Refused(_) => codes::GUARD_REFUSED,
     }
 }

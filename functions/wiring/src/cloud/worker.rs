@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_engine::{Engine, EngineError, Parts, Settings};
-use rollcall_evidence::FileSigner;
-use rollcall_evidence::keys::KeyError;
-use rollcall_model::{ConnectionId, Connector, Signer, Timestamp, Transport};
+use rollcall_evidence::approval::Keys;
+use rollcall_model::{ConnectionId, Connector, Timestamp, Transport};
 use rollcall_policy::{Configuration, Problems};
 use rollcall_runtime::clock::between;
-use rollcall_runtime::{Code, Ids, RandomIds, SecretError, codes};
+use rollcall_runtime::{Code, Ids, RandomIds, codes};
 
-use super::{Batch, Commands, Stack, WorkerSettings};
+use super::{Batch, Commands, KeyFault, LambdaSealer, Stack, WorkerSettings, public_key};
 use crate::connect::{WiringError, connectors};
 
 /// How long an engine's secrets are used before they are fetched again: a rotated one is in use after this.
@@ -28,12 +27,9 @@ pub enum OpenError {
     /// A connection cannot be made.
     #[error(transparent)]
     Wiring(#[from] WiringError),
-    /// The receipt key cannot be fetched.
+    /// The approval key's public half is not to be had.
     #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// The receipt key is not one.
-    #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] KeyFault),
     /// The configuration cannot be kept for later stages.
     #[error("{}", .0.chain())]
     Start(EngineError),
@@ -45,8 +41,8 @@ impl OpenError {
         match self {
             Self::Configuration(_) => codes::CONFIG_FOLDER,
             Self::Wiring(WiringError::Setting { .. }) => codes::CONFIG_INVALID,
-            Self::Wiring(WiringError::Secret { .. }) | Self::Secret(_) => codes::CONFIG_SECRET,
-            Self::Key(_) => codes::CONFIG_SECRET_UNUSABLE,
+            Self::Wiring(WiringError::Secret { .. }) => codes::CONFIG_SECRET,
+            Self::Key(why) => why.code(),
             Self::Start(_) => codes::FILES_UNAVAILABLE,
         }
     }
@@ -161,11 +157,8 @@ async fn engine(
     configuration: &Arc<Configuration>,
 ) -> Result<(Engine, Connectors), OpenError> {
     let key = async {
-        stack
-            .secrets
-            .fetch(&settings.receipt_key)
-            .await
-            .map_err(OpenError::from)
+        let key = public_key(&stack.aws, &settings.approval_key).await;
+        key.map_err(OpenError::from)
     };
     let (clock, transport) = (Arc::clone(&stack.clock), Arc::clone(transport));
     let connected = async {
@@ -174,12 +167,12 @@ async fn engine(
             .map_err(OpenError::from)
     };
     let (key, connectors) = futures::try_join!(key, connected)?;
-    let signer: Arc<dyn Signer> = Arc::new(FileSigner::from_text(&settings.receipt_key.to_string(), key.reveal())?);
     let parts = Parts {
         ledger: Arc::clone(&stack.ledger),
         queue: Arc::clone(&stack.queue),
         files: Arc::clone(&stack.files),
-        signer,
+        sealer: Arc::new(LambdaSealer::new(&stack.aws, settings.seal.as_str())),
+        approvals: Arc::new(Keys::from(key)),
         clock: Arc::clone(&stack.clock),
         ids: Arc::clone(ids),
         connectors: connectors.clone(),

@@ -43,7 +43,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rollcall_model::journal::{Draft, Entry};
+use rollcall_model::journal::{Chain, Draft, Entry};
 use rollcall_model::ledger::{
     Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent, Timer,
 };
@@ -198,6 +198,10 @@ impl Ledger for TableLedger {
         self.settle_run(claim, &how, nonce).await
     }
 
+    async fn chains(&self, run: &RunId) -> Result<Vec<Chain>, LedgerError> {
+        Ok(self.heads(run).await?.into_values().map(|head| head.chain).collect())
+    }
+
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
         self.read_journal(run).await
     }
@@ -230,6 +234,10 @@ impl Ledger for TableLedger {
         now: Timestamp,
     ) -> Result<Answer<()>, LedgerError> {
         self.decide_review(id, plan_hash, decision, now).await
+    }
+
+    async fn reopen(&self, id: &ReviewId, seen: &ReviewState) -> Result<Answer<()>, LedgerError> {
+        self.reopen_review(id, seen).await
     }
 
     async fn document(&self, kind: &str, id: &str) -> Result<Option<Document>, LedgerError> {

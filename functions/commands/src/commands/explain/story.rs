@@ -199,8 +199,8 @@ impl<'a> Story<'a> {
         for review in &self.reviews {
             let state = match &review.state {
                 ReviewState::Open => format!("open until {}", moment(review.expires_at)),
-                ReviewState::Approved { by, at } => format!("approved by {} at {}", plain(by), moment(*at)),
-                ReviewState::Refused { by, at } => format!("refused by {} at {}", plain(by), moment(*at)),
+                ReviewState::Approved { by, at, .. } => format!("approved by {} at {}", plain(by), moment(*at)),
+                ReviewState::Refused { by, at, .. } => format!("refused by {} at {}", plain(by), moment(*at)),
             };
             out.line(format!("  {}  {state}", plain(review.id.as_str())));
             for reason in &review.reasons {
