@@ -56,7 +56,7 @@ use rollcall_runtime::{Clock, Ids};
 pub use approvals::{expectation_statement, review_statement};
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
-pub use expect::{Approval, Expectation, Window};
+pub use expect::{Approval, Expectation, Window, listed as expectations};
 pub use health::{Health, measure, tick};
 pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};

@@ -394,6 +394,16 @@ pub trait Ledger: Send + Sync {
     /// Writes a document if there is none: `Lost` otherwise.
     async fn add_document(&self, kind: &str, id: &str, body: &Value, nonce: &str) -> Result<Answer<()>, LedgerError>;
 
+    /// The same for a document that nobody needs after `until`: from then on it is gone, for readers at once.
+    async fn add_passing_document(
+        &self,
+        kind: &str,
+        id: &str,
+        body: &Value,
+        nonce: &str,
+        until: Timestamp,
+    ) -> Result<Answer<()>, LedgerError>;
+
     /// Removes a document.
     async fn remove_document(&self, kind: &str, id: &str) -> Result<(), LedgerError>;
 
@@ -430,6 +440,12 @@ pub mod documents {
     pub const EXCEPTION: &str = "exception";
     /// Plans that a person may name, by hash.
     pub const PLAN: &str = "plan";
+    /// What somebody asked a stack for, by the command's id, until a day later.
+    pub const COMMAND: &str = "command";
+    /// Which invocation runs a command, and until when it may: a command that is delivered twice is run once.
+    pub const TAKEN: &str = "taken";
+    /// What a worker answers to a command, by the command's id, for a day.
+    pub const ANSWER: &str = "answer";
     /// Messages and events that could not be dealt with.
     pub const DEAD: &str = "dead";
     /// Things that need somebody's attention.
