@@ -383,12 +383,16 @@ impl Engine {
         let key = change.key();
         let marker = marker(&pass.run, &key);
         let call = self.call(&pass.holder, pass.lane);
-        if pass.open.contains_key(&key) {
+        let is_begun = pass.open.contains_key(&key);
+        let by_marker = matches!(change.effect, EffectClass::Findable | EffectClass::Blind);
+        // After a restoration the intent may be in the part of the journal that is lost.
+        if is_begun || (by_marker && self.restored().await?.is_some()) {
             match change.effect {
                 // The engine waited for the deadline and the settle time before it observed, and it is still `before`.
                 EffectClass::Set | EffectClass::Keyed | EffectClass::Staged => {}
                 EffectClass::Findable => match connector.find_effect(&call, change, &marker).await {
-                    Ok(Some(applied)) => return Ok(Step::Found(applied)),
+                    Ok(Some(applied)) if is_begun => return Ok(Step::Found(applied)),
+                    Ok(Some(_)) => return Ok(Step::Not(Outcome::AlreadySo)),
                     Ok(None) => {}
                     Err(failure) if failure.is_retryable() => {
                         return Ok(Step::Not(Outcome::Unknown(format!(

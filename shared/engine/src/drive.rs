@@ -203,6 +203,7 @@ impl Engine {
 
     /// Writes down how the run ends, and what is to be told about it: what follows can be repeated.
     pub(crate) async fn decide_ending(&self, claim: &mut RunClaim, ending: RunState) -> Result<(), EngineError> {
+        self.note_restored(claim).await?;
         let moment = match &ending {
             RunState::Done => Some(TellMoment::Done),
             RunState::Incomplete { .. } | RunState::Refused { .. } => Some(TellMoment::Failed),

@@ -333,7 +333,7 @@ fn agrees(question: &Question<'_>, signed: &SignedApproval, keys: &dyn Verifier)
 }
 
 /// Every announcement, in order of its window, with the approvals that these keys have signed; with none when no key is given.
-pub(crate) async fn listed(ledger: &dyn Ledger, keys: Option<&dyn Verifier>) -> Result<Vec<Expectation>, EngineError> {
+pub async fn listed(ledger: &dyn Ledger, keys: Option<&dyn Verifier>) -> Result<Vec<Expectation>, EngineError> {
     let listed = ledger.documents(documents::EXPECTED, MOST).await?;
     let mut found = gathered(listed, keys);
     found.sort_by_key(|one| (one.window.from, one.id.clone()));

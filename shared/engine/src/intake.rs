@@ -69,6 +69,10 @@ impl Engine {
             }
             Message::WakeAccount(account) => self.work(&account, None).await,
             Message::WakeTimer(id) => self.ring(&id).await,
+            // Only a stack's worker knows who asked and what with; it takes commands before they come here.
+            Message::Command(id) => Err(EngineError::Refused(format!(
+                "command {id} came to a process that runs none"
+            ))),
             Message::WakeRun(id) => match self.parts.ledger.run(&id).await? {
                 // Each wake that is answered too early would send another one, and a vendor would be asked ever more often.
                 Some(run) if self.rests(&run) => Ok(()),

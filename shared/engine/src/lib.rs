@@ -18,6 +18,7 @@ mod expect;
 mod guard;
 mod health;
 mod hold;
+mod hook;
 mod intake;
 mod journal;
 mod leave;
@@ -28,6 +29,7 @@ mod noticing;
 mod people;
 mod preflight;
 mod ready;
+mod restored;
 mod reviews;
 mod rows;
 mod seal;
@@ -54,13 +56,14 @@ use rollcall_runtime::{Clock, Ids};
 pub use approvals::{expectation_statement, review_statement};
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
-pub use expect::{Approval, Expectation, Window};
+pub use expect::{Approval, Expectation, Window, listed as expectations};
 pub use health::{Health, measure, tick};
 pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};
 pub use people::{BadRow, read_people};
 pub use preflight::Looked;
 pub use ready::{ReadyReport, ReadyWish};
+pub use restored::{Restored, mark_restored};
 pub use reviews::Approver;
 pub use settings::Settings;
 pub use sweep::{Swept, sweep};
@@ -135,13 +138,14 @@ impl Engine {
     }
 
     /// Stores the configuration under its digest, so that runs opened now can be finished by a later version, and notes for the
-    /// clock what it says of credentials.
+    /// clock what it says of credentials. Sets the timers of its hooks.
     pub async fn start(&self) -> Result<(), EngineError> {
         let name = configuration_name(&self.parts.configuration.digest);
         let bundle = serde_json::to_vec(&self.parts.configuration.to_bundle())
             .map_err(|why| EngineError::Configuration(why.to_string()))?;
         self.parts.files.put(&name, bundle.into()).await?;
-        self.note_credentials().await
+        self.note_credentials().await?;
+        self.watch_hooks().await
     }
 
     /// The configuration in force for new runs.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_model::connector::{ActionUse, Assigned, Assignment, GroupRead, ListedAccount, Page, Probe};
+use jiff::Timestamp;
+use rollcall_model::connector::{ActionUse, Assigned, Assignment, GroupRead, ListedAccount, Logged, Page, Probe};
 use rollcall_model::plan::Change;
 use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Advance, Applied, Call, ConnectionId, Connector, Desk, Event, Failure,
@@ -98,6 +99,21 @@ impl Connector for Noticing {
 
     async fn assigned(&self, call: &Call, account: &AccountRef, app: &str) -> Result<Assigned, Failure> {
         self.note(self.inner.assigned(call, account, app).await)
+    }
+
+    fn compares_log(&self) -> bool {
+        self.inner.compares_log()
+    }
+
+    async fn logged(
+        &self,
+        call: &Call,
+        kinds: &[String],
+        since: Timestamp,
+        until: Timestamp,
+        cursor: Option<&str>,
+    ) -> Result<Page<Logged>, Failure> {
+        self.note(self.inner.logged(call, kinds, since, until, cursor).await)
     }
 
     async fn group_members(&self, call: &Call, group: &str) -> Result<GroupRead, Failure> {

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::json;
 use tracing::Instrument as _;
 
+use crate::hook;
 use crate::leave::{self, AgreedLeave};
 use crate::watch::{self, Watched};
 use crate::{Engine, EngineError};
@@ -69,6 +70,13 @@ impl Engine {
         let Some(timer) = self.due_timer(id).await? else {
             return Ok(());
         };
+        if let Some(heard) = hook::KIND
+            .eq(timer.id.split('/').next().unwrap_or_default())
+            .then(|| serde_json::from_value(timer.body.clone()).ok())
+            .flatten()
+        {
+            return self.look_at_hook(&timer, heard).await;
+        }
         let Some(kind) = Kind::of(&timer) else {
             let why = "this version cannot read this timer; it is kept and not looked at again";
             self.alert(codes::MESSAGE_UNREADABLE, &format!("{id}/unreadable"), why)

@@ -51,7 +51,7 @@ pub enum LedgerError {
     #[error("the ledger asks us to slow down")]
     Throttled,
     /// What it holds cannot be read; a newer version wrote it, or it was damaged.
-    #[error("unreadable item {item}: {why}")]
+    #[error("unreadable item {item}: {why}; a newer version wrote it, or it was damaged")]
     Corrupt {
         /// The item.
         item: String,
@@ -394,6 +394,16 @@ pub trait Ledger: Send + Sync {
     /// Writes a document if there is none: `Lost` otherwise.
     async fn add_document(&self, kind: &str, id: &str, body: &Value, nonce: &str) -> Result<Answer<()>, LedgerError>;
 
+    /// The same for a document that nobody needs after `until`: from then on it is gone, for readers at once.
+    async fn add_passing_document(
+        &self,
+        kind: &str,
+        id: &str,
+        body: &Value,
+        nonce: &str,
+        until: Timestamp,
+    ) -> Result<Answer<()>, LedgerError>;
+
     /// Removes a document.
     async fn remove_document(&self, kind: &str, id: &str) -> Result<(), LedgerError>;
 
@@ -430,6 +440,12 @@ pub mod documents {
     pub const EXCEPTION: &str = "exception";
     /// Plans that a person may name, by hash.
     pub const PLAN: &str = "plan";
+    /// What somebody asked a stack for, by the command's id, until a day later.
+    pub const COMMAND: &str = "command";
+    /// Which invocation runs a command, and until when it may: a command that is delivered twice is run once.
+    pub const TAKEN: &str = "taken";
+    /// What a worker answers to a command, by the command's id, for a day.
+    pub const ANSWER: &str = "answer";
     /// Messages and events that could not be dealt with.
     pub const DEAD: &str = "dead";
     /// Things that need somebody's attention.
@@ -440,13 +456,15 @@ pub mod documents {
     pub const CUT_WAITS: &str = "cut-waits";
     /// When a connection's credential ends, by connection: `{"expires": …}`.
     pub const CREDENTIAL: &str = "credential";
+    /// That the ledger was restored to an earlier moment.
+    pub const RESTORED: &str = "restored";
     /// Configurations by digest, as runs pin them.
     pub const CONFIG: &str = "config";
 
     /// Every kind.
     pub const ALL: &[&str] = &[
         KEY, FORGETTING, FORGOTTEN, LINK, LINKS, OWNER, DENIED, EXPECTED, COVERAGE, NAME, PAUSE, EXCEPTION, PLAN, DEAD,
-        FINDING, OBSERVED, CUT_WAITS, CREDENTIAL, CONFIG,
+        FINDING, OBSERVED, CUT_WAITS, CREDENTIAL, RESTORED, CONFIG,
     ];
 
     /// The name that a person's key is kept by: it names nobody.

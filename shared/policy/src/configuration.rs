@@ -371,6 +371,8 @@ pub enum Role {
     Approver,
     /// See who a quiet run is about.
     Confidential,
+    /// Prove the configuration against the connections, and read captured hooks with it.
+    Config,
 }
 
 /// Somebody who works with Rollcall, by the name that the system they sign in to gives them.
@@ -378,6 +380,9 @@ pub enum Role {
 pub struct Operator {
     /// Their sign-in name in the source, by which they are in the group of approvers.
     pub login: Option<String>,
+    /// Who they are for AWS: the ARN of their IAM user, or of the session of the role that they take. Nobody without one
+    /// works with a stack.
+    pub aws: Option<String>,
     /// What they may do.
     pub roles: BTreeSet<Role>,
 }

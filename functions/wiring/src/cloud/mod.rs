@@ -20,10 +20,10 @@ use rollcall_model::{Files, Lane, Ledger, Queue, RunId};
 use rollcall_runtime::aws_secrets::AwsSecrets;
 use rollcall_runtime::{Clock, Secrets, SystemClock, codes};
 
-pub use batch::{Arrived, Batch};
+pub use batch::{Arrived, Batch, Commands, Means};
 pub use kms::{KeyFault, KmsSigner, public_key};
 pub use sealing::{LambdaSealer, SealAnswer, SealRequest, Sealing, error_type};
-pub use settings::{SealSettings, SettingsError, StackSettings, WorkerSettings};
+pub use settings::{ConsoleSettings, SealSettings, SettingsError, StackSettings, WorkerSettings};
 pub use worker::{OpenError, Worker};
 
 /// A stack's state, as every function of it sees it.

@@ -35,6 +35,31 @@ pub struct WorkerSettings {
     pub approval_key: String,
 }
 
+/// What `console` and `approve` need besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsoleSettings {
+    /// Where the state is.
+    pub stack: StackSettings,
+    /// `ROLLCALL_STACK`: the stack's name.
+    pub name: String,
+    /// `ROLLCALL_CONFIG`: the configuration folder, as for a worker.
+    pub config: PathBuf,
+    /// `ROLLCALL_ENV`: which of the configuration's environments this stack is.
+    pub environment: String,
+}
+
+impl ConsoleSettings {
+    /// Reads them through `variable`, which answers for one name at a time.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let variables = Variables(variable);
+        Ok(Self {
+            stack: variables.stack()?,
+            name: variables.required("ROLLCALL_STACK")?,
+            config: variables.config(),
+            environment: variables.required("ROLLCALL_ENV")?,
+        })
+    }
+}
 /// What the function `seal` needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealSettings {
@@ -110,6 +135,13 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         }
     }
 
+    /// The configuration's folder; by default where a layer with a folder `config` appears.
+    fn config(&self) -> PathBuf {
+        self.optional("ROLLCALL_CONFIG")
+            .unwrap_or_else(|| "/opt/config".to_owned())
+            .into()
+    }
+
     fn stack(&self) -> Result<StackSettings, SettingsError> {
         let mut queues = BTreeMap::new();
         for lane in Lane::ALL {
@@ -146,10 +178,7 @@ impl WorkerSettings {
         let variables = Variables(variable);
         Ok(Self {
             stack: variables.stack()?,
-            config: variables
-                .optional("ROLLCALL_CONFIG")
-                .unwrap_or_else(|| "/opt/config".to_owned())
-                .into(),
+            config: variables.config(),
             environment: variables.required("ROLLCALL_ENV")?,
             seal: variables.required("ROLLCALL_SEAL")?,
             approval_key: variables.required("ROLLCALL_APPROVAL_KEY")?,

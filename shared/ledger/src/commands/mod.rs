@@ -250,7 +250,18 @@ impl Ledger for TableLedger {
     }
 
     async fn add_document(&self, kind: &str, id: &str, body: &Value, nonce: &str) -> Result<Answer<()>, LedgerError> {
-        self.add_new_document(kind, id, body, nonce).await
+        self.add_document_until(kind, id, body, nonce, None).await
+    }
+
+    async fn add_passing_document(
+        &self,
+        kind: &str,
+        id: &str,
+        body: &Value,
+        nonce: &str,
+        until: Timestamp,
+    ) -> Result<Answer<()>, LedgerError> {
+        self.add_document_until(kind, id, body, nonce, Some(until)).await
     }
 
     async fn remove_document(&self, kind: &str, id: &str) -> Result<(), LedgerError> {

@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use rollcall_model::ledger::{Due, Reservation, Settle};
-use rollcall_model::{Answer, Digest, Review, ReviewId, ReviewState, RunState};
+use rollcall_model::{Answer, Digest, Review, ReviewId, ReviewState, RunState, Timestamp};
 use serde_json::json;
 
 use super::Bench;
@@ -262,6 +262,14 @@ pub async fn documents_stand_by_themselves(bench: &Bench) {
     ledger.remove_document(&kind, "b").await.unwrap();
     assert_eq!(ledger.document(&kind, "b").await.unwrap(), None);
     assert_eq!(ledger.documents(&kind, 10).await.unwrap().len(), 3);
+    // In 2100, and in 1970.
+    for (id, until, there) in [("later", 4_102_444_800, true), ("over", 1, false)] {
+        let (body, until) = (json!(id), Timestamp::from_second(until).unwrap());
+        let added = ledger.add_passing_document(&kind, id, &body, "p", until).await;
+        bench.won(added.unwrap());
+        let found = ledger.document(&kind, id).await.unwrap();
+        assert_eq!(found.is_some(), there, "{id}");
+    }
     let next = format!("{kind}-next");
     assert_eq!(ledger.documents(&next, 10).await.unwrap(), []);
 }

@@ -208,6 +208,17 @@ impl Ledger for Repeating {
         repeat!(self.0.add_document(kind, id, body, nonce))
     }
 
+    async fn add_passing_document(
+        &self,
+        kind: &str,
+        id: &str,
+        body: &Value,
+        nonce: &str,
+        until: Timestamp,
+    ) -> Result<Answer<()>, LedgerError> {
+        repeat!(self.0.add_passing_document(kind, id, body, nonce, until))
+    }
+
     async fn remove_document(&self, kind: &str, id: &str) -> Result<(), LedgerError> {
         repeat!(self.0.remove_document(kind, id))
     }

@@ -25,7 +25,7 @@ pub struct EnvironmentFile {
     pub operators: Option<BTreeMap<String, OperatorFile>>,
 }
 
-pub(crate) const OPERATOR: &[&str] = &["login", "roles"];
+pub(crate) const OPERATOR: &[&str] = &["login", "aws", "roles"];
 
 /// Somebody who works with Rollcall.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -34,8 +34,12 @@ pub struct OperatorFile {
     /// Their sign-in name in the source, by which they are in the group of approvers. Decisions are recorded under it.
     #[schemars(default)]
     pub login: Option<String>,
+    /// Who they are for AWS, when they work with a stack: the ARN that `aws sts get-caller-identity` prints, of an IAM user or
+    /// of a session of a role. No two operators share one.
+    #[schemars(default)]
+    pub aws: Option<String>,
     /// What they may do: `viewer` (look), `operator` (ask for runs, pause, redrive), `approver` (decide reviews; needs
-    /// `login`), `confidential` (see who a quiet run is about).
+    /// `login`), `confidential` (see who a quiet run is about), `config` (prove the configuration against the connections).
     pub roles: OneOrMore<Role>,
 }
 
