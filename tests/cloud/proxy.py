@@ -171,7 +171,11 @@ class Relay:
                 pass
 
             def handle_any(self):
-                relay.relay(self)
+                try:
+                    relay.relay(self)
+                except (OSError, http.client.HTTPException):
+                    # No answer is an answer too: the caller's connection is closed, and it does what it does then.
+                    self.close_connection = True
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
 
