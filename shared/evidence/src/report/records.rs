@@ -90,9 +90,13 @@ pub(super) fn write(report: &Report<'_>, html: &mut Html) {
             );
             continue;
         };
-        equation(html, what);
-        uninspected(html, what, LIST.min(end.saturating_sub(html.len())));
-        tables(report, html, what, change.connection.as_str(), end);
+        if what.tallies.is_empty() {
+            html.raw("<p class=\"equation\">Owns no record in any object that was looked at.</p>\n");
+        } else {
+            equation(html, what);
+            uninspected(html, what, LIST.min(end.saturating_sub(html.len())));
+            tables(report, html, what, change.connection.as_str(), end);
+        }
         recipients(report, html, what, LIST.min(end.saturating_sub(html.len())));
         rest(report, html, what, LIST.min(end.saturating_sub(html.len())));
     }

@@ -427,5 +427,11 @@ pub(crate) fn unbalanced() -> Sample {
     what.tallies[1].moved -= 4;
     run.changes[5].reference = json!(what);
     run.changes[6].reference = json!({"tallies": "many"});
+    // An account that owns nothing, such as a second one for administration.
+    what.tallies.clear();
+    what.notes.clear();
+    let mut idle = run.changes[5].clone();
+    idle.reference = json!(what);
+    run.changes.push(idle);
     Sample::of(run)
 }

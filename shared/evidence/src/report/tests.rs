@@ -108,9 +108,11 @@ fn the_equation_is_shown_and_judged() {
         "3,514 counted + 2 arrived ≠ 3,505 moved + 0 kept + 4 refused + 3 gone ✗ does not hold in 1 row",
         "✗ no: 4 nowhere",
         "The numbers of this hand-over cannot be read",
+        "Owns no record in any object that was looked at.",
     ] {
         assert!(records.contains(expected), "{expected}\n{records}");
     }
+    assert!(!html.contains("<tbody></tbody>"), "a table without a row");
 }
 
 #[test]
