@@ -1,4 +1,4 @@
-//! The clock: wakes what is due and whose wake was lost, as a Lambda function that a schedule calls each minute.
+//! The clock: wakes what is due and whose wake was lost, and measures what waits, as a Lambda function that a schedule calls each minute.
 //!
 //! It decides nothing, so it needs neither the configuration nor any vendor's secret.
 
@@ -27,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
 
 /// One tick. An error makes the schedule repeat it; the next tick finds the same things due anyway.
 async fn tick(stack: Arc<Stack>) -> Result<Value, lambda_runtime::Error> {
-    match stack.sweep().await {
+    match stack.tick().await {
         Ok(swept) => Ok(json!({"woken": swept.woken})),
         Err(why) => {
             let why = why.chain();

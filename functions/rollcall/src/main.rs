@@ -1,24 +1,16 @@
 //! The operator's command.
 
-mod cli;
-mod commands;
 #[cfg(feature = "demo")]
 mod demo;
-mod hour;
-mod local;
-mod operator;
-mod out;
-mod report;
 mod server;
-mod watch;
-mod window;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, ReceiptCommand, RunCommand};
-use out::Out;
+use rollcall_commands::cli::{self, Cli, Command};
+use rollcall_commands::out::{self, Out};
+use rollcall_commands::{Place, local};
 use rollcall_runtime::telemetry;
 
 fn main() -> ExitCode {
@@ -55,21 +47,6 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(&options, &out).await,
         Command::Serve(options) => server::serve(&options, &out).await,
-        Command::Check(options) => commands::check::run(&options, &out).await,
-        Command::Link(options) => commands::link::run(&options, &out).await,
-        Command::Plan(options) => commands::plan::run(&options, &out).await,
-        Command::Preflight(options) => commands::preflight::run(&options, &out).await,
-        Command::Apply(options) => commands::apply::run(&options, &out).await,
-        Command::Undo(options) => commands::undo::run(&options, &out).await,
-        Command::Replay(options) => commands::replay::run(&options, &out).await,
-        Command::Explain(options) => commands::explain::run(&options, &out).await,
-        Command::Run(RunCommand::Report(options)) => commands::report::run(&options, &out).await,
-        Command::Receipt(ReceiptCommand::Verify(options)) => commands::receipt::verify(&options, &out),
-        Command::Redrive(options) => commands::redrive::run(&options, &out).await,
-        Command::Reviews(options) => commands::reviews::run(&options, &out).await,
-        Command::Expect(options) => commands::expect::run(&options, &out).await,
-        Command::Leave(options) => commands::leave::run(&options, &out).await,
-        Command::Pause(options) => commands::pause::pause(&options, &out).await,
-        Command::Resume(options) => commands::pause::resume(&options, &out).await,
+        command => Ok(rollcall_commands::run(&command, &Place::Machine, &out).await?.into()),
     }
 }

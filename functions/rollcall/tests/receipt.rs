@@ -10,6 +10,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rollcall_evidence::PublicKey;
 use serde_json::Value;
 use support::BINARY;
 
@@ -154,4 +155,39 @@ fn another_key_and_a_missing_one_are_said_to_be_so() {
         .output()
         .unwrap();
     assert!(output.status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_rotated_key_leaves_older_receipts_verifiable_with_what_stands_in_the_folder() {
+    let stage = support::Stage::set().await;
+    let data = stage.data();
+    let serving = support::Serving::start(&stage, 10_000).await;
+    assert!(support::post(&serving.door, &stage.deactivate()).await);
+    let runs = stage.runs_when(|run| run.receipt.is_some()).await;
+    drop(serving);
+    let receipt = data.join("files").join(runs[0].receipt.as_ref().unwrap());
+    let keys = data.join("keys");
+    std::fs::rename(keys.join("receipt.pem"), keys.join("receipt-2026.pem")).unwrap();
+    std::fs::rename(keys.join("receipt.pem.pub"), keys.join("receipt-2026.pem.pub")).unwrap();
+    // The next start makes a new key.
+    drop(support::Serving::start(&stage, 10_000).await);
+    let [new, old] = ["receipt.pem.pub", "receipt-2026.pem.pub"].map(|name| keys.join(name));
+    let id = |file: &Path| {
+        PublicKey::from_pem(&std::fs::read_to_string(file).unwrap())
+            .unwrap()
+            .key_id()
+    };
+    assert_ne!(id(&new), id(&old));
+    let file = receipt.to_str().unwrap();
+    let said = stage.on_data(&["receipt", "verify", file]).await;
+    assert!(said.code == 0 && said.text.contains(&id(&old)), "{}", said.all());
+    // The new key alone does not do, and that is said.
+    let said = stage
+        .on_data(&["receipt", "verify", file, "--key", new.to_str().unwrap()])
+        .await;
+    assert!(
+        said.code == 1 && said.text.contains("not among the keys given"),
+        "{}",
+        said.all()
+    );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rollcall_connectors::okta::{
-    ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES,
+    ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, LOG_SCOPES, ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES,
 };
 use rollcall_connectors::onelogin::{OneLogin, OneLoginSettings};
 use rollcall_connectors::salesforce::{BULK_ABOVE, Salesforce, SalesforceFlow, SalesforceSettings};
@@ -113,7 +113,7 @@ impl Maker<'_> {
                         client_id: client_id.clone(),
                         key: self.secret(connection, key).await?,
                         kid: kid.clone().unwrap_or_default(),
-                        scopes: [READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES]
+                        scopes: [READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES, LOG_SCOPES]
                             .concat()
                             .into_iter()
                             .map(str::to_owned)

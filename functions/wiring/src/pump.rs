@@ -9,6 +9,7 @@ use rollcall_model::{Delivery, Lane, Queue};
 use rollcall_runtime::Clock;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 /// How many messages of each lane are worked on at the same time, and for how long they are hidden.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +86,7 @@ impl Pump {
 
     async fn sweeps(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            if let Err(error) = self.engine.sweep().await {
+            if let Err(error) = self.engine.tick().await {
                 tracing::warn!(
                     code = codes::LEDGER_UNAVAILABLE.id,
                     error = error.chain(),
@@ -128,10 +129,12 @@ impl Pump {
                     break;
                 };
                 let pump = Arc::clone(&self);
-                working.spawn(async move {
+                let span = tracing::info_span!("delivery", request_id = delivery.id);
+                let work = async move {
                     pump.one(lane, delivery).await;
                     drop(place);
-                });
+                };
+                working.spawn(work.instrument(span));
             }
         }
         while working.join_next().await.is_some() {}
@@ -141,7 +144,7 @@ impl Pump {
     async fn one(&self, lane: Lane, delivery: Delivery) {
         let engine = Arc::clone(&self.engine);
         let handed = delivery.clone();
-        let done = match tokio::spawn(async move { engine.handle(&handed).await }).await {
+        let done = match tokio::spawn(async move { engine.handle(&handed).await }.in_current_span()).await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
                 tracing::warn!(code = codes::MESSAGE_AGAIN.id, %lane, attempt = delivery.attempt, error = error.chain(), "A message is tried again.");

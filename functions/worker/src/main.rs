@@ -1,5 +1,6 @@
 //! The worker: takes messages from the queues and lets the engine do what they ask for, as a Lambda function behind SQS.
 
+mod commands;
 mod event;
 
 use std::sync::Arc;
@@ -16,11 +17,12 @@ async fn main() -> anyhow::Result<()> {
     let settings = WorkerSettings::read(|name| std::env::var(name).ok())
         .inspect_err(|why| error!(code = why.code().id, %why, "The function cannot start."))?;
     let stack = Stack::open(&settings.stack).await;
+    let name = std::env::var("ROLLCALL_STACK").unwrap_or_default();
     let worker = Worker::open(settings, stack)
         .await
         .inspect_err(|why| error!(code = why.code().id, %why, "The function cannot start."))?;
     info!("The function is ready.");
-    let worker = Arc::new(worker);
+    let worker = Arc::new(worker.with_commands(Arc::new(commands::Runner::new(name))));
     let service = service_fn(move |event: LambdaEvent<SqsEvent>| {
         let span = info_span!("invocation", request_id = event.context.request_id);
         work(Arc::clone(&worker), event).instrument(span)

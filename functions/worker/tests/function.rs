@@ -8,15 +8,13 @@ use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_rollcall-worker");
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/config/leaver");
-/// The seed of RFC 8410, section 10.3.
-const KEY: &str = "1O5y2/kTWErVttjx92n4rTr+fCjL8dT74Jeoj0R1WEI=";
 
 fn start(changes: &[(&str, &str)]) -> Cloud {
     let usual = [
         ("ROLLCALL_CONFIG", CONFIG),
         ("ROLLCALL_ENV", "prod"),
-        ("ROLLCALL_RECEIPT_KEY", "env:RECEIPT_KEY"),
-        ("RECEIPT_KEY", KEY),
+        ("ROLLCALL_SEAL", "rc-seal"),
+        ("ROLLCALL_APPROVAL_KEY", "alias/rc-approve"),
         ("ROLLCALL_OKTA_TOKEN", "planted-okta"),
         ("ROLLCALL_SF_US_KEY", "planted-salesforce"),
         ("ROLLCALL_SLACK_TOKEN", "planted-slack"),
@@ -133,9 +131,10 @@ fn a_function_that_cannot_work_says_why_and_ends() {
     for (name, value, code) in [
         ("ROLLCALL_TABLE", "", "RC0201"),
         ("ROLLCALL_QUEUE_WORK", "planted", "RC0202"),
-        ("ROLLCALL_RECEIPT_KEY", "planted", "RC0202"),
-        ("ROLLCALL_RECEIPT_KEY", "env:NOT_SET", "RC0203"),
-        ("RECEIPT_KEY", "planted", "RC0204"),
+        ("ROLLCALL_SEAL", "", "RC0201"),
+        ("ROLLCALL_APPROVAL_KEY", "", "RC0201"),
+        ("ROLLCALL_APPROVAL_KEY", "alias/none", "RC0203"),
+        ("ROLLCALL_APPROVAL_KEY", "alias/rsa", "RC0204"),
         ("ROLLCALL_ENV", "nowhere", "RC0206"),
         ("ROLLCALL_CONFIG", "/nowhere", "RC0206"),
     ] {

@@ -11,9 +11,10 @@ use rollcall_model::ledger::{Head, Holder, Lock, LockKey, RunClaim};
 use rollcall_model::plan::{Change, ChangeKey, PlanItem, StagePlan, Verdict};
 use rollcall_model::{
     AccountRef, Applied, ChangeRecord, ConnectionId, Connector, EffectClass, EntryKind, Executed, Failure,
-    FailureClass, Lane, Observation, Outcome, digest,
+    FailureClass, HandOver, Lane, Observation, Outcome, digest,
 };
 use rollcall_runtime::clock::{between, plus};
+use rollcall_runtime::telemetry::metrics::RowsRefused;
 use serde_json::{Value, json};
 
 use crate::journal::{Begun, Journalled, OpenIntent};
@@ -333,6 +334,7 @@ impl Engine {
                 record.outcome = outcome;
                 record.request_id = applied.request_id;
                 record.reference = applied.reference;
+                self.count_refused(&record);
                 Some(entry)
             }
             Worked::Later(after, why) => {
@@ -357,6 +359,16 @@ impl Engine {
         Ok(record)
     }
 
+    /// Counts the records that the vendor refused to move.
+    fn count_refused(&self, record: &ChangeRecord) {
+        let done: Option<HandOver> = serde_json::from_value(record.reference.clone()).ok();
+        RowsRefused {
+            connection: record.change.connection.as_str(),
+            rows: done.map_or(0, |done| done.total().refused),
+        }
+        .emit(self.now());
+    }
+
     /// One change: what an earlier try left, then intent and call.
     async fn make(
         &self,
@@ -371,12 +383,16 @@ impl Engine {
         let key = change.key();
         let marker = marker(&pass.run, &key);
         let call = self.call(&pass.holder, pass.lane);
-        if pass.open.contains_key(&key) {
+        let is_begun = pass.open.contains_key(&key);
+        let by_marker = matches!(change.effect, EffectClass::Findable | EffectClass::Blind);
+        // After a restoration the intent may be in the part of the journal that is lost.
+        if is_begun || (by_marker && self.restored().await?.is_some()) {
             match change.effect {
                 // The engine waited for the deadline and the settle time before it observed, and it is still `before`.
                 EffectClass::Set | EffectClass::Keyed | EffectClass::Staged => {}
                 EffectClass::Findable => match connector.find_effect(&call, change, &marker).await {
-                    Ok(Some(applied)) => return Ok(Step::Found(applied)),
+                    Ok(Some(applied)) if is_begun => return Ok(Step::Found(applied)),
+                    Ok(Some(_)) => return Ok(Step::Not(Outcome::AlreadySo)),
                     Ok(None) => {}
                     Err(failure) if failure.is_retryable() => {
                         return Ok(Step::Not(Outcome::Unknown(format!(

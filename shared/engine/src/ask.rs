@@ -277,6 +277,7 @@ impl Engine {
             undoes: None,
             returned: 0,
             exception: None,
+            agreed: None,
             read: None,
             plan,
         })

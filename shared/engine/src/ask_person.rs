@@ -77,11 +77,7 @@ impl Engine {
             owner.and_then(|owner| serde_json::from_value(owner.body.get("person")?.clone()).ok());
         let mut said = denied.map(|_| false);
         if said.is_none() && (!account.sure || owner.as_ref().is_some_and(|owner| owner != person)) {
-            let review = self
-                .parts
-                .ledger
-                .review(&account_review(claim, &account.account))
-                .await?;
+            let review = self.review(&account_review(claim, &account.account)).await?;
             // The decision outlives the run: the next one does not ask again.
             said = match review.map(|review| review.state) {
                 Some(ReviewState::Approved { .. }) => {
@@ -118,9 +114,9 @@ impl Engine {
         let mut said = Said::default();
         for item in asking(plan) {
             let key = item.key();
-            let of_change = self.parts.ledger.review(&change_review(claim, &key)).await?;
+            let of_change = self.review(&change_review(claim, &key)).await?;
             let of_account = match &item.account {
-                Some(account) => self.parts.ledger.review(&account_review(claim, account)).await?,
+                Some(account) => self.review(&account_review(claim, account)).await?,
                 None => None,
             };
             for review in of_change.into_iter().chain(of_account) {
@@ -195,7 +191,7 @@ impl Engine {
                 claim.run.note(self.now(), note);
             }
             self.plan_tell(claim, TellMoment::Held, short(id.as_str())).await?;
-            let known = self.parts.ledger.review(&id).await?;
+            let known = self.review(&id).await?;
             let expires_at = known.map_or(review.expires_at, |known| match known.state {
                 ReviewState::Open => known.expires_at,
                 // Decided between our two looks.

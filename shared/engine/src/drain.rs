@@ -17,6 +17,9 @@ use serde_json::json;
 use crate::whose::{Known, Subject};
 use crate::{Engine, EngineError};
 
+/// What is said of a claim that was lost. Which account it is stays out of logs.
+pub(crate) const ACCOUNT: &str = "an account";
+
 impl Engine {
     /// A lease that starts now.
     pub(crate) fn holder(&self) -> Holder {
@@ -106,7 +109,7 @@ impl Engine {
         match self.parts.ledger.release_account(lock, inbox, due_at).await? {
             Answer::Won(()) | Answer::AlreadyMine(()) => Ok(true),
             Answer::Stale => Ok(false),
-            Answer::Lost(_) => Err(EngineError::Fenced(lock.key.to_string())),
+            Answer::Lost(_) => Err(EngineError::Fenced(ACCOUNT.to_owned())),
         }
     }
 
@@ -153,7 +156,7 @@ impl Engine {
                 inbox = match self.parts.ledger.drain(lock, &inbox, upto, &why).await? {
                     Answer::Won(next) | Answer::AlreadyMine(next) => next,
                     Answer::Stale => self.parts.ledger.inbox(&inbox.account).await?,
-                    Answer::Lost(_) => return Err(EngineError::Fenced(lock.key.to_string())),
+                    Answer::Lost(_) => return Err(EngineError::Fenced(ACCOUNT.to_owned())),
                 };
                 continue;
             }
@@ -186,7 +189,7 @@ impl Engine {
         match self.parts.ledger.drain(lock, inbox, upto, why).await? {
             Answer::Won(next) | Answer::AlreadyMine(next) => Ok(Taken::On(next)),
             Answer::Stale => Ok(Taken::On(self.parts.ledger.inbox(&inbox.account).await?)),
-            Answer::Lost(_) => Err(EngineError::Fenced(lock.key.to_string())),
+            Answer::Lost(_) => Err(EngineError::Fenced(ACCOUNT.to_owned())),
         }
     }
 
@@ -202,7 +205,7 @@ impl Engine {
         asked: Option<Duration>,
     ) -> Result<Taken, EngineError> {
         let tries = inbox.attempts + 1;
-        tracing::warn!(code = code.id, account = %inbox.account, tries, why, "An event cannot be dealt with now; it will be tried again.");
+        tracing::warn!(code = code.id, event = %row.event.key, tries, why, "An event cannot be dealt with now; it will be tried again.");
         self.alert(code, &format!("{}/{}", code.id, row.event.key), why).await?;
         if tries >= self.settings.drain_tries {
             let signal = self

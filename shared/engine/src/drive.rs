@@ -7,8 +7,10 @@ use rollcall_model::ledger::{Holder, Lock, RunClaim, Settle};
 use rollcall_model::plan::{Goal, TellMoment};
 use rollcall_model::{Answer, Call, Lane, Message, RunState};
 use rollcall_runtime::clock::{between, plus};
+use rollcall_runtime::telemetry::metrics::{CutIncomplete, RunEnded};
 use serde_json::json;
 
+use crate::health::leaves_cut_open;
 use crate::stage::{StageEnd, ending};
 use crate::undo::{LOOK, TakenBack};
 use crate::{Engine, EngineError};
@@ -125,6 +127,7 @@ impl Engine {
             until,
             why: why.to_owned(),
         };
+        self.note_waiting_cut(claim).await?;
         self.settle(claim, Settle::Park(until)).await?;
         let delay = between(self.now(), until);
         if delay <= rollcall_model::queue::DELAY_LIMIT {
@@ -164,7 +167,7 @@ impl Engine {
         keys.extend(locks.iter().map(|lock| lock.key.clone()));
         keys.sort();
         let Some(renewed) = self.parts.ledger.claim(&keys, &holder, now).await?.mine() else {
-            return Err(EngineError::Fenced(subject.key.to_string()));
+            return Err(EngineError::Fenced(crate::drain::ACCOUNT.to_owned()));
         };
         locks.clear();
         for lock in renewed {
@@ -200,11 +203,18 @@ impl Engine {
 
     /// Writes down how the run ends, and what is to be told about it: what follows can be repeated.
     pub(crate) async fn decide_ending(&self, claim: &mut RunClaim, ending: RunState) -> Result<(), EngineError> {
+        self.note_restored(claim).await?;
         let moment = match &ending {
             RunState::Done => Some(TellMoment::Done),
             RunState::Incomplete { .. } | RunState::Refused { .. } => Some(TellMoment::Failed),
             _ => None,
         };
+        if leaves_cut_open(&claim.run) {
+            if matches!(ending, RunState::Incomplete { .. }) {
+                CutIncomplete.emit(self.now());
+            }
+            self.cut_waits_no_longer(claim).await?;
+        }
         claim.run.ending = Some(ending);
         claim.run.ended_at = Some(self.now());
         claim.run.state = RunState::Open;
@@ -238,6 +248,10 @@ impl Engine {
         }
         let superseded = matches!(ending, RunState::Superseded { .. });
         if self.seal(claim, ending).await? {
+            RunEnded {
+                outcome: claim.run.state.name(),
+            }
+            .emit(self.now());
             self.wake_undone(&claim.run).await?;
             return Ok(true);
         }

@@ -1,7 +1,7 @@
 //! Why a message could not be dealt with now. Each of these leaves the ledger consistent; the message comes again.
 
 use rollcall_model::digest::CanonicalError;
-use rollcall_model::{FileError, LedgerError, QueueError, SignerError};
+use rollcall_model::{FileError, LedgerError, QueueError, SealError};
 
 /// What stopped the work on a message.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +15,9 @@ pub enum EngineError {
     /// The file store did not answer as it should.
     #[error("files")]
     Files(#[from] FileError),
-    /// The signer did not answer.
-    #[error("signer")]
-    Signer(#[from] SignerError),
+    /// There is no receipt yet.
+    #[error("receipt")]
+    Seal(#[from] SealError),
     /// A document has no canonical form, so it cannot be hashed.
     #[error("hash")]
     Canonical(#[from] CanonicalError),
@@ -30,9 +30,6 @@ pub enum EngineError {
     /// A run's pinned configuration cannot be read.
     #[error("configuration: {0}")]
     Configuration(String),
-    /// The receipt could not be made.
-    #[error("receipt: {0}")]
-    Receipt(String),
     /// What somebody asked for cannot be done; says why and what to do.
     #[error("{0}")]
     Refused(String),
@@ -43,7 +40,7 @@ impl EngineError {
     pub(crate) fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Ledger(_) | Self::Queue(_) | Self::Files(_) | Self::Signer(_) | Self::Fenced(_)
+            Self::Ledger(_) | Self::Queue(_) | Self::Files(_) | Self::Seal(SealError::Unavailable(_)) | Self::Fenced(_)
         )
     }
 

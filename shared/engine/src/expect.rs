@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollcall_model::ledger::{Document, documents};
-use rollcall_model::{Answer, Digest, Person, digest};
+use rollcall_evidence::approval::{self, Question};
+use rollcall_model::ledger::{Document, Ledger, documents};
+use rollcall_model::{Answer, Decision, Digest, Person, SignedApproval, Verifier, digest};
 use rollcall_runtime::clock::between;
+use rollcall_runtime::codes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::reviews::Approver;
+use crate::approvals::{ahead, not_announced};
+use crate::reviews::{Approver, said_by};
 use crate::{Engine, EngineError};
 
 /// How many approvers must agree.
@@ -46,10 +49,10 @@ pub struct Approval {
     pub by: String,
     /// When.
     pub at: Timestamp,
-    /// The digest that they agreed to.
-    pub digest: Digest,
     /// When what they agreed to was announced: an approval does not outlive a cancelled announcement.
     pub announced_at: Timestamp,
+    /// Their signed word.
+    pub signed: SignedApproval,
 }
 
 /// An announcement of leavers.
@@ -69,9 +72,20 @@ pub struct Expectation {
     pub requested_at: Timestamp,
     /// Agreements that count: of different approvers, none of whom announced it.
     pub approvals: Vec<Approval>,
+    /// Agreements that do not count, because they are not what an approval key in use has signed about this announcement.
+    pub unproven: usize,
 }
 
 impl Expectation {
+    /// What an approver is asked.
+    pub(crate) fn question(&self) -> Question<'_> {
+        Question {
+            about: &self.id,
+            hash: &self.digest,
+            until: self.window.to,
+        }
+    }
+
     /// Whether enough approvers have agreed.
     pub fn is_approved(&self) -> bool {
         self.approvals.len() >= NEEDED
@@ -153,20 +167,15 @@ impl Engine {
 
     /// Every announcement, in order of its window; those that are over included.
     pub async fn expectations(&self) -> Result<Vec<Expectation>, EngineError> {
-        let listed = self.parts.ledger.documents(documents::EXPECTED, MOST).await?;
-        let mut found = gathered(listed);
-        found.sort_by_key(|one| (one.window.from, one.id.clone()));
-        Ok(found)
+        listed(self.parts.ledger.as_ref(), Some(self.parts.approvals.as_ref())).await
     }
 
     /// An announcement by its id.
     pub async fn expectation(&self, id: &str) -> Result<Expectation, EngineError> {
         let all = self.expectations().await?;
-        all.into_iter().find(|one| one.id == id).ok_or_else(|| {
-            EngineError::Refused(format!(
-                "no leavers are announced as {id}: `rollcall expect list` shows what is"
-            ))
-        })
+        all.into_iter()
+            .find(|one| one.id == id)
+            .ok_or_else(|| not_announced(id))
     }
 
     /// The people of an announcement, checked against its digest.
@@ -183,10 +192,37 @@ impl Engine {
         Ok(people)
     }
 
-    /// Agrees to an announcement. Refused for whoever announced it, for whoever is no approver, and twice by the same.
-    pub async fn approve_expectation(&self, id: &str, by: &Approver) -> Result<Expectation, EngineError> {
+    /// Takes a signed agreement to an announcement ([`expectation_statement`](crate::expectation_statement) makes what is
+    /// signed). Refused when the signature is not by the approval key or the statement is by somebody else than `by`, for whoever
+    /// announced it, for whoever is no approver, and twice by the same.
+    pub async fn approve_expectation(
+        &self,
+        id: &str,
+        approval: &SignedApproval,
+        by: &Approver,
+    ) -> Result<Expectation, EngineError> {
         let expectation = self.expectation(id).await?;
         let now = self.now();
+        let statement = &approval.statement;
+        if let Err(doubt) = agrees(&expectation.question(), approval, self.parts.approvals.as_ref()) {
+            self.not_agreed(id, &doubt).await?;
+            return Err(EngineError::Refused(format!(
+                "{id} is not approved: {doubt} ({})",
+                codes::REVIEW_FORGED
+            )));
+        }
+        if self.is_ahead(statement.at) {
+            return Err(EngineError::Refused(format!(
+                "{id} is not approved: {}",
+                ahead(statement.at)
+            )));
+        }
+        if statement.at < expectation.requested_at {
+            return Err(EngineError::Refused(
+                "the approval is older than the announcement: approve it again".to_owned(),
+            ));
+        }
+        said_by(statement, by)?;
         if by.is(&expectation.requested_by) {
             return Err(EngineError::Refused(
                 "you announced these leavers, so two others approve them".to_owned(),
@@ -198,14 +234,18 @@ impl Engine {
         self.is_approver(by).await?;
         // What is approved must be what the files hold.
         self.expected_people(&expectation).await?;
-        let who = by.recorded().to_lowercase();
+        let who = statement.by.to_lowercase();
         let approval = Approval {
             by: who.clone(),
-            at: now,
-            digest: expectation.digest.clone(),
+            at: statement.at,
             announced_at: expectation.requested_at,
+            signed: approval.clone(),
         };
         let place = format!("{id}{APPROVAL}{who}");
+        // The same word handed on twice, by a queue or after a lost answer.
+        if expectation.approvals.contains(&approval) {
+            return Ok(expectation);
+        }
         if expectation.approvals.iter().any(|one| one.by == who) {
             return Err(EngineError::Refused(format!(
                 "{who} has approved {id} already: somebody else approves it, too"
@@ -216,7 +256,7 @@ impl Engine {
             .ledger
             .put_document(documents::EXPECTED, &place, &json!(approval))
             .await?;
-        tracing::info!(expectation = id, by = who, "An announcement of leavers was approved.");
+        tracing::info!(expectation = id, "An announcement of leavers was approved.");
         self.expectation(id).await
     }
 
@@ -237,6 +277,10 @@ impl Engine {
     pub(crate) async fn expected(&self, person: &Person, now: Timestamp) -> Result<Option<String>, EngineError> {
         let names = names(person);
         for one in self.expectations().await? {
+            if one.unproven > 0 && now < one.window.to {
+                let some = format!("{} of its approvals are not signed as they should be", one.unproven);
+                self.not_agreed(&one.id, &some).await?;
+            }
             if !one.is_approved() || !one.window.holds(now) {
                 continue;
             }
@@ -250,6 +294,13 @@ impl Engine {
             }
         }
         Ok(None)
+    }
+
+    async fn not_agreed(&self, id: &str, doubt: &str) -> Result<(), EngineError> {
+        let why =
+            format!("an approval of the announced leavers {id} does not count: {doubt}. `rollcall expect show {id}`");
+        self.alert(codes::REVIEW_FORGED, &format!("expected/{id}/approval"), &why)
+            .await
     }
 
     /// The same people, read once per engine.
@@ -272,8 +323,25 @@ impl Engine {
     }
 }
 
+/// Whether this is a yes to what is asked.
+fn agrees(question: &Question<'_>, signed: &SignedApproval, keys: &dyn Verifier) -> Result<(), String> {
+    approval::check(signed, question, keys).map_err(|doubt| doubt.to_string())?;
+    match signed.statement.decision {
+        Decision::Approved => Ok(()),
+        Decision::Refused => Err("its statement is a refusal".to_owned()),
+    }
+}
+
+/// Every announcement, in order of its window, with the approvals that these keys have signed; with none when no key is given.
+pub async fn listed(ledger: &dyn Ledger, keys: Option<&dyn Verifier>) -> Result<Vec<Expectation>, EngineError> {
+    let listed = ledger.documents(documents::EXPECTED, MOST).await?;
+    let mut found = gathered(listed, keys);
+    found.sort_by_key(|one| (one.window.from, one.id.clone()));
+    Ok(found)
+}
+
 /// Announcements with the approvals that count for them.
-fn gathered(listed: Vec<Document>) -> Vec<Expectation> {
+fn gathered(listed: Vec<Document>, keys: Option<&dyn Verifier>) -> Vec<Expectation> {
     let (approvals, announced): (Vec<Document>, Vec<Document>) =
         listed.into_iter().partition(|document| document.id.contains(APPROVAL));
     let mut by_id: BTreeMap<String, Vec<Approval>> = BTreeMap::new();
@@ -290,14 +358,26 @@ fn gathered(listed: Vec<Document>) -> Vec<Expectation> {
         .filter_map(|document| {
             let stored: Stored = serde_json::from_value(document.body).ok()?;
             let mut approvals = by_id.remove(&document.id).unwrap_or_default();
+            approvals.retain(|one| one.announced_at == stored.requested_at);
+            let all = approvals.len();
+            let question = Question {
+                about: &document.id,
+                hash: &stored.digest,
+                until: stored.window.to,
+            };
             approvals.retain(|one| {
-                one.digest == stored.digest
-                    && one.announced_at == stored.requested_at
-                    && one.by != stored.requested_by.to_lowercase()
+                let statement = &one.signed.statement;
+                one.by == statement.by.to_lowercase()
+                    && one.at == statement.at
+                    && one.at >= stored.requested_at
+                    && keys.is_some_and(|keys| agrees(&question, &one.signed, keys).is_ok())
             });
+            let unproven = all - approvals.len();
+            approvals.retain(|one| one.by != stored.requested_by.to_lowercase());
             approvals.sort_by(|one, other| one.by.cmp(&other.by));
             approvals.dedup_by(|one, other| one.by == other.by);
             Some(Expectation {
+                unproven,
                 id: document.id,
                 digest: stored.digest,
                 window: stored.window,

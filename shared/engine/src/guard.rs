@@ -8,10 +8,12 @@ use rollcall_model::ledger::{Reservation, RunClaim, documents};
 use rollcall_model::plan::{Change, Goal, StagePlan, TellMoment};
 use rollcall_model::{Answer, ConnectionId, Digest, Review, ReviewId, ReviewState, RunState, StagePlan as Plan};
 use rollcall_policy::configuration::Held;
-use rollcall_policy::decide::{GuardInputs, Hold, HoldCode, LastAdmin, Limit};
+use rollcall_policy::decide::{GuardInputs, Guarded, Hold, HoldCode, LastAdmin, Limit};
 use rollcall_policy::{Configuration, Mode, decide};
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::codes;
+use rollcall_runtime::telemetry::metrics::GuardTripped;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::stage::Known;
@@ -21,13 +23,39 @@ use crate::{Engine, EngineError};
 pub(crate) enum Verdict {
     /// Apply it.
     Go,
-    /// Keep it, do nothing.
-    ObserveOnly,
+    /// Keep it, do nothing; what would have stood in its way if the mode had been `enforce`.
+    ObserveOnly(InTheWay),
     /// A person must decide, before this moment.
     Hold(Timestamp),
 }
 
-const HOUR: Duration = Duration::from_hours(1);
+/// What the guard would have done in the mode `enforce`. Places in limits are named and not taken: nothing is cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InTheWay {
+    /// Why the stage would have been held.
+    #[serde(default)]
+    pub(crate) held: Vec<String>,
+    /// The limits that would have counted it, with how many an hour may pass.
+    #[serde(default)]
+    pub(crate) limits: BTreeMap<String, u32>,
+}
+
+impl InTheWay {
+    fn of(enforced: Guarded) -> Self {
+        let last = enforced.admins.iter().filter(|admin| admin.others == 0);
+        let last = last.map(|admin| format!("last administrator of {}", admin.connection));
+        Self {
+            held: enforced.holds.into_iter().map(|hold| hold.reason).chain(last).collect(),
+            limits: enforced
+                .limits
+                .into_iter()
+                .map(|limit| (limit.key, limit.per_hour))
+                .collect(),
+        }
+    }
+}
+
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
 /// Two administrators whose access goes within this time of one another are not both counted as the one who stays.
 const NEIGHBOURS: Duration = Duration::from_mins(10);
 
@@ -58,7 +86,8 @@ impl Engine {
             guarded.holds.retain(|hold| !is_about_leaving(hold));
         }
         if guarded.mode == Mode::Observe {
-            return Ok(Verdict::ObserveOnly);
+            let enforced = decide::guard_in(Mode::Enforce, configuration, &known.facts(&claim.run), plan, &inputs);
+            return Ok(Verdict::ObserveOnly(InTheWay::of(enforced)));
         }
         let mut last_admins = Vec::new();
         for admin in &guarded.admins {
@@ -97,35 +126,29 @@ impl Engine {
     async fn is_agreed(
         &self,
         configuration: &Configuration,
-        claim: &RunClaim,
+        claim: &mut RunClaim,
         plan: &StagePlan,
         asked: &ReviewId,
     ) -> Result<bool, EngineError> {
         let held = &configuration.guard.held;
         // An agreement that the last administrator goes is one that the plan is carried out.
         for id in [asked.clone(), review_id(claim, plan, true)?] {
-            if let Some(review) = self.parts.ledger.review(&id).await?
+            if let Some(review) = self.review(&id).await?
                 && is_approved(&review, held, self.now())
+                && review.plan_hash == plan.hash()?
             {
+                claim.run.agreed = Some(plan.clone());
                 return Ok(true);
             }
         }
-        let Some(before) = claim.run.stage_plan.as_ref().filter(|before| is_within(plan, before)) else {
+        let Some(before) = claim.run.agreed.as_ref().filter(|before| is_within(plan, before)) else {
             return Ok(false);
         };
+        // An approval is bound to a hash, and so is this plan: what the run remembers is believed only with the approval.
         let id = review_id(claim, before, asked.as_str().ends_with(LAST_ADMIN))?;
-        match self.parts.ledger.review(&id).await? {
-            Some(review) if is_approved(&review, held, self.now()) => {
-                let left = Review {
-                    id: asked.clone(),
-                    plan_hash: plan.hash()?,
-                    ..review
-                };
-                self.parts.ledger.open_review(&left).await?;
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
+        let review = self.review(&id).await?;
+        let hash = before.hash()?;
+        Ok(review.is_some_and(|review| is_approved(&review, held, self.now()) && review.plan_hash == hash))
     }
 
     /// What the guard must know beside the plan.
@@ -246,7 +269,7 @@ impl Engine {
         let now = self.now();
         // Another plan of a stage that waits already is another question, and no younger one.
         let before = match &claim.run.state {
-            RunState::Held { review } if *review != id => self.parts.ledger.review(review).await?,
+            RunState::Held { review } if *review != id => self.review(review).await?,
             _ => None,
         };
         let (opened_at, expires_at) = before
@@ -268,6 +291,9 @@ impl Engine {
             about: rollcall_model::ReviewAbout::Stage,
             asked_by: claim.run.asked_by.clone(),
         };
+        if self.parts.ledger.review(&id).await?.is_none() {
+            GuardTripped.emit(now);
+        }
         if matches!(self.parts.ledger.open_review(&review).await?, Answer::Won(())) {
             self.decided(
                 claim,
@@ -282,7 +308,7 @@ impl Engine {
             claim.run.note(now, note);
         }
         // A review that was opened before ends when it said that it would, and one that is decided is looked at now.
-        let known = self.parts.ledger.review(&id).await?;
+        let known = self.review(&id).await?;
         let expires_at = known.map_or(expires_at, |known| {
             if known.state == ReviewState::Open {
                 known.expires_at

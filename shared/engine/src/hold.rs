@@ -5,19 +5,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_model::ledger::{Lock, RunClaim, Settle};
 use rollcall_model::plan::{TellMoment, TellSpec};
-use rollcall_model::{Answer, Review, ReviewState, RunState};
+use rollcall_model::{Answer, Review, ReviewState, RunState, SignedApproval};
 use rollcall_policy::Configuration;
 use rollcall_policy::configuration::{Held, OnExpiry};
 use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::codes;
+use rollcall_runtime::telemetry::metrics::CutIncomplete;
 use serde_json::json;
 
 use crate::guard::{is_approved, short};
+use crate::health::leaves_cut_open;
 use crate::{Engine, EngineError};
 
 /// Who has decided when nobody did.
-const ON_EXPIRY: &str = "on_expiry";
-const CUT: &str = "cut";
+pub(crate) const ON_EXPIRY: &str = "on_expiry";
+pub(crate) const CUT: &str = "cut";
 /// What an escalation says when the playbook has no message for a held stage.
 const HELD_TEXT: &str = "{{ person.display }} waits for a decision: {{ run.why }}";
 
@@ -72,6 +74,14 @@ impl Ladder<'_> {
     }
 }
 
+/// The signed word behind a decision; none for what `on_expiry` decided.
+fn signed(review: &Review) -> Option<&SignedApproval> {
+    match &review.state {
+        ReviewState::Approved { signed, .. } | ReviewState::Refused { signed, .. } => signed.as_deref(),
+        ReviewState::Open => None,
+    }
+}
+
 /// How often a pause fits into a span; nothing when there is no pause.
 fn times(span: Duration, pause: Duration) -> Option<u64> {
     let times = span.as_millis().checked_div(pause.as_millis())?;
@@ -88,7 +98,8 @@ impl Engine {
         let configuration = self.pinned(&claim.run.plan.config).await?;
         let held = &configuration.guard.held;
         let now = self.now();
-        let why = match self.parts.ledger.review(review).await? {
+        let mut undecided = true;
+        let why = match self.review(review).await? {
             Some(review) => match &review.state {
                 ReviewState::Approved { by, .. } if is_approved(&review, held, now) => {
                     let by = by.clone();
@@ -98,7 +109,10 @@ impl Engine {
                 ReviewState::Approved { by, .. } => {
                     format!("what {by} approved was not done in time, and the approval has run out")
                 }
-                ReviewState::Refused { by, .. } => format!("the review was refused by {by}"),
+                ReviewState::Refused { by, .. } => {
+                    undecided = false;
+                    format!("the review was refused by {by}")
+                }
                 // What it was held for may be over (a limit's hour, the leave itself): everything is read and asked again, and
                 // held again when it still is.
                 ReviewState::Open if review.expires_at > now => return Ok(true),
@@ -110,6 +124,9 @@ impl Engine {
             },
             None => "nobody decided the review in time".to_owned(),
         };
+        if undecided && leaves_cut_open(&claim.run) {
+            CutIncomplete.emit(now);
+        }
         self.decide_ending(claim, RunState::Refused { why }).await?;
         Ok(false)
     }
@@ -124,7 +141,7 @@ impl Engine {
         self.decided_as(
             claim,
             &format!("{} approved{whose} {}", review.stage, review.plan_hash),
-            json!({"by": by, "review": review.id, "reasons": review.reasons}),
+            json!({"by": by, "review": review.id, "reasons": review.reasons, "signed": signed(review)}),
             &format!("{}-approved", review.id),
         )
         .await?;
@@ -138,6 +155,7 @@ impl Engine {
         let decision = ReviewState::Approved {
             by: ON_EXPIRY.to_owned(),
             at: self.now(),
+            signed: None,
         };
         // The ledger takes decisions until the review runs out; this is the last one.
         let answer = self
@@ -178,6 +196,7 @@ impl Engine {
         let again = self.tell(claim, subject, locks).await?;
         let again = again.map(|after| plus(self.now(), after));
         let until = [rung, again].into_iter().flatten().fold(until, Timestamp::min);
+        self.note_waiting_cut(claim).await?;
         self.settle(claim, Settle::Park(until)).await
     }
 
@@ -186,7 +205,7 @@ impl Engine {
         let RunState::Held { review } = &claim.run.state else {
             return Ok(None);
         };
-        let Some(review) = self.parts.ledger.review(review).await? else {
+        let Some(review) = self.review(review).await? else {
             return Ok(None);
         };
         if review.state != ReviewState::Open {

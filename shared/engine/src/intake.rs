@@ -5,6 +5,7 @@ use rollcall_model::{AccountRef, Answer, Delivery, Event, EventKind, Message, Si
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::{Code, codes};
 use serde_json::json;
+use tracing::Instrument as _;
 
 use crate::{Engine, EngineError};
 
@@ -13,8 +14,8 @@ impl Engine {
     /// error means that it should come again; at its last delivery the message goes to the dead letters with the reason
     /// instead, so it never blocks another.
     pub async fn handle(&self, delivery: &Delivery) -> Result<(), EngineError> {
-        let result = match serde_json::from_str::<Message>(&delivery.body) {
-            Ok(message) => Box::pin(self.dispatch(message)).await,
+        let message = match serde_json::from_str::<Message>(&delivery.body) {
+            Ok(message) => message,
             // No repetition makes sense of it.
             Err(error) => {
                 return self
@@ -22,7 +23,15 @@ impl Engine {
                     .await;
             }
         };
-        match result {
+        let span = match &message {
+            Message::WakeRun(id) => tracing::info_span!("wake", run = %id),
+            _ => tracing::info_span!("message"),
+        };
+        self.handle_message(delivery, message).instrument(span).await
+    }
+
+    async fn handle_message(&self, delivery: &Delivery, message: Message) -> Result<(), EngineError> {
+        match Box::pin(self.dispatch(message)).await {
             Err(EngineError::Fenced(what)) => {
                 tracing::info!(what, "Another worker has taken over.");
                 Ok(())
@@ -60,6 +69,10 @@ impl Engine {
             }
             Message::WakeAccount(account) => self.work(&account, None).await,
             Message::WakeTimer(id) => self.ring(&id).await,
+            // Only a stack's worker knows who asked and what with; it takes commands before they come here.
+            Message::Command(id) => Err(EngineError::Refused(format!(
+                "command {id} came to a process that runs none"
+            ))),
             Message::WakeRun(id) => match self.parts.ledger.run(&id).await? {
                 // Each wake that is answered too early would send another one, and a vendor would be asked ever more often.
                 Some(run) if self.rests(&run) => Ok(()),

@@ -230,7 +230,7 @@ impl Engine {
             version: 0,
         };
         self.put_timer(&timer, &leave, Some(self.first_look(leave.at))).await?;
-        tracing::info!(leave = leave.id, at = %leave.at, by = leave.asked_by, "A leave is agreed.");
+        tracing::info!(leave = leave.id, at = %leave.at, "A leave is agreed.");
         Ok(leave)
     }
 

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod apply;
+mod approvals;
 mod ask;
 mod ask_person;
 mod converting;
@@ -15,15 +16,20 @@ mod drive;
 mod error;
 mod expect;
 mod guard;
+mod health;
 mod hold;
+mod hook;
 mod intake;
 mod journal;
 mod leave;
 mod link;
 mod lists;
 mod long;
+mod noticing;
 mod people;
 mod preflight;
+mod ready;
+mod restored;
 mod reviews;
 mod rows;
 mod seal;
@@ -42,18 +48,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollcall_model::{ActionCatalogue, ConnectionId, Connector, Digest, Files, Ledger, Queue, Signer};
+use rollcall_model::{ActionCatalogue, ConnectionId, Connector, Digest, Files, Ledger, Queue, Sealer, Verifier};
 use rollcall_policy::{Bundle, Configuration};
 use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::{Clock, Ids};
 
+pub use approvals::{expectation_statement, review_statement};
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
-pub use expect::{Approval, Expectation, Window};
+pub use expect::{Approval, Expectation, Window, listed as expectations};
+pub use health::{Health, measure, tick};
 pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};
 pub use people::{BadRow, read_people};
 pub use preflight::Looked;
+pub use ready::{ReadyReport, ReadyWish};
+pub use restored::{Restored, mark_restored};
 pub use reviews::Approver;
 pub use settings::Settings;
 pub use sweep::{Swept, sweep};
@@ -67,8 +77,10 @@ pub struct Parts {
     pub queue: Arc<dyn Queue>,
     /// Large bodies, configurations, receipts.
     pub files: Arc<dyn Files>,
-    /// Signs receipts.
-    pub signer: Arc<dyn Signer>,
+    /// Makes receipts, out of what the ledger holds.
+    pub sealer: Arc<dyn Sealer>,
+    /// The public keys of whoever takes approvals in: no other approval counts.
+    pub approvals: Arc<dyn Verifier>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Names.
@@ -98,7 +110,11 @@ pub struct Engine {
 
 impl Engine {
     /// An engine over its parts.
-    pub fn new(parts: Parts, settings: Settings) -> Self {
+    pub fn new(mut parts: Parts, settings: Settings) -> Self {
+        for connector in parts.connectors.values_mut() {
+            let noticing = noticing::Noticing::over(Arc::clone(connector), Arc::clone(&parts.clock));
+            *connector = Arc::new(noticing);
+        }
         let current = Arc::clone(&parts.configuration);
         let pinned = Arc::new(Mutex::new(BTreeMap::from([(current.digest.clone(), current)])));
         Self {
@@ -121,13 +137,15 @@ impl Engine {
         }
     }
 
-    /// Stores the configuration under its digest, so that runs opened now can be finished by a later version.
+    /// Stores the configuration under its digest, so that runs opened now can be finished by a later version, and notes for the
+    /// clock what it says of credentials. Sets the timers of its hooks.
     pub async fn start(&self) -> Result<(), EngineError> {
         let name = configuration_name(&self.parts.configuration.digest);
         let bundle = serde_json::to_vec(&self.parts.configuration.to_bundle())
             .map_err(|why| EngineError::Configuration(why.to_string()))?;
         self.parts.files.put(&name, bundle.into()).await?;
-        Ok(())
+        self.note_credentials().await?;
+        self.watch_hooks().await
     }
 
     /// The configuration in force for new runs.

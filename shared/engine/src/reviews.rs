@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use rollcall_model::{Answer, Call, Lane, Message, Review, ReviewAbout, ReviewId, ReviewState, RunState};
+use rollcall_evidence::approval::{self, Doubt, Question};
+use rollcall_model::{
+    Answer, Call, Lane, Message, Review, ReviewAbout, ReviewId, ReviewState, RunState, SignedApproval, Statement,
+};
 use rollcall_runtime::clock::plus;
+use rollcall_runtime::codes;
 
+use crate::approvals::{ahead, no_review};
 use crate::{Engine, EngineError};
-
-/// The fewest hexadecimal characters of a plan's hash that name it.
-const NAMED: usize = 12;
 
 /// Somebody who decides, as the system that they signed in to knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,54 +40,59 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 impl Engine {
-    /// Decides a review: once, before it runs out, about exactly the plan whose hash begins so (12 hexadecimal characters at
-    /// least). The run is woken.
+    /// Takes the signed decision of a review: once, before it runs out, about exactly the plan that waits
+    /// ([`review_statement`](crate::review_statement) makes what is signed). The run is woken.
     ///
-    /// Refused with the reason when the caller may not decide, asked for the run, or is the person that it is about; when the
-    /// plan has moved; and when somebody has decided already.
+    /// Refused with the reason when the signature is not by the approval key or the statement is by somebody else than `by`; when
+    /// `by` may not decide, asked for the run, or is the person that it is about; when the plan has moved; and when somebody
+    /// has decided already.
     pub async fn decide_review(
         &self,
         id: &ReviewId,
-        plan_hash: &str,
-        approve: bool,
+        approval: &SignedApproval,
         by: &Approver,
     ) -> Result<Review, EngineError> {
-        let mut review = self.parts.ledger.review(id).await?.ok_or_else(|| {
-            EngineError::Refused(format!(
-                "there is no review {id}: `rollcall reviews` lists those that wait"
-            ))
-        })?;
+        let mut review = self.review(id).await?.ok_or_else(|| no_review(id))?;
+        let statement = &approval.statement;
+        let done = statement.decision.as_str();
+        if let Err(doubt) = approval::check(approval, &Question::of(&review), self.parts.approvals.as_ref()) {
+            if doubt == Doubt::Hash {
+                return Err(moved(&review));
+            }
+            let doubt = doubt.to_string();
+            self.not_counted(&review, &doubt).await?;
+            return Err(EngineError::Refused(format!(
+                "review {id} is not {done}: {doubt} ({})",
+                codes::REVIEW_FORGED
+            )));
+        }
+        if self.is_ahead(statement.at) {
+            let why = ahead(statement.at);
+            return Err(EngineError::Refused(format!("review {id} is not {done}: {why}")));
+        }
+        said_by(statement, by)?;
         self.may_decide(&review, by).await?;
+        let decision = approval.clone().into_state();
         match &review.state {
             ReviewState::Open => {}
-            ReviewState::Approved { by, at } => {
+            // The same word handed on twice, by a queue or after a lost answer.
+            decided if *decided == decision => return Ok(review),
+            ReviewState::Approved { by, at, .. } => {
                 return Err(EngineError::Refused(format!(
                     "{by} has approved review {id} already, at {at}"
                 )));
             }
-            ReviewState::Refused { by, at } => {
+            ReviewState::Refused { by, at, .. } => {
                 return Err(EngineError::Refused(format!(
                     "{by} has refused review {id} already, at {at}"
                 )));
             }
         }
-        let named = plan_hash.trim().to_lowercase();
-        if named.len() < NAMED || !named.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(EngineError::Refused(format!(
-                "name the plan by the first {NAMED} characters of its hash at least: `rollcall reviews show {id}` prints it"
-            )));
-        }
-        if !review.plan_hash.as_str().starts_with(&named) || self.has_moved(&review).await? {
+        if self.has_moved(&review).await? {
             return Err(moved(&review));
         }
-        let at = self.now();
-        let (by, done) = (by.recorded().to_owned(), if approve { "approved" } else { "refused" });
-        let decision = if approve {
-            ReviewState::Approved { by, at }
-        } else {
-            ReviewState::Refused { by, at }
-        };
-        match self.parts.ledger.approve(id, &review.plan_hash, &decision, at).await? {
+        let now = self.now();
+        match self.parts.ledger.approve(id, &review.plan_hash, &decision, now).await? {
             Answer::Won(()) | Answer::AlreadyMine(()) => {}
             Answer::Lost(why) => {
                 return Err(EngineError::Refused(format!(
@@ -180,7 +187,17 @@ impl Engine {
     }
 }
 
-fn moved(review: &Review) -> EngineError {
+/// A statement counts for whoever it says it is by, and for nobody else.
+pub(crate) fn said_by(statement: &Statement, by: &Approver) -> Result<(), EngineError> {
+    if by.is(&statement.by) {
+        return Ok(());
+    }
+    Err(EngineError::Refused(
+        "the decision was signed for another name than yours: decide again under your own".to_owned(),
+    ))
+}
+
+pub(crate) fn moved(review: &Review) -> EngineError {
     EngineError::Refused(format!(
         "the plan has moved, look again: `rollcall explain {}` tells where the run stands",
         review.run

@@ -1,7 +1,5 @@
 //! The end of a run: its journal becomes a signed receipt, and the goal is free again.
 
-use bytes::Bytes;
-use rollcall_evidence::{Receipt, seal};
 use rollcall_model::ledger::{RunClaim, Settle};
 use rollcall_model::{Answer, RunState};
 use serde_json::json;
@@ -10,7 +8,8 @@ use crate::{Engine, EngineError};
 
 impl Engine {
     /// Seals and finishes. A try that died half-way is simply repeated: the ending is written down already, the last journal
-    /// entry is recognised by its nonce, and the receipt is stored under the run's name.
+    /// entry is recognised by its nonce, and the receipt is stored under the run's name. Whoever seals reads the ledger and is
+    /// told nothing, so what the receipt says of the run is written back first.
     ///
     /// False when an event joined the run in the meantime: the claim is renewed and names it, and the caller looks again.
     pub(crate) async fn seal(&self, claim: &mut RunClaim, ending: RunState) -> Result<bool, EngineError> {
@@ -23,19 +22,9 @@ impl Engine {
             &nonce,
         )
         .await?;
-        let journal = self.parts.ledger.journal(&claim.run.id).await?;
-        let heads: Vec<_> = claim.heads.values().map(|head| head.chain.clone()).collect();
-        let name = format!("receipts/{}.json", claim.run.id);
-        let mut ended = claim.run.clone();
-        ended.state = ending.clone();
-        ended.ending = None;
-        let unsigned = Receipt::of(&ended, &journal, &heads, &self.settings.binary_version)
-            .map_err(|why| EngineError::Receipt(why.to_string()))?;
-        let receipt = seal(unsigned, self.parts.signer.as_ref())
-            .await
-            .map_err(|why| EngineError::Receipt(why.to_string()))?;
-        let text = receipt.to_text().map_err(|why| EngineError::Receipt(why.to_string()))?;
-        self.parts.files.put(&name, Bytes::from(text)).await?;
+        claim.run.ending = Some(ending.clone());
+        self.settle(claim, Settle::Keep).await?;
+        let name = self.parts.sealer.seal(&claim.run.id).await?;
         claim.run.state = ending;
         claim.run.ending = None;
         claim.run.receipt = Some(name);

@@ -22,8 +22,6 @@ pub struct Settings {
     pub drain_tries: u32,
     /// Deliveries of one message after which it goes to the dead letters with its reason.
     pub deliveries: u32,
-    /// Named in receipts.
-    pub binary_version: String,
 }
 
 impl Default for Settings {
@@ -37,7 +35,6 @@ impl Default for Settings {
             tries: 12,
             drain_tries: 12,
             deliveries: 4,
-            binary_version: concat!("rollcall ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
 }

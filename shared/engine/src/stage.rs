@@ -7,15 +7,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_model::ledger::{Lock, RunClaim, Settle};
 use rollcall_model::plan::{Goal, StagePlan, TellMoment, Verdict};
-use rollcall_model::{Outcome, Run, RunState, SourceState};
+use rollcall_model::{ConnectionId, Outcome, Run, RunState, SourceState};
 use rollcall_policy::decide::{EventFacts, Facts, ListReads, Memberships};
 use rollcall_policy::{Configuration, StageInputs, decide};
 use rollcall_runtime::clock::{between, plus};
+use rollcall_runtime::telemetry::metrics::TimeToCut;
 use serde_json::json;
 
 use crate::accounts::Planned;
 use crate::apply::Came;
-use crate::guard::Verdict as Guarded;
+use crate::guard::{InTheWay, Verdict as Guarded};
 use crate::journal::Journalled;
 use crate::{Engine, EngineError};
 
@@ -24,6 +25,12 @@ const WORTH_TELLING: Duration = Duration::from_secs(5);
 
 /// Why a change of a run in observe mode was not made.
 pub(crate) const OBSERVED_ONLY: &str = "observe mode: planned, not done";
+
+/// How a decision ends with which a stage was planned in observe mode.
+pub(crate) const OBSERVED_MARK: &str = ", observe only";
+
+/// What the note of such a stage says.
+pub(crate) const OBSERVED_NOTE: &str = ": observe mode, ";
 
 /// How long a paused run sleeps when nobody wakes it: `resume` does.
 pub(crate) const PAUSED: Duration = Duration::from_mins(1);
@@ -119,9 +126,9 @@ impl Engine {
             // Nothing holds it any more, so a review that is still open has nothing left to decide.
             Guarded::Go if matches!(claim.run.state, RunState::Held { .. }) => claim.run.state = RunState::Open,
             Guarded::Go => {}
-            Guarded::ObserveOnly => {
+            Guarded::ObserveOnly(in_the_way) => {
                 self.keep(claim, &found).await?;
-                return self.observe_only(claim, &plan).await;
+                return self.observe_only(claim, &plan, &in_the_way).await;
             }
             Guarded::Hold(until) => {
                 self.keep(claim, &found).await?;
@@ -176,7 +183,7 @@ impl Engine {
         applied: Came,
     ) -> Result<StageEnd, EngineError> {
         let now = self.now();
-        mark_cut(claim, plan);
+        self.mark_cut(claim, plan);
         let open: Vec<String> = claim
             .run
             .changes
@@ -273,9 +280,32 @@ impl Engine {
         self.next_stage(claim, subject, locks).await
     }
 
+    /// Keeps the moment at which each connection's cut was green for the first time, and counts it then.
+    fn mark_cut(&self, claim: &mut RunClaim, plan: &StagePlan) {
+        for (connection, cut_at) in green_cuts(claim, plan) {
+            let run = &mut claim.run;
+            if run.cut_at.contains_key(&connection) {
+                continue;
+            }
+            if run.plan.goal != Goal::Undo {
+                let measured = TimeToCut {
+                    connection: connection.as_str(),
+                    received_at: run.received_at,
+                    event_at: run.event_at,
+                    cut_at,
+                };
+                measured.emit(self.now());
+            }
+            run.cut_at.insert(connection, cut_at);
+        }
+    }
+
     /// The stage is through: the cursor stands on the next one.
     async fn next_stage(&self, claim: &mut RunClaim, subject: &Lock, locks: &[Lock]) -> Result<StageEnd, EngineError> {
         let now = self.now();
+        if stage_name(claim) == "cut" {
+            self.cut_waits_no_longer(claim).await?;
+        }
         claim.run.stage += 1;
         claim.run.attempts = 0;
         claim.run.replans = 0;
@@ -412,14 +442,19 @@ impl Engine {
         Ok(None)
     }
 
-    /// Mode `observe`: the plan is kept, nothing is done.
-    async fn observe_only(&self, claim: &mut RunClaim, plan: &StagePlan) -> Result<StageEnd, EngineError> {
+    /// Mode `observe`: the plan is kept, nothing is done. `rollcall ready` reads it again.
+    async fn observe_only(
+        &self,
+        claim: &mut RunClaim,
+        plan: &StagePlan,
+        in_the_way: &InTheWay,
+    ) -> Result<StageEnd, EngineError> {
         let now = self.now();
         let hash = plan.hash()?;
         self.decided(
             claim,
-            &format!("{} planned {hash}, observe only", plan.stage),
-            json!({"plan": plan}),
+            &format!("{} planned {hash}{OBSERVED_MARK}", plan.stage),
+            json!({"plan": plan, "in_the_way": in_the_way}),
         )
         .await?;
         claim.run.stage_hashes.insert(plan.stage.clone(), hash);
@@ -440,11 +475,14 @@ impl Engine {
         claim.run.note(
             now,
             format!(
-                "{}: observe mode, {} changes planned and none made",
+                "{}{OBSERVED_NOTE}{} changes planned and none made",
                 plan.stage,
                 plan.items.len()
             ),
         );
+        if plan.stage == "cut" {
+            self.cut_waits_no_longer(claim).await?;
+        }
         claim.run.stage += 1;
         claim.run.stage_plan = None;
         let after = claim
@@ -532,10 +570,10 @@ impl Known {
     }
 }
 
-/// The moment at which each connection's cut was green.
-fn mark_cut(claim: &mut RunClaim, plan: &StagePlan) {
+/// The connections whose cut is green, and since when.
+fn green_cuts(claim: &RunClaim, plan: &StagePlan) -> BTreeMap<ConnectionId, Timestamp> {
     if plan.stage != "cut" {
-        return;
+        return BTreeMap::new();
     }
     let mut ends: BTreeMap<_, Option<Timestamp>> = BTreeMap::new();
     for record in claim
@@ -552,11 +590,9 @@ fn mark_cut(claim: &mut RunClaim, plan: &StagePlan) {
             _ => None,
         };
     }
-    for (connection, at) in ends {
-        if let Some(at) = at {
-            claim.run.cut_at.entry(connection).or_insert(at);
-        }
-    }
+    ends.into_iter()
+        .filter_map(|(connection, at)| Some((connection, at?)))
+        .collect()
 }
 
 pub(crate) fn stage_name(claim: &RunClaim) -> String {

@@ -8,6 +8,7 @@ use rollcall_model::ledger::{Inbox, InboxRow, Lock, RunClaim};
 use rollcall_model::{RunId, RunState};
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::codes;
+use tracing::Instrument as _;
 
 use crate::drain::Taken;
 use crate::{Engine, EngineError};
@@ -42,13 +43,17 @@ impl Engine {
         fresh: bool,
     ) -> Result<(), EngineError> {
         let id = claim.run.id.clone();
-        match AssertUnwindSafe(self.drive(claim, lock, fresh)).catch_unwind().await {
-            Ok(driven) => driven,
-            Err(panic) => {
-                self.stumbled(&id, lock, &format!("panic: {}", text(panic.as_ref())))
-                    .await
+        let span = tracing::info_span!("run", run = %id);
+        let work = async {
+            match AssertUnwindSafe(self.drive(claim, lock, fresh)).catch_unwind().await {
+                Ok(driven) => driven,
+                Err(panic) => {
+                    self.stumbled(&id, lock, &format!("panic: {}", text(panic.as_ref())))
+                        .await
+                }
             }
-        }
+        };
+        work.instrument(span).await
     }
 
     async fn stumbled(&self, id: &RunId, lock: &Lock, why: &str) -> Result<(), EngineError> {

@@ -16,7 +16,9 @@ use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::codes;
 use serde::Serialize;
 use serde_json::json;
+use tracing::Instrument as _;
 
+use crate::hook;
 use crate::leave::{self, AgreedLeave};
 use crate::watch::{self, Watched};
 use crate::{Engine, EngineError};
@@ -56,9 +58,25 @@ impl Kind {
 impl Engine {
     /// Looks at a timer: nothing when it is gone or not due.
     pub(crate) async fn ring(&self, id: &str) -> Result<(), EngineError> {
+        // The run that a watch is named after is on every line about it.
+        let span = match id.split_once('/') {
+            Some((watch::KIND, run)) => tracing::info_span!("run", run, timer = id),
+            _ => tracing::info_span!("timer", timer = id),
+        };
+        self.ring_named(id).instrument(span).await
+    }
+
+    async fn ring_named(&self, id: &str) -> Result<(), EngineError> {
         let Some(timer) = self.due_timer(id).await? else {
             return Ok(());
         };
+        if let Some(heard) = hook::KIND
+            .eq(timer.id.split('/').next().unwrap_or_default())
+            .then(|| serde_json::from_value(timer.body.clone()).ok())
+            .flatten()
+        {
+            return self.look_at_hook(&timer, heard).await;
+        }
         let Some(kind) = Kind::of(&timer) else {
             let why = "this version cannot read this timer; it is kept and not looked at again";
             self.alert(codes::MESSAGE_UNREADABLE, &format!("{id}/unreadable"), why)

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollcall_model::ledger::{Lock, RunClaim, Settle, Timer};
+use rollcall_model::ledger::{Holder, Lock, RunClaim, Settle, Timer};
 use rollcall_model::plan::{Goal, StagePlan, TellMoment, Verdict};
 use rollcall_model::run::Cause;
 use rollcall_model::{AccountRef, Answer, Lane, Outcome, Person, Run, RunId, RunState, SourceState};
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::codes;
+use rollcall_runtime::telemetry::metrics::AccessReturned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -59,7 +60,7 @@ impl Watched {
 }
 
 /// Why a watched cut is left alone from now on, or what it is read with.
-enum Reason {
+pub(crate) enum Reason {
     /// It holds: the person as read, and what the subject's directory says.
     Holds(Box<Person>, SourceState),
     /// It is over; why.
@@ -120,7 +121,7 @@ impl Engine {
         if let Some(why) = self.followed(&run).await? {
             return self.unwatch(timer, &why).await;
         }
-        let (person, said) = match self.reason(&run, lock).await? {
+        let (person, said) = match self.reason(&run, &lock.holder).await? {
             Reason::Holds(person, said) => (*person, said),
             Reason::Over(why) => return self.unwatch(timer, &why).await,
             Reason::Unread(why) => return self.unread(timer, watched, &why).await,
@@ -140,6 +141,7 @@ impl Engine {
                 None => self.next_reading(timer, watched).await.map(|()| None),
             };
         }
+        self.count_returned(&plan);
         let why = format!("access came back: {}", back.join(", "));
         self.alert(
             codes::ACCESS_RETURNED,
@@ -178,7 +180,7 @@ impl Engine {
     }
 
     /// Whether what was cut is still to be cut, by the source's present word.
-    async fn reason(&self, run: &Run, lock: &Lock) -> Result<Reason, EngineError> {
+    pub(crate) async fn reason(&self, run: &Run, holder: &Holder) -> Result<Reason, EngineError> {
         let plan = &run.plan;
         let known = match self.subject(&plan.subject, None).await? {
             Subject::Known(known) => *known,
@@ -188,7 +190,7 @@ impl Engine {
         };
         let said = known.said;
         if let Some((app, scope)) = plan.unassigned.as_ref().zip(plan.scope.as_ref()) {
-            let call = self.call(&lock.holder, Lane::Urgent);
+            let call = self.call(holder, Lane::Urgent);
             match self.given_again(&call, &plan.subject, app, scope).await {
                 Ok(None) => {}
                 Ok(Some(why)) => return Ok(Reason::Over(why)),
@@ -250,6 +252,21 @@ impl Engine {
             .map(|item| format!("{} {}", item.change.connection, item.change.action))
             .collect();
         names.into_iter().collect()
+    }
+
+    /// Counts each connection in which something came back.
+    fn count_returned(&self, plan: &StagePlan) {
+        let again = plan.items.iter().filter(|item| item.verdict == Verdict::Run);
+        let connections: BTreeSet<_> = again
+            .filter(|item| self.is_observable(&item.change.action))
+            .map(|item| &item.change.connection)
+            .collect();
+        for connection in connections {
+            AccessReturned {
+                connection: connection.as_str(),
+            }
+            .emit(self.now());
+        }
     }
 
     /// The watched run has ended: a new one cuts again. What is to be told is opened with it, so that it is told once.

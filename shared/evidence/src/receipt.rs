@@ -174,6 +174,9 @@ pub enum Unsealable {
         /// The sequence.
         sequence: ConnectionId,
     },
+    /// The run was read without the salt of its pseudonyms: its person's key is destroyed.
+    #[error("the run has no salt for its pseudonyms")]
+    NoSalt,
     /// A part has no canonical form.
     #[error("a part of the receipt has no canonical form")]
     Canonical(#[from] CanonicalError),
@@ -183,6 +186,9 @@ impl Receipt {
     /// The unsigned receipt of a run: pure. `heads` are the ends of all its sequences, empty ones included; the journal must
     /// reach exactly to them, so that a short read can never be signed as the whole.
     pub fn of(run: &Run, journal: &[Entry], heads: &[Chain], binary_version: &str) -> Result<Unsigned, Unsealable> {
+        if !run.is_salted() {
+            return Err(Unsealable::NoSalt);
+        }
         let mut sequences: BTreeMap<&ConnectionId, Vec<&Entry>> =
             heads.iter().map(|head| (&head.connection, Vec::new())).collect();
         for entry in journal {

@@ -228,6 +228,7 @@ pub(crate) fn run() -> Run {
         undoes: None,
         returned: 0,
         exception: None,
+        agreed: None,
         read: None,
     }
 }

@@ -72,7 +72,7 @@ pub fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
 
 /// What went wrong in a few words: the service's code and message, or the chain of causes. Never the raw answer, which may
 /// hold an item's content.
-pub(crate) fn explain<E, R>(error: &sdk::error::SdkError<E, R>) -> String
+pub fn explain<E, R>(error: &sdk::error::SdkError<E, R>) -> String
 where
     E: sdk::error::ProvideErrorMetadata + Error + Send + Sync + 'static,
     R: Send + Sync + std::fmt::Debug + 'static,

@@ -3,15 +3,45 @@
 //! Names become keys as they are, after a prefix. The SDK sends a checksum with every put, which a bucket with Object Lock
 //! asks for.
 
+use std::fmt;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectError;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::ObjectLockMode;
 use bytes::Bytes;
 use rollcall_model::{FileError, Files};
+use rollcall_runtime::Clock;
 
 use crate::aws::explain;
 use crate::folder::is_name;
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// How long a body that is stored cannot be deleted or shortened in its time: Object Lock in compliance mode, which binds every
+/// user of the account, its root included (S3 user guide, "Object Lock", retention modes). The bucket must have Object Lock on,
+/// and the caller `s3:PutObjectRetention`.
+#[derive(Clone)]
+pub struct Retention {
+    /// Whole days from the moment of storing.
+    pub days: u32,
+    /// Tells that moment.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Retention {
+    fn until(&self) -> DateTime {
+        DateTime::from_secs(self.clock.now().as_second() + i64::from(self.days) * DAY)
+    }
+}
+
+impl fmt::Debug for Retention {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Retention({} days)", self.days)
+    }
+}
 
 /// Our [`Files`] in a bucket.
 #[derive(Clone, Debug)]
@@ -19,6 +49,7 @@ pub struct S3Files {
     client: Client,
     bucket: String,
     prefix: String,
+    retention: Option<Retention>,
 }
 
 impl S3Files {
@@ -28,6 +59,17 @@ impl S3Files {
             client,
             bucket: bucket.into(),
             prefix: prefix.into(),
+            retention: None,
+        }
+    }
+
+    /// The same bucket; whatever is stored through this is kept for so long. Storing a name again makes another version, which
+    /// is kept as well.
+    #[must_use]
+    pub fn retaining(self, retention: Retention) -> Self {
+        Self {
+            retention: Some(retention),
+            ..self
         }
     }
 
@@ -54,6 +96,8 @@ impl Files for S3Files {
             .bucket(&self.bucket)
             .key(key)
             .body(ByteStream::from(body))
+            .set_object_lock_mode(self.retention.as_ref().map(|_| ObjectLockMode::Compliance))
+            .set_object_lock_retain_until_date(self.retention.as_ref().map(Retention::until))
             .send()
             .await
             .map(|_| ())

@@ -10,10 +10,14 @@
 
 mod support;
 
+use std::sync::Arc;
+
+use aws_sdk_s3::types::ObjectLockRetentionMode;
 use bytes::Bytes;
 use rollcall_ledger::aws;
-use rollcall_ledger::s3::S3Files;
+use rollcall_ledger::s3::{Retention, S3Files};
 use rollcall_model::{FileError, Files};
+use rollcall_runtime::{Clock as _, SystemClock};
 use support::{config, required, unique};
 
 async fn new_files() -> (S3Files, String) {
@@ -76,4 +80,60 @@ async fn people_find_a_file_by_its_address() {
         files.locate("receipts/run-1.json"),
         format!("s3://{bucket}/rollcall/receipts/run-1.json")
     );
+}
+
+#[tokio::test]
+async fn what_is_stored_with_a_retention_cannot_be_deleted_in_its_time() {
+    let client = aws::s3(&config(&required("ROLLCALL_TEST_AWS_URL")).await);
+    let bucket = unique("locked");
+    let create = client
+        .create_bucket()
+        .bucket(&bucket)
+        .object_lock_enabled_for_bucket(true);
+    create.send().await.unwrap();
+    let retention = Retention {
+        days: 30,
+        clock: Arc::new(SystemClock),
+    };
+    let files = S3Files::new(client.clone(), &bucket, "").retaining(retention);
+    let (name, body) = ("receipts/run-1.json", Bytes::from_static(b"{}"));
+    files.put(name, body.clone()).await.unwrap();
+    let kept = client
+        .get_object_retention()
+        .bucket(&bucket)
+        .key(name)
+        .send()
+        .await
+        .unwrap();
+    let kept = kept.retention().unwrap();
+    assert_eq!(kept.mode(), Some(&ObjectLockRetentionMode::Compliance));
+    let days = (kept.retain_until_date().unwrap().secs() - SystemClock.now().as_second()) / 86_400;
+    assert!((29..=30).contains(&days), "{days}");
+    let stored = client.head_object().bucket(&bucket).key(name).send().await.unwrap();
+    let version = stored.version_id().expect("a bucket with Object Lock has versions");
+    let delete = client.delete_object().bucket(&bucket).key(name).version_id(version);
+    assert!(
+        delete.bypass_governance_retention(true).send().await.is_err(),
+        "nobody can"
+    );
+    // Sealing again keeps another version, and the first one as well.
+    files.put(name, body.clone()).await.unwrap();
+    let all = client
+        .list_object_versions()
+        .bucket(&bucket)
+        .prefix(name)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(all.versions().len(), 2);
+    assert_eq!(files.get(name).await.unwrap(), body);
+    // A bucket without Object Lock takes no receipt that it could not keep.
+    let plain = unique("plain");
+    client.create_bucket().bucket(&plain).send().await.unwrap();
+    let retention = Retention {
+        days: 30,
+        clock: Arc::new(SystemClock),
+    };
+    let files = S3Files::new(client, &plain, "").retaining(retention);
+    assert!(files.put(name, body).await.is_err());
 }

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::event::{Event, Lane, Signal};
+use crate::event::{Event, Lane, Signal, SignalFormat};
 use crate::failure::Failure;
-use crate::ids::{AccountRef, ConnectionId};
+use crate::ids::{AccountRef, ConnectionId, SignalKey};
 use crate::long::{Advance, Desk, Preflight};
 use crate::person::{Account, AccountClass, Person};
 use crate::plan::Change;
@@ -118,6 +118,17 @@ pub struct ListedAccount {
     pub values: BTreeMap<String, String>,
     /// The person behind it, when the connection is a directory; groups, roles and the manager are not read.
     pub person: Option<Box<Person>>,
+}
+
+/// An event as a vendor's own log holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// The same identity as a hook's delivery of it.
+    pub key: SignalKey,
+    /// How to read it.
+    pub format: SignalFormat,
+    /// The event as text, in the shape that a hook delivers.
+    pub raw: String,
 }
 
 /// A page of a list.
@@ -251,6 +262,27 @@ pub trait Connector: Send + Sync {
     /// Whether a directory gives an application to one of its accounts now.
     async fn assigned(&self, _call: &Call, _account: &AccountRef, _app: &str) -> Result<Assigned, Failure> {
         Err(cannot(self.connection(), "say who has an application"))
+    }
+
+    /// Whether the system's own log shows the identities that its hook's deliveries have, so that the two can be compared.
+    fn compares_log(&self) -> bool {
+        false
+    }
+
+    /// The events of these kinds (as in `EventKind::as_str`) that the system's own log holds between two moments and that a hook
+    /// delivers, page by page. Only where [`Connector::compares_log`].
+    async fn logged(
+        &self,
+        _call: &Call,
+        _kinds: &[String],
+        _since: Timestamp,
+        _until: Timestamp,
+        _cursor: Option<&str>,
+    ) -> Result<Page<Logged>, Failure> {
+        Err(cannot(
+            self.connection(),
+            "compare its hook with its log",
+        ))
     }
 
     /// The members of a group, by the group's name.

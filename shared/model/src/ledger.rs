@@ -51,7 +51,7 @@ pub enum LedgerError {
     #[error("the ledger asks us to slow down")]
     Throttled,
     /// What it holds cannot be read; a newer version wrote it, or it was damaged.
-    #[error("unreadable item {item}: {why}")]
+    #[error("unreadable item {item}: {why}; a newer version wrote it, or it was damaged")]
     Corrupt {
         /// The item.
         item: String,
@@ -336,6 +336,9 @@ pub trait Ledger: Send + Sync {
     /// Writes the run back under the claim's fence.
     async fn settle(&self, claim: &mut RunClaim, how: Settle, nonce: &str) -> Result<Answer<()>, LedgerError>;
 
+    /// The ends of a run's journal sequences, for reading.
+    async fn chains(&self, run: &RunId) -> Result<Vec<Chain>, LedgerError>;
+
     /// All entries of a run, by sequence and place.
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError>;
 
@@ -378,6 +381,10 @@ pub trait Ledger: Send + Sync {
         now: Timestamp,
     ) -> Result<Answer<()>, LedgerError>;
 
+    /// Opens a review again whose decision does not count, so that somebody can decide it; `Stale` when it says something else
+    /// than `seen` by now.
+    async fn reopen(&self, id: &crate::ids::ReviewId, seen: &ReviewState) -> Result<Answer<()>, LedgerError>;
+
     /// Reads a document.
     async fn document(&self, kind: &str, id: &str) -> Result<Option<Document>, LedgerError>;
 
@@ -386,6 +393,16 @@ pub trait Ledger: Send + Sync {
 
     /// Writes a document if there is none: `Lost` otherwise.
     async fn add_document(&self, kind: &str, id: &str, body: &Value, nonce: &str) -> Result<Answer<()>, LedgerError>;
+
+    /// The same for a document that nobody needs after `until`: from then on it is gone, for readers at once.
+    async fn add_passing_document(
+        &self,
+        kind: &str,
+        id: &str,
+        body: &Value,
+        nonce: &str,
+        until: Timestamp,
+    ) -> Result<Answer<()>, LedgerError>;
 
     /// Removes a document.
     async fn remove_document(&self, kind: &str, id: &str) -> Result<(), LedgerError>;
@@ -396,6 +413,13 @@ pub trait Ledger: Send + Sync {
 
 /// Kinds of documents, so that no two rooms use one name for two things.
 pub mod documents {
+    /// A person's key, by [`key_id`]: what the pseudonyms of their runs are made with, and nothing else. In a partition of its
+    /// own, so that a role can be kept from it.
+    pub const KEY: &str = "key";
+    /// A person who is being forgotten: what is destroyed and how far that has come. Goes with its end.
+    pub const FORGETTING: &str = "forgetting";
+    /// Somebody who was forgotten, without a name: which runs were theirs.
+    pub const FORGOTTEN: &str = "forgotten";
     /// Account → person.
     pub const LINK: &str = "link";
     /// Person → accounts in other connections, as earlier runs found them.
@@ -416,10 +440,37 @@ pub mod documents {
     pub const EXCEPTION: &str = "exception";
     /// Plans that a person may name, by hash.
     pub const PLAN: &str = "plan";
+    /// What somebody asked a stack for, by the command's id, until a day later.
+    pub const COMMAND: &str = "command";
+    /// Which invocation runs a command, and until when it may: a command that is delivered twice is run once.
+    pub const TAKEN: &str = "taken";
+    /// What a worker answers to a command, by the command's id, for a day.
+    pub const ANSWER: &str = "answer";
     /// Messages and events that could not be dealt with.
     pub const DEAD: &str = "dead";
     /// Things that need somebody's attention.
     pub const FINDING: &str = "finding";
+    /// When changes that observe mode planned were seen undone and done, by run.
+    pub const OBSERVED: &str = "observed";
+    /// Cuts that are due and not whole, by run: what the clock measures. `{"since": …}`.
+    pub const CUT_WAITS: &str = "cut-waits";
+    /// When a connection's credential ends, by connection: `{"expires": …}`.
+    pub const CREDENTIAL: &str = "credential";
+    /// That the ledger was restored to an earlier moment.
+    pub const RESTORED: &str = "restored";
     /// Configurations by digest, as runs pin them.
     pub const CONFIG: &str = "config";
+
+    /// Every kind.
+    pub const ALL: &[&str] = &[
+        KEY, FORGETTING, FORGOTTEN, LINK, LINKS, OWNER, DENIED, EXPECTED, COVERAGE, NAME, PAUSE, EXCEPTION, PLAN, DEAD,
+        FINDING, OBSERVED, CUT_WAITS, CREDENTIAL, RESTORED, CONFIG,
+    ];
+
+    /// The name that a person's key is kept by: it names nobody.
+    pub fn key_id(person: &crate::PersonKey) -> String {
+        crate::digest::sha256(format!("person {person}").as_bytes())
+            .as_str()
+            .to_owned()
+    }
 }

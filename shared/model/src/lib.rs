@@ -2,8 +2,8 @@
 //!
 //! Everything here is data or a trait: no I/O, no clock, no randomness. A signal becomes an [`Event`]; the event opens a
 //! [`Run`] for one [`Person`] and one [`Goal`]; the run's [`RunPlan`] names stages; each stage is planned as [`Change`]s,
-//! whose effects are journalled as [`Entry`]s. The [`Ledger`], [`Queue`], [`Files`], [`Connector`] and [`Signer`] traits are
-//! what the engine knows of the outside.
+//! whose effects are journalled as [`Entry`]s. The [`Ledger`], [`Queue`], [`Files`], [`Connector`], [`Sealer`] and [`Verifier`]
+//! traits are what the engine knows of the outside.
 
 pub mod action;
 pub mod connector;
@@ -21,6 +21,7 @@ pub mod plan;
 pub mod queue;
 pub mod review;
 pub mod run;
+pub mod sealer;
 pub mod signer;
 pub mod transport;
 
@@ -40,9 +41,10 @@ pub use outcome::Outcome;
 pub use person::{Account, AccountClass, Manager, Person, SourceState};
 pub use plan::{Change, ChangeKey, Goal, RunPlan, StagePlan, StageSpec, StepSpec, TellMoment, TellSpec};
 pub use queue::{Delivery, Message, Queue, QueueError};
-pub use review::{Review, ReviewAbout, ReviewState};
+pub use review::{APPROVAL_FORMAT, Decision, Review, ReviewAbout, ReviewState, SignedApproval, Statement};
 pub use run::{ChangeRecord, Exception, Run, RunState};
-pub use signer::{Signature, Signer, SignerError};
+pub use sealer::{SealError, Sealer};
+pub use signer::{Signature, Signer, SignerError, Verifier};
 pub use transport::{HttpRequest, HttpResponse, Transport, TransportError};
 
 /// Instants are jiff timestamps, cut to whole milliseconds by the runtime's clock, because both ledgers store milliseconds.

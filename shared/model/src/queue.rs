@@ -20,6 +20,8 @@ pub enum Message {
     WakeRun(RunId),
     /// Look at this timer.
     WakeTimer(String),
+    /// Run what somebody asked a stack for: the id of a document [`COMMAND`](crate::ledger::documents::COMMAND).
+    Command(String),
 }
 
 /// A message handed out, to be acknowledged before its visibility ends.

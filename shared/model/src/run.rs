@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::digest;
 use crate::ids::{ConnectionId, Digest, PersonKey, ReviewId, RunId, SignalKey};
 use crate::outcome::Outcome;
 use crate::person::{Person, SourceState};
@@ -99,6 +100,21 @@ pub struct ChangeRecord {
     pub reference: serde_json::Value,
 }
 
+/// What a derived salt begins with.
+const DERIVED: &str = "derived:";
+
+/// The salt of one run under its person's key: HMAC-SHA256 over the run's id. Whoever sees two receipts cannot tell by it
+/// whether they are about one person; whoever has the key can, and nobody can once the key is destroyed.
+pub fn derived_salt(key: &str, run: &RunId) -> String {
+    let salt = digest::pseudonym(key.as_bytes(), format!("salt of {run}").as_bytes());
+    format!("{DERIVED}{salt}")
+}
+
+/// A salt that follows from a key, or none: neither is ever written down.
+fn is_derived(salt: &str) -> bool {
+    salt.is_empty() || salt.starts_with(DERIVED)
+}
+
 /// One goal for one person. The ledger keeps it whole and replaces it only under the claimer's fence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -149,7 +165,10 @@ pub struct Run {
     pub ending: Option<RunState>,
     /// When that was decided.
     pub ended_at: Option<Timestamp>,
-    /// Key of the pseudonyms in its receipt, hexadecimal; goes when the ledger's retention ends.
+    /// Key of the pseudonyms in its receipt and its journal. The ledger fills it in for whoever opens, claims or reads the run
+    /// ([`derived_salt`]) and never stores it beside the run. Before the opening: what becomes the person's key if they have
+    /// none. Runs of older versions keep the salt that was stored in them.
+    #[serde(default, skip_serializing_if = "is_derived")]
     pub salt: String,
     /// Name of its receipt in the files.
     pub receipt: Option<String>,
@@ -170,6 +189,10 @@ pub struct Run {
     /// What an undo keeps the playbook from: written down for the person with the write that opens the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exception: Option<Exception>,
+    /// The last stage plan that somebody approved: what is left of it at a later try is no new question. It counts only with
+    /// the approval of its hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<StagePlan>,
     /// How far the journal was read while a long change is at work, so that no try reads all of it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<JournalMark>,
@@ -254,6 +277,11 @@ pub struct Note {
 }
 
 impl Run {
+    /// Whether the salt that it carries belongs to it: one that was derived, or that an older version stored in it.
+    pub fn is_salted(&self) -> bool {
+        !self.salt.is_empty()
+    }
+
     /// The record of a change by its key.
     pub fn record(&self, key: &crate::plan::ChangeKey) -> Option<&ChangeRecord> {
         self.changes.iter().find(|record| record.change.key() == *key)

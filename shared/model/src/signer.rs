@@ -30,3 +30,10 @@ pub trait Signer: Send + Sync {
     /// Signs the bytes.
     async fn sign(&self, bytes: &[u8]) -> Result<Signature, SignerError>;
 }
+
+/// Tells whether a signature was made with a key that counts here. It holds public keys only, so whoever verifies cannot sign.
+pub trait Verifier: Send + Sync {
+    /// True when one of the keys made this signature over exactly these bytes. The signature's key id only says which key to
+    /// try.
+    fn verifies(&self, bytes: &[u8], signature: &Signature) -> bool;
+}

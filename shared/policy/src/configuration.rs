@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rollcall_model::ids::{ConnectionId, Digest};
 use rollcall_model::person::Person;
 use rollcall_model::plan::{Goal, StageSpec, TellMoment};
@@ -213,6 +214,8 @@ pub struct Tenant {
     pub settings: TenantSettings,
     /// The hook of a source.
     pub hook: Option<Hook>,
+    /// When its credential ends, as far as somebody has written it down.
+    pub expires: Option<Timestamp>,
 }
 
 /// One configured tenant by its name.
@@ -368,6 +371,8 @@ pub enum Role {
     Approver,
     /// See who a quiet run is about.
     Confidential,
+    /// Prove the configuration against the connections, and read captured hooks with it.
+    Config,
 }
 
 /// Somebody who works with Rollcall, by the name that the system they sign in to gives them.
@@ -375,6 +380,9 @@ pub enum Role {
 pub struct Operator {
     /// Their sign-in name in the source, by which they are in the group of approvers.
     pub login: Option<String>,
+    /// Who they are for AWS: the ARN of their IAM user, or of the session of the role that they take. Nobody without one
+    /// works with a stack.
+    pub aws: Option<String>,
     /// What they may do.
     pub roles: BTreeSet<Role>,
 }

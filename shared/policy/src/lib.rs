@@ -16,6 +16,7 @@ pub mod link;
 mod load;
 mod problem;
 mod reader;
+pub mod ready;
 mod shipped;
 mod suggest;
 mod text;

@@ -94,6 +94,8 @@ codes! {
     PERSON_RESTORED = "RC0415", "Somebody whose access was cut is active again; what was changed stays so until it is taken back.";
     PERSON_RETURNED = "RC0416", "Somebody whose leave has ended is active again; nothing gives their access back by itself.";
     LEFT_ALONE = "RC0417", "An event opened nothing: an undo keeps the playbook from the person.";
+    HOOK_SILENT = "RC0418", "A vendor's own log holds events that its hook never delivered.";
+    HOOK_UNWATCHED = "RC0419", "A hook cannot be compared with its vendor's log, so its silence would not be noticed.";
 
     GUARD_HELD = "RC0501", "A guard held a stage until a person decides.";
     GUARD_REFUSED = "RC0502", "A plan was refused: what it was made for has moved.";

@@ -7,6 +7,7 @@ pub mod dimensions;
 pub mod emf;
 pub mod logs;
 pub mod metrics;
+pub mod table;
 
 use std::io;
 

@@ -7,6 +7,7 @@
 //! Everything follows from a seed, so a violation can be run again.
 
 pub mod clock;
+pub mod copies;
 pub mod ids;
 pub mod inject;
 pub mod matrix;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rollcall_engine::{Engine, Parts, Settings};
-use rollcall_evidence::FileSigner;
+use rollcall_evidence::approval::Keys;
+use rollcall_evidence::{FileSigner, LocalSealer};
 use rollcall_inbound::door::{Door, DoorRequest};
 use rollcall_ledger::table::Table;
 use rollcall_ledger::{MemoryFiles, QueueSettings, Sqlite, SqliteQueue, SqliteTable, TableLedger};
@@ -102,6 +103,8 @@ pub struct World {
     pub files: Arc<dyn Files>,
     /// The receipt key.
     pub signer: Arc<FileSigner>,
+    /// The approval key.
+    pub approver: Arc<FileSigner>,
     /// The configuration in force.
     pub configuration: Arc<Configuration>,
     /// Workers that are at a message.
@@ -121,6 +124,7 @@ pub struct World {
 /// What all worlds of a process share: a key and the configuration, whose making costs more than a whole story.
 struct Common {
     signer: Arc<FileSigner>,
+    approver: Arc<FileSigner>,
     configuration: Arc<Configuration>,
     _folder: tempfile::TempDir,
 }
@@ -134,6 +138,7 @@ impl Common {
         let folder = tempfile::tempdir().expect("a temporary folder");
         Self {
             signer: Arc::new(FileSigner::create(&folder.path().join("receipt.pem")).expect("a key can be made")),
+            approver: Arc::new(FileSigner::create(&folder.path().join("approve.pem")).expect("a key can be made")),
             configuration: Arc::new(crate::story::configuration(vendors, folder.path(), edit)),
             _folder: folder,
         }
@@ -305,7 +310,7 @@ impl World {
             (false, true) => OWNER.get_or_init(|| Common::new(&vendors, Some(&(Arc::new(owner::dismantles) as Edit)))),
             (false, false) => COMMON.get_or_init(|| Common::new(&vendors, None)),
         };
-        let signer = Arc::clone(&common.signer);
+        let (signer, approver) = (Arc::clone(&common.signer), Arc::clone(&common.approver));
         let folder = spec
             .edit
             .as_ref()
@@ -324,6 +329,7 @@ impl World {
             queue,
             files,
             signer,
+            approver,
             configuration,
             table,
             idle: spec.idle,
@@ -375,15 +381,18 @@ impl World {
         if let Some(wrap) = &self.wrap {
             wrap(&mut connectors);
         }
+        let ledger: Arc<dyn Ledger> = Arc::new(TableLedger::new(table, Arc::clone(&files)));
+        let signer = self.signer.clone();
         let engine = Engine::new(
             Parts {
-                ledger: Arc::new(TableLedger::new(table, Arc::clone(&files))),
+                sealer: Arc::new(LocalSealer::new(Arc::clone(&ledger), Arc::clone(&files), signer)),
+                approvals: Arc::new(Keys::from(*self.approver.public_key())),
+                ledger,
                 queue: Arc::new(FaultQueue {
                     inner: Arc::clone(&self.queue),
                     life: life.clone(),
                 }),
                 files,
-                signer: self.signer.clone(),
                 clock,
                 ids,
                 connectors,

@@ -40,7 +40,7 @@ pub(crate) fn page(actions: &ActionCatalogue) -> String {
 /// The same for programs, and what the sources need to be read.
 pub(crate) fn capabilities(actions: &ActionCatalogue) -> Value {
     let actions: Vec<Value> = actions.iter().map(|action| capability(action.as_ref())).collect();
-    json!({ "actions": actions, "sources": { "okta": { "read": okta::READ_SCOPES } } })
+    json!({ "actions": actions, "sources": { "okta": { "read": okta::READ_SCOPES, "hook_watch": okta::LOG_SCOPES } } })
 }
 
 fn capability(action: &dyn Action) -> Value {

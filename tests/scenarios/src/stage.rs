@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use rollcall_engine::{Approver, EngineError, Expectation, expectation_statement, review_statement};
+use rollcall_evidence::approval::{self, Question};
 use rollcall_harness::world::{VISIBILITY, Worker};
 use rollcall_harness::{World, WorldSpec};
 use rollcall_model::ledger::{Due, documents};
-use rollcall_model::{Delivery, Lane, Ledger, Queue, ReviewId, ReviewState, Run, RunState, Timestamp};
+use rollcall_model::{
+    Decision, Delivery, Lane, Ledger, Queue, ReviewId, Run, RunState, SignedApproval, Statement, Timestamp,
+};
 use rollcall_policy::Configuration;
 use rollcall_runtime::Clock as _;
 use rollcall_runtime::clock::{between, plus};
@@ -214,7 +218,7 @@ impl Stage {
     async fn step(&mut self, until: Timestamp) -> bool {
         if self.now() >= self.next_sweep {
             self.next_sweep = plus(self.now(), SWEEP);
-            self.engine.sweep().await.expect("memory answers");
+            self.engine.tick().await.expect("memory answers");
         }
         if let Some((lane, delivery)) = self.world.receive().await {
             self.handle(lane, &delivery).await;
@@ -423,16 +427,54 @@ impl Stage {
         hash: &rollcall_model::Digest,
         approved: bool,
     ) -> rollcall_model::Answer<()> {
-        let (by, at) = ("priya.raman@corp.example".to_owned(), self.now());
+        let ledger = &self.world.ledger;
+        let review = ledger.review(id).await.expect("memory answers");
         let decision = if approved {
-            ReviewState::Approved { by, at }
+            Decision::Approved
         } else {
-            ReviewState::Refused { by, at }
+            Decision::Refused
         };
-        self.world
-            .ledger
-            .approve(id, hash, &decision, at)
-            .await
-            .expect("memory answers")
+        let question = review.as_ref().map_or(
+            Question {
+                about: id.as_str(),
+                hash,
+                until: self.now(),
+            },
+            Question::of,
+        );
+        let signed = self
+            .sign(question.answer(decision, "priya.raman@corp.example", self.now()))
+            .await;
+        let decided = ledger.approve(id, hash, &signed.into_state(), self.now());
+        decided.await.expect("memory answers")
+    }
+
+    /// Signs with the approval key.
+    pub async fn sign(&self, statement: Statement) -> SignedApproval {
+        let signed = approval::sign(statement, self.world.approver.as_ref());
+        signed.await.expect("a key from a file signs")
+    }
+
+    /// Decides a review as the command does: signs for `by`, and hands it to the engine.
+    pub async fn review_decided(
+        &self,
+        id: &ReviewId,
+        hash: &str,
+        approve: bool,
+        by: &Approver,
+    ) -> Result<rollcall_model::Review, EngineError> {
+        let decision = if approve { Decision::Approved } else { Decision::Refused };
+        let ledger = self.world.ledger.as_ref();
+        let statement = review_statement(ledger, id, hash, decision, by.recorded(), self.now()).await?;
+        let signed = self.sign(statement).await;
+        self.engine.decide_review(id, &signed, by).await
+    }
+
+    /// Agrees to an announcement as the command does.
+    pub async fn announcement_approved(&self, id: &str, by: &Approver) -> Result<Expectation, EngineError> {
+        let ledger = self.world.ledger.as_ref();
+        let statement = expectation_statement(ledger, id, by.recorded(), self.now()).await?;
+        let signed = self.sign(statement).await;
+        self.engine.approve_expectation(id, &signed, by).await
     }
 }

@@ -196,3 +196,59 @@ async fn both_secrets_open_the_door_and_a_bad_one_keeps_it_shut() {
         (codes::CONFIG_SECRET, true)
     );
 }
+
+/// The vendor delivers with this secret, to a function that has been warm for long and to one that starts now.
+async fn delivered(world: &World, warm: &Entrance, previous: Option<&str>, secret: &str) -> (u16, u16) {
+    let cold = world.open(previous).await.unwrap();
+    (status(warm, secret).await, status(&cold, secret).await)
+}
+
+/// Somebody guesses, so that the function has just looked at the store of secrets; then this much time passes.
+async fn guesses(world: &World, warm: &Entrance, seconds: i64) {
+    world.clock.0.fetch_add(61, Ordering::Relaxed);
+    assert_eq!(status(warm, "guess").await, 401);
+    world.clock.0.fetch_add(seconds, Ordering::Relaxed);
+}
+
+const PREVIOUS: Option<&str> = Some("/hook-previous");
+
+/// The first two steps of docs/runbooks/rotate-secrets.md: the present secret also as the previous one, and functions that know
+/// of both; then the new secret.
+async fn both_are_stored(world: &World) -> Entrance {
+    world.store.set("ssm:/hook-previous", Some("first"));
+    let warm = world.open(PREVIOUS).await.unwrap();
+    assert_eq!(delivered(world, &warm, PREVIOUS, "first").await, (200, 200));
+    guesses(world, &warm, 1).await;
+    world.store.set("ssm:/hook", Some("second"));
+    assert_eq!(delivered(world, &warm, PREVIOUS, "first").await, (200, 200), "the vendor still sends the old one");
+    warm
+}
+
+#[tokio::test]
+async fn a_rotation_in_the_order_of_the_runbook_refuses_no_event_beside_somebody_who_guesses() {
+    let world = World::new();
+    let warm = both_are_stored(&world).await;
+    // Two minutes: whatever a guess has made the function look at before is looked at again.
+    world.clock.0.fetch_add(120, Ordering::Relaxed);
+    guesses(&world, &warm, 1).await;
+    // The vendor changes over; what it had under way comes with the old secret.
+    for secret in ["second", "first", "second"] {
+        assert_eq!(delivered(&world, &warm, PREVIOUS, secret).await, (200, 200), "{secret}");
+    }
+    // The functions are deployed without the previous one, which then is removed.
+    let warm = world.open(None).await.unwrap();
+    world.store.set("ssm:/hook-previous", None);
+    assert_eq!(delivered(&world, &warm, None, "second").await, (200, 200));
+    guesses(&world, &warm, 61).await;
+    assert_eq!(delivered(&world, &warm, None, "first").await, (401, 401), "the old one opens nothing any more");
+}
+
+#[tokio::test]
+async fn a_vendor_that_changes_over_at_once_may_lose_an_event_while_somebody_guesses() {
+    // This is why the runbook waits.
+    let world = World::new();
+    let warm = both_are_stored(&world).await;
+    assert_eq!(status(&warm, "second").await, 401, "it looked at the store a second before");
+    world.clock.0.fetch_add(61, Ordering::Relaxed);
+    assert_eq!(status(&warm, "second").await, 200);
+}

@@ -8,7 +8,7 @@ use rollcall_simulators::onelogin::Status as OneLoginStatus;
 use rollcall_simulators::salesforce::Org;
 use rollcall_simulators::world::{BLOCKED, Company, Estate, LeaverWorld, RECORDS};
 
-use crate::report::handed_over;
+use rollcall_commands::report::handed_over;
 
 /// The longest time from the door to the cut, in milliseconds.
 const LONGEST_CUT_MS: i64 = 1_000;

@@ -25,7 +25,7 @@ use crate::cli::DemoOptions;
 use crate::local::{self, Store};
 use crate::out::Out;
 use crate::server::{self, Running};
-use crate::watch::Watch;
+use rollcall_commands::watch::Watch;
 use inspect::{Bystander, inspect};
 use scene::Scene;
 use story::Story;

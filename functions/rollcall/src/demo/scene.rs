@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use rollcall_connectors::okta::{ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, READ_SCOPES};
+use rollcall_connectors::okta::{ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, LOG_SCOPES, READ_SCOPES};
 use rollcall_simulators::okta::ServiceApp;
 use rollcall_simulators::salesforce::{AppKey, ConnectedApp};
 use rollcall_simulators::world::{
@@ -79,7 +79,7 @@ impl Scene {
         world.okta.add_service_app(ServiceApp {
             client_id: CLIENT.to_owned(),
             jwks: app_key.public,
-            scopes: [READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES]
+            scopes: [READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES, LOG_SCOPES]
                 .concat()
                 .iter()
                 .map(|scope| (*scope).to_owned())

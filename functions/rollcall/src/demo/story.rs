@@ -10,7 +10,7 @@ use super::inspect::Check;
 use super::scene::Scene;
 use crate::local::Store;
 use crate::out::{Out, plain};
-use crate::report::{handover_document, run_document};
+use rollcall_commands::report::{handover_document, run_document};
 
 /// Everything that there is to tell.
 pub(super) struct Story<'a> {

@@ -12,7 +12,7 @@ use rollcall_simulators::salesforce::Org;
 
 use super::inspect::Check;
 use super::scene::Scene;
-use crate::commands::apply::drive;
+use rollcall_commands::drive;
 use crate::local::Store;
 use crate::out::Out;
 

@@ -1,18 +1,26 @@
 //! The messages of one invocation, side by side, each in a task of its own.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::future::join_all;
 use rollcall_engine::{Engine, EngineError};
-use rollcall_model::{Delivery, Lane, Queue, Timestamp};
+use rollcall_model::{ConnectionId, Connector, Delivery, Lane, LedgerError, Message, Queue, Timestamp};
 use rollcall_runtime::clock::between;
 use rollcall_runtime::{Clock, Code, codes};
+use tracing::Instrument as _;
+
+use super::Stack;
 
 /// How long before the invocation's end the last lease ends, and with it the last vendor call.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 /// How long before the invocation's end the work on a message is given up, so that the others' results still count.
 const WORK_MARGIN: Duration = Duration::from_millis(1_500);
+/// How long before the invocation's end a command is broken off, so that what it had said is still kept.
+const COMMAND_MARGIN: Duration = Duration::from_secs(3);
 /// How long before the invocation's end the answer is given.
 const ANSWER_MARGIN: Duration = Duration::from_millis(500);
 
@@ -25,9 +33,32 @@ pub struct Arrived {
     pub delivery: Delivery,
 }
 
+/// What an invocation lends to a command.
+#[derive(Clone)]
+pub struct Means {
+    /// The engine, which ends with the invocation.
+    pub engine: Engine,
+    /// Its connectors.
+    pub connectors: BTreeMap<ConnectionId, Arc<dyn Connector>>,
+    /// The stack's state and secrets.
+    pub stack: Stack,
+    /// The configuration's folder.
+    pub folder: PathBuf,
+    /// When the command must have been answered.
+    pub until: Timestamp,
+}
+
+/// Runs what somebody asked the stack for. The commands themselves are in a room above this one.
+#[async_trait]
+pub trait Commands: Send + Sync {
+    /// Runs the command with this id, once. False when its message must come again.
+    async fn run(&self, id: &str, means: Means) -> Result<bool, LedgerError>;
+}
+
 /// Serves the messages of one invocation.
 pub struct Batch {
     engine: Engine,
+    commands: Option<(Arc<dyn Commands>, Means)>,
     queue: Arc<dyn Queue>,
     clock: Arc<dyn Clock>,
     deadline: Timestamp,
@@ -39,10 +70,31 @@ impl Batch {
         let engine = engine.ending_at(before(deadline, LEASE_MARGIN));
         Self {
             engine,
+            commands: None,
             queue,
             clock,
             deadline,
         }
+    }
+
+    /// Runs commands, too.
+    #[must_use]
+    pub fn with_commands(
+        mut self,
+        commands: Arc<dyn Commands>,
+        connectors: BTreeMap<ConnectionId, Arc<dyn Connector>>,
+        stack: Stack,
+        folder: PathBuf,
+    ) -> Self {
+        let means = Means {
+            engine: self.engine.clone(),
+            connectors,
+            stack,
+            folder,
+            until: before(self.deadline, COMMAND_MARGIN),
+        };
+        self.commands = Some((commands, means));
+        self
     }
 
     /// Works on all messages at the same time. Answers the ids of those that must come again.
@@ -60,13 +112,24 @@ impl Batch {
         let delivery = &arrived.delivery;
         let lane = arrived.lane.map_or("unknown", Lane::as_str);
         let (engine, handed) = (self.engine.clone(), delivery.clone());
-        let mut task = tokio::spawn(async move { engine.handle(&handed).await });
+        let commands = self.commands.clone();
+        let mut task = tokio::spawn(
+            async move {
+                if let (Ok(Message::Command(id)), Some((commands, means))) =
+                    (serde_json::from_str(&handed.body), commands)
+                {
+                    return Ok(commands.run(&id, means).await?);
+                }
+                engine.handle(&handed).await.map(|()| true)
+            }
+            .in_current_span(),
+        );
         let ended = tokio::select! {
             ended = &mut task => Some(ended),
             () = self.clock.sleep(self.left(WORK_MARGIN)) => None,
         };
         let done = match ended {
-            Some(Ok(Ok(()))) => true,
+            Some(Ok(Ok(done))) => done,
             Some(Ok(Err(error))) => {
                 let (code, why) = (code(&error).id, error.chain());
                 tracing::warn!(code, lane, attempt = delivery.attempt, why, "A message is tried again.");
@@ -134,7 +197,7 @@ const fn code(error: &EngineError) -> Code {
         EngineError::Files(_) => codes::FILES_UNAVAILABLE,
         EngineError::NotAMessage(_) => codes::MESSAGE_UNREADABLE,
         EngineError::Configuration(_) => codes::CONFIG_FOLDER,
-        EngineError::Signer(_) | EngineError::Receipt(_) | EngineError::Canonical(_) => codes::RECEIPT_NOT_SIGNED,
+        EngineError::Seal(_) | EngineError::Canonical(_) => codes::RECEIPT_NOT_SIGNED,
         EngineError::Refused(_) => codes::GUARD_REFUSED,
     }
 }

@@ -3,12 +3,15 @@
 //! Everything slow happens while a function initialises, where the CPU is not throttled.
 
 mod batch;
+mod kms;
+mod sealing;
 mod settings;
 mod worker;
 
 use std::sync::Arc;
 
 use rollcall_engine::{EngineError, Swept};
+use rollcall_ledger::aws::SdkConfig;
 use rollcall_ledger::dynamodb::DynamoTable;
 use rollcall_ledger::s3::S3Files;
 use rollcall_ledger::sqs::SqsQueue;
@@ -17,8 +20,10 @@ use rollcall_model::{Files, Lane, Ledger, Queue, RunId};
 use rollcall_runtime::aws_secrets::AwsSecrets;
 use rollcall_runtime::{Clock, Secrets, SystemClock, codes};
 
-pub use batch::{Arrived, Batch};
-pub use settings::{SettingsError, StackSettings, WorkerSettings};
+pub use batch::{Arrived, Batch, Commands, Means};
+pub use kms::{KeyFault, KmsSigner, public_key};
+pub use sealing::{LambdaSealer, SealAnswer, SealRequest, Sealing, error_type};
+pub use settings::{ConsoleSettings, SealSettings, SettingsError, StackSettings, WorkerSettings};
 pub use worker::{OpenError, Worker};
 
 /// A stack's state, as every function of it sees it.
@@ -34,6 +39,8 @@ pub struct Stack {
     pub secrets: Secrets,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Region, credentials and end points, for the clients that only some functions need.
+    pub aws: SdkConfig,
 }
 
 impl Stack {
@@ -60,11 +67,12 @@ impl Stack {
             files,
             secrets: Secrets::with_remote(Arc::new(AwsSecrets::new(&config, Arc::clone(&clock)))),
             clock,
+            aws: config,
         }
     }
 
-    /// Wakes what is due and whose wake was lost.
-    pub async fn sweep(&self) -> Result<Swept, EngineError> {
-        rollcall_engine::sweep(self.ledger.as_ref(), self.queue.as_ref(), self.clock.now()).await
+    /// Wakes what is due and whose wake was lost, and measures.
+    pub async fn tick(&self) -> Result<Swept, EngineError> {
+        rollcall_engine::tick(self.ledger.as_ref(), self.queue.as_ref(), self.clock.now()).await
     }
 }

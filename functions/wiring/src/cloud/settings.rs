@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rollcall_ledger::sqs::LaneUrls;
 use rollcall_model::Lane;
-use rollcall_runtime::{Code, SecretRef, codes};
+use rollcall_runtime::{Code, codes};
 
 /// Where a stack keeps its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +28,53 @@ pub struct WorkerSettings {
     pub config: PathBuf,
     /// `ROLLCALL_ENV`: which of the configuration's environments this stack is.
     pub environment: String,
-    /// `ROLLCALL_RECEIPT_KEY`: where the key is that signs receipts, an Ed25519 key in PEM or its seed in Base64.
-    ///
-    /// Until the stack has the function `seal` with a key in KMS, the worker signs by itself: whoever can make this worker
-    /// run other code can sign receipts.
-    pub receipt_key: SecretRef,
+    /// `ROLLCALL_SEAL`: name or ARN of the function that makes receipts; the worker holds no key that signs anything.
+    pub seal: String,
+    /// `ROLLCALL_APPROVAL_KEY`: the KMS key (ARN, id or alias) whose signature makes an approval count. The worker only asks for
+    /// its public half.
+    pub approval_key: String,
 }
+
+/// What `console` and `approve` need besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsoleSettings {
+    /// Where the state is.
+    pub stack: StackSettings,
+    /// `ROLLCALL_STACK`: the stack's name.
+    pub name: String,
+    /// `ROLLCALL_CONFIG`: the configuration folder, as for a worker.
+    pub config: PathBuf,
+    /// `ROLLCALL_ENV`: which of the configuration's environments this stack is.
+    pub environment: String,
+}
+
+impl ConsoleSettings {
+    /// Reads them through `variable`, which answers for one name at a time.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let variables = Variables(variable);
+        Ok(Self {
+            stack: variables.stack()?,
+            name: variables.required("ROLLCALL_STACK")?,
+            config: variables.config(),
+            environment: variables.required("ROLLCALL_ENV")?,
+        })
+    }
+}
+/// What the function `seal` needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealSettings {
+    /// `ROLLCALL_TABLE`: the ledger's table, which it reads.
+    pub table: String,
+    /// `ROLLCALL_BUCKET`: where it reads large bodies and keeps receipts.
+    pub bucket: String,
+    /// `ROLLCALL_RECEIPT_KEY`: the KMS key (ARN, id or alias) that signs receipts.
+    pub key: String,
+    /// `ROLLCALL_RECEIPT_DAYS`: for how many days nobody can delete a receipt, 1 to 3650.
+    pub days: u32,
+}
+
+/// The longest retention: nobody can take it back, so a slip of the finger must not keep something for a century.
+const MOST_DAYS: u32 = 3_650;
 
 /// Why the environment cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +135,13 @@ impl<F: Fn(&str) -> Option<String>> Variables<F> {
         }
     }
 
+    /// The configuration's folder; by default where a layer with a folder `config` appears.
+    fn config(&self) -> PathBuf {
+        self.optional("ROLLCALL_CONFIG")
+            .unwrap_or_else(|| "/opt/config".to_owned())
+            .into()
+    }
+
     fn stack(&self) -> Result<StackSettings, SettingsError> {
         let mut queues = BTreeMap::new();
         for lane in Lane::ALL {
@@ -128,17 +176,29 @@ impl WorkerSettings {
     /// Reads them through `variable`, which answers for one name at a time.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let variables = Variables(variable);
-        let key = variables.required("ROLLCALL_RECEIPT_KEY")?;
         Ok(Self {
             stack: variables.stack()?,
-            config: variables
-                .optional("ROLLCALL_CONFIG")
-                .unwrap_or_else(|| "/opt/config".to_owned())
-                .into(),
+            config: variables.config(),
             environment: variables.required("ROLLCALL_ENV")?,
-            receipt_key: SecretRef::parse(&key).map_err(|_| SettingsError::Invalid {
-                name: "ROLLCALL_RECEIPT_KEY".to_owned(),
-                expected: "a reference: env:NAME, file:PATH, ssm:/name or secretsmanager:name",
+            seal: variables.required("ROLLCALL_SEAL")?,
+            approval_key: variables.required("ROLLCALL_APPROVAL_KEY")?,
+        })
+    }
+}
+
+impl SealSettings {
+    /// Reads them through `variable`, which answers for one name at a time.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let variables = Variables(variable);
+        let days = variables.required("ROLLCALL_RECEIPT_DAYS")?;
+        let days = days.trim().parse().ok().filter(|days| (1..=MOST_DAYS).contains(days));
+        Ok(Self {
+            table: variables.required("ROLLCALL_TABLE")?,
+            bucket: variables.required("ROLLCALL_BUCKET")?,
+            key: variables.required("ROLLCALL_RECEIPT_KEY")?,
+            days: days.ok_or_else(|| SettingsError::Invalid {
+                name: "ROLLCALL_RECEIPT_DAYS".to_owned(),
+                expected: "a whole number of days from 1 to 3650",
             })?,
         })
     }
@@ -157,8 +217,37 @@ mod tests {
         ("ROLLCALL_QUEUE_WORK", "https://queue.example/1/rc-work"),
         ("ROLLCALL_QUEUE_BULK", "https://queue.example/1/rc-bulk"),
         ("ROLLCALL_ENV", "prod"),
-        ("ROLLCALL_RECEIPT_KEY", "ssm:/rc/receipt"),
+        ("ROLLCALL_SEAL", "rc-seal"),
+        ("ROLLCALL_APPROVAL_KEY", "alias/rc-approve"),
     ];
+
+    const SEAL: &[(&str, &str)] = &[
+        ("ROLLCALL_TABLE", "rc"),
+        ("ROLLCALL_BUCKET", "rc-files"),
+        ("ROLLCALL_RECEIPT_KEY", "alias/rc-receipt"),
+        ("ROLLCALL_RECEIPT_DAYS", "2555"),
+    ];
+
+    fn read_seal(changes: &[(&str, &str)]) -> Result<SealSettings, SettingsError> {
+        SealSettings::read(|name| {
+            let mut all = changes.iter().chain(SEAL);
+            all.find(|(known, _)| *known == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn seal_needs_no_queue_and_a_retention_that_somebody_meant() {
+        assert_eq!(read_seal(&[]).unwrap().days, 2_555);
+        for (name, _) in SEAL {
+            let error = read_seal(&[(name, "")]).unwrap_err();
+            assert_eq!(error.to_string(), format!("{name} is not set"));
+        }
+        for days in ["0", "-1", "3651", "seven years", "4294967296"] {
+            let error = read_seal(&[("ROLLCALL_RECEIPT_DAYS", days)]).unwrap_err();
+            assert_eq!(error.code().id, "RC0202", "{days}");
+        }
+    }
 
     fn read(changes: &[(&str, &str)]) -> Result<WorkerSettings, SettingsError> {
         WorkerSettings::read(|name| {
@@ -192,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_value_that_cannot_be_used_is_not_repeated() {
-        for name in ["ROLLCALL_RECEIPT_KEY", "ROLLCALL_QUEUE_WORK", "ROLLCALL_QUEUE_BULK_DLQ"] {
+        for name in ["ROLLCALL_QUEUE_WORK", "ROLLCALL_QUEUE_BULK_DLQ"] {
             let error = read(&[(name, "planted")]).unwrap_err();
             assert_eq!(error.code().id, "RC0202");
             let text = error.to_string();

@@ -1,18 +1,18 @@
 //! A worker's engine, and when it is made anew.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_engine::{Engine, EngineError, Parts, Settings};
-use rollcall_evidence::FileSigner;
-use rollcall_evidence::keys::KeyError;
-use rollcall_model::{Signer, Timestamp, Transport};
+use rollcall_evidence::approval::Keys;
+use rollcall_model::{ConnectionId, Connector, Timestamp, Transport};
 use rollcall_policy::{Configuration, Problems};
 use rollcall_runtime::clock::between;
-use rollcall_runtime::{Code, Ids, RandomIds, SecretError, codes};
+use rollcall_runtime::{Code, Ids, RandomIds, codes};
 
-use super::{Batch, Stack, WorkerSettings};
+use super::{Batch, Commands, KeyFault, LambdaSealer, Stack, WorkerSettings, public_key};
 use crate::connect::{WiringError, connectors};
 
 /// How long an engine's secrets are used before they are fetched again: a rotated one is in use after this.
@@ -27,12 +27,9 @@ pub enum OpenError {
     /// A connection cannot be made.
     #[error(transparent)]
     Wiring(#[from] WiringError),
-    /// The receipt key cannot be fetched.
+    /// The approval key's public half is not to be had.
     #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// The receipt key is not one.
-    #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] KeyFault),
     /// The configuration cannot be kept for later stages.
     #[error("{}", .0.chain())]
     Start(EngineError),
@@ -44,8 +41,8 @@ impl OpenError {
         match self {
             Self::Configuration(_) => codes::CONFIG_FOLDER,
             Self::Wiring(WiringError::Setting { .. }) => codes::CONFIG_INVALID,
-            Self::Wiring(WiringError::Secret { .. }) | Self::Secret(_) => codes::CONFIG_SECRET,
-            Self::Key(_) => codes::CONFIG_SECRET_UNUSABLE,
+            Self::Wiring(WiringError::Secret { .. }) => codes::CONFIG_SECRET,
+            Self::Key(why) => why.code(),
             Self::Start(_) => codes::FILES_UNAVAILABLE,
         }
     }
@@ -58,12 +55,17 @@ pub struct Worker {
     transport: Arc<dyn Transport>,
     ids: Arc<dyn Ids>,
     configuration: Arc<Configuration>,
+    commands: Option<Arc<dyn Commands>>,
     current: Mutex<Made>,
 }
 
-/// An engine and when it was made.
+/// The connected systems by name.
+type Connectors = BTreeMap<ConnectionId, Arc<dyn Connector>>;
+
+/// An engine with its connectors, and when it was made.
 struct Made {
     engine: Engine,
+    connectors: Connectors,
     at: Timestamp,
 }
 
@@ -76,7 +78,7 @@ impl Worker {
         let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new(HttpSettings::default()));
         let ids: Arc<dyn Ids> = Arc::new(RandomIds);
         let at = stack.clock.now();
-        let engine = engine(&settings, &stack, &transport, &ids, &configuration).await?;
+        let (engine, connectors) = engine(&settings, &stack, &transport, &ids, &configuration).await?;
         engine.start().await.map_err(OpenError::Start)?;
         Ok(Self {
             settings,
@@ -84,19 +86,30 @@ impl Worker {
             transport,
             ids,
             configuration,
-            current: Mutex::new(Made { engine, at }),
+            commands: None,
+            current: Mutex::new(Made { engine, connectors, at }),
         })
+    }
+
+    /// Runs commands, too.
+    #[must_use]
+    pub fn with_commands(mut self, commands: Arc<dyn Commands>) -> Self {
+        self.commands = Some(commands);
+        self
     }
 
     /// What serves the messages of an invocation that ends at a moment.
     pub async fn until(&self, deadline: Timestamp) -> Batch {
-        let engine = self.engine().await;
-        Batch::new(
-            &engine,
-            Arc::clone(&self.stack.queue),
-            Arc::clone(&self.stack.clock),
-            deadline,
-        )
+        let (engine, connectors) = self.engine().await;
+        let (queue, clock) = (Arc::clone(&self.stack.queue), Arc::clone(&self.stack.clock));
+        let batch = Batch::new(&engine, queue, clock, deadline);
+        match &self.commands {
+            None => batch,
+            Some(commands) => {
+                let folder = self.settings.config.clone();
+                batch.with_commands(Arc::clone(commands), connectors, self.stack.clone(), folder)
+            }
+        }
     }
 
     /// Where the worker's queues are.
@@ -106,12 +119,12 @@ impl Worker {
 
     /// The engine, with secrets that are not too old. When they cannot be fetched, the old ones stay in use: most of them
     /// have not changed.
-    async fn engine(&self) -> Engine {
+    async fn engine(&self) -> (Engine, Connectors) {
         let now = self.stack.clock.now();
         {
             let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
             if between(current.at, now) < SECRETS_FOR {
-                return current.engine.clone();
+                return (current.engine.clone(), current.connectors.clone());
             }
             // Whatever comes of it, the next try is due as late as this one was.
             current.at = now;
@@ -126,12 +139,12 @@ impl Worker {
         .await;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match made {
-            Ok(engine) => current.engine = engine,
+            Ok(made) => (current.engine, current.connectors) = made,
             Err(why) => {
                 tracing::error!(code = why.code().id, %why, "Secrets could not be fetched again; the old ones stay.");
             }
         }
-        current.engine.clone()
+        (current.engine.clone(), current.connectors.clone())
     }
 }
 
@@ -142,13 +155,10 @@ async fn engine(
     transport: &Arc<dyn Transport>,
     ids: &Arc<dyn Ids>,
     configuration: &Arc<Configuration>,
-) -> Result<Engine, OpenError> {
+) -> Result<(Engine, Connectors), OpenError> {
     let key = async {
-        stack
-            .secrets
-            .fetch(&settings.receipt_key)
-            .await
-            .map_err(OpenError::from)
+        let key = public_key(&stack.aws, &settings.approval_key).await;
+        key.map_err(OpenError::from)
     };
     let (clock, transport) = (Arc::clone(&stack.clock), Arc::clone(transport));
     let connected = async {
@@ -157,17 +167,17 @@ async fn engine(
             .map_err(OpenError::from)
     };
     let (key, connectors) = futures::try_join!(key, connected)?;
-    let signer: Arc<dyn Signer> = Arc::new(FileSigner::from_text(&settings.receipt_key.to_string(), key.reveal())?);
     let parts = Parts {
         ledger: Arc::clone(&stack.ledger),
         queue: Arc::clone(&stack.queue),
         files: Arc::clone(&stack.files),
-        signer,
+        sealer: Arc::new(LambdaSealer::new(&stack.aws, settings.seal.as_str())),
+        approvals: Arc::new(Keys::from(key)),
         clock: Arc::clone(&stack.clock),
         ids: Arc::clone(ids),
-        connectors,
+        connectors: connectors.clone(),
         actions: rollcall_connectors::catalogue(),
         configuration: Arc::clone(configuration),
     };
-    Ok(Engine::new(parts, Settings::default()))
+    Ok((Engine::new(parts, Settings::default()), connectors))
 }

@@ -1,5 +1,5 @@
-//! What surrounds a function in the cloud, as far as worker and clock see it, on one loopback port: Lambda's Runtime API (*AWS
-//! Lambda Developer Guide*, "Using the Lambda runtime API"), DynamoDB and SQS (JSON protocols) and S3 (REST). The services
+//! What surrounds a function in the cloud, as far as worker, clock and seal see it, on one loopback port: Lambda's Runtime API (*AWS
+//! Lambda Developer Guide*, "Using the Lambda runtime API"), DynamoDB, SQS and KMS (JSON protocols) and S3 (REST). The services
 //! are empty and take everything, unless told to refuse.
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
@@ -158,8 +158,9 @@ fn answer(request: &Request, shared: &(Mutex<State>, Condvar)) -> (u16, String, 
     if let Some(call) = &request.call {
         let mut state = state.lock().unwrap();
         let body = serde_json::from_slice(&request.body).unwrap();
+        let usual = usual(call, &body);
         state.calls.push((call.clone(), body));
-        let (status, reply) = state.replies.get(call).cloned().unwrap_or((200, json!({})));
+        let (status, reply) = state.replies.get(call).cloned().unwrap_or(usual);
         return (status, String::new(), reply.to_string());
     }
     if request.path.starts_with("/2018-06-01/runtime/") {
@@ -185,6 +186,29 @@ fn answer(request: &Request, shared: &(Mutex<State>, Condvar)) -> (u16, String, 
     let call = (format!("{} {path}", request.method), Value::Null);
     state.lock().unwrap().calls.push(call);
     (200, String::new(), String::new())
+}
+
+/// What a service answers that was told nothing else. KMS has an Ed25519 key (RFC 8410, section 10.1), a key of another kind, and
+/// does not know `alias/none`.
+fn usual(call: &str, body: &Value) -> (u16, Value) {
+    if call != "GetPublicKey" {
+        return (200, json!({}));
+    }
+    match body["KeyId"].as_str().unwrap_or_default() {
+        "alias/none" => (400, json!({"__type": "NotFoundException", "message": "no such alias"})),
+        key => {
+            let spec = if key == "alias/rsa" {
+                "RSA_2048"
+            } else {
+                "ECC_NIST_EDWARDS25519"
+            };
+            let public = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+            (
+                200,
+                json!({"KeyId": key, "KeySpec": spec, "KeyUsage": "SIGN_VERIFY", "PublicKey": public}),
+            )
+        }
+    }
 }
 
 fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Request> {

@@ -63,10 +63,10 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(settings: OktaSettings, exchange: Exchange, ids: Arc<dyn Ids>) -> Self {
         Self {
+            pace: Pace::of(settings.connection.as_str()),
             settings,
             exchange,
             ids,
-            pace: Pace::default(),
             sign_in: Mutex::default(),
             own_user: Mutex::default(),
         }
@@ -358,8 +358,8 @@ impl Client {
             count("x-rate-limit-remaining"),
             retry::reset(response),
         ) {
-            self.pace
-                .learn(bucket, limit, remaining, plus(self.exchange.clock.now(), reset));
+            let now = self.exchange.clock.now();
+            self.pace.learn(bucket, limit, remaining, plus(now, reset), now);
         }
     }
 }

@@ -7,7 +7,8 @@
 //! roles: a scope without the role makes Okta answer with empty lists instead of errors, which is why no absence is believed
 //! without a canary. [`CUT_SCOPES`] are what it needs beside them where accounts of the tenant itself are cut, with a role that
 //! may change users (for administrators' accounts: super administrator), [`DISMANTLE_SCOPES`] with a role that may change groups
-//! where they are dismantled, and [`ASSIGNMENT_SCOPES`] where assignments of applications are looked at. An app to which only some of them are granted still does what these allow.
+//! where they are dismantled, and [`ASSIGNMENT_SCOPES`] where assignments of applications are looked at; [`LOG_SCOPES`] where a hook's
+//! silence is to be noticed. An app to which only some of them are granted still does what these allow.
 
 mod accounts;
 pub(crate) mod actions;
@@ -24,6 +25,7 @@ mod groups;
 mod holdings;
 mod lifecycle;
 mod listing;
+mod logs;
 mod masters;
 mod members;
 mod own;
@@ -38,7 +40,8 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rollcall_model::connector::{ActionUse, Assigned, Assignment, GroupRead, ListedAccount, Page, Probe};
+use jiff::Timestamp;
+use rollcall_model::connector::{ActionUse, Assigned, Assignment, GroupRead, ListedAccount, Logged, Page, Probe};
 use rollcall_model::{
     AccountQuery, AccountRef, AccountSearch, Applied, Call, Change, ConnectionId, Connector, Event, Failure,
     Observation, Signal, SubjectRead, Transport,
@@ -59,6 +62,9 @@ pub const DISMANTLE_SCOPES: &[&str] = &["okta.groups.manage"];
 
 /// What looking at applications and their users needs.
 pub const ASSIGNMENT_SCOPES: &[&str] = &["okta.apps.read"];
+
+/// What comparing the hook with the System Log needs.
+pub const LOG_SCOPES: &[&str] = &["okta.logs.read"];
 
 /// How to sign in.
 #[derive(Clone, Debug)]
@@ -180,6 +186,21 @@ impl Connector for Okta {
 
     async fn assigned(&self, call: &Call, account: &AccountRef, app: &str) -> Result<Assigned, Failure> {
         Box::pin(assignments::assigned(&self.client, call, account, app)).await
+    }
+
+    fn compares_log(&self) -> bool {
+        true
+    }
+
+    async fn logged(
+        &self,
+        call: &Call,
+        kinds: &[String],
+        since: Timestamp,
+        until: Timestamp,
+        cursor: Option<&str>,
+    ) -> Result<Page<Logged>, Failure> {
+        Box::pin(logs::page(&self.client, call, kinds, since, until, cursor)).await
     }
 
     async fn group_members(&self, call: &Call, group: &str) -> Result<GroupRead, Failure> {

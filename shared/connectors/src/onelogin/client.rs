@@ -52,9 +52,9 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(settings: OneLoginSettings, exchange: Exchange) -> Self {
         Self {
+            pace: Pace::of(settings.connection.as_str()),
             settings,
             exchange,
-            pace: Pace::default(),
             sign_in: Mutex::default(),
             privileges: Kept::default(),
             roles: Kept::default(),
@@ -293,8 +293,8 @@ impl Client {
             count("x-ratelimit-remaining"),
             retry::reset(response),
         ) {
-            let until = plus(self.exchange.clock.now(), reset);
-            self.pace.learn(quota(path), limit, remaining, until);
+            let now = self.exchange.clock.now();
+            self.pace.learn(quota(path), limit, remaining, plus(now, reset), now);
         }
     }
 }

@@ -77,10 +77,10 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(settings: SalesforceSettings, exchange: Exchange, ids: Arc<dyn Ids>) -> Self {
         Self {
+            pace: Pace::of(settings.connection.as_str()),
             settings,
             exchange,
             ids,
-            pace: Pace::default(),
             sign_in: Mutex::default(),
             delete_tokens: std::sync::Mutex::default(),
             numbers_hidden: AtomicBool::new(false),
@@ -288,12 +288,9 @@ impl Client {
             .and_then(|usage| usage.split_once('/'))
             .and_then(|(used, limit)| Some((used.parse::<u64>().ok()?, limit.trim().parse::<u64>().ok()?)));
         if let Some((used, limit)) = usage {
-            self.pace.learn(
-                QUOTA,
-                limit,
-                limit.saturating_sub(used),
-                plus(self.exchange.clock.now(), QUOTA_MEMORY),
-            );
+            let now = self.exchange.clock.now();
+            let left = limit.saturating_sub(used);
+            self.pace.learn(QUOTA, limit, left, plus(now, QUOTA_MEMORY), now);
         }
     }
 }

@@ -60,7 +60,7 @@ impl Engine {
                 None => {}
             }
         }
-        tracing::info!(account = id, person = %person, "Somebody confirmed whose an account is.");
+        tracing::info!(connection = %account.connection, "Somebody confirmed whose an account is.");
         Ok(Confirmed { was })
     }
 
@@ -85,7 +85,7 @@ impl Engine {
                 ledger.remove_document(documents::LINK, &id).await?;
             }
         }
-        tracing::info!(account = id, person = %person, "Somebody decided that an account is not a person's.");
+        tracing::info!(connection = %account.connection, "Somebody decided that an account is not a person's.");
         Ok(owned || listed)
     }
 

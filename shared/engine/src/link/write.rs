@@ -108,7 +108,7 @@ impl Engine {
                 Answer::Lost(_) | Answer::Stale => {
                     let stands = self.parts.ledger.document(documents::OWNER, &id).await?;
                     if stands.and_then(|stands| super::stored::person(&stands.body)).as_ref() != Some(key) {
-                        tracing::warn!(account = id, "The account was linked to somebody else in the meantime.");
+                        tracing::warn!(connection = %link.account.connection, "The account was linked to somebody else in the meantime.");
                         wrote.overtaken.push(id);
                         continue;
                     }

@@ -86,8 +86,8 @@ fn one_review(report: &Report<'_>, html: &mut Html, review: &Review) {
         .raw("</td><td>");
     let (class, word, decided) = match &review.state {
         ReviewState::Open => ("warn", "open", None),
-        ReviewState::Approved { by, at } => ("good", "approved", Some((by, *at))),
-        ReviewState::Refused { by, at } => ("bad", "refused", Some((by, *at))),
+        ReviewState::Approved { by, at, .. } => ("good", "approved", Some((by, *at))),
+        ReviewState::Refused { by, at, .. } => ("bad", "refused", Some((by, *at))),
     };
     badge(html, class, word);
     match decided {

@@ -280,6 +280,7 @@ pub(crate) fn leaver() -> Sample {
     let approved = ReviewState::Approved {
         by: "bodil@corp.example".to_owned(),
         at: at(day + 1_000),
+        signed: None,
     };
     sample.reviews = vec![reviewed(&sample.run, approved, ReviewAbout::Stage)];
     sample.findings = vec![Finding {

@@ -3,6 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use rollcall_model::{EntryKind, Signer as _};
 
 use super::*;
+use crate::keys::{FileSigner, public_path};
 use crate::receipt::{Journal, Receipt, Unsigned, seal};
 use crate::samples;
 
@@ -497,4 +498,34 @@ async fn a_signed_receipt_whose_chain_does_not_hold_is_refused() {
         verify(text.as_bytes(), &[key]),
         Err(Fault::ManifestInconsistent { .. })
     ));
+}
+
+#[tokio::test]
+async fn after_a_rotation_receipts_of_both_keys_verify_and_each_names_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("receipt.pem");
+    let retired = FileSigner::open_or_create(&path).unwrap();
+    // The old key's file is put aside with its public half, and a new one is made in its place.
+    let aside = dir.path().join("receipt-2026.pem");
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::rename(public_path(&path), public_path(&aside)).unwrap();
+    let current = FileSigner::open_or_create(&path).unwrap();
+    assert_ne!(retired.key_id(), current.key_id());
+    let mut keys = Vec::new();
+    for file in [&path, &aside] {
+        let pem = std::fs::read_to_string(public_path(file)).unwrap();
+        keys.extend(PublicKey::all_from_pem(&pem).unwrap());
+    }
+    let run = samples::run();
+    let (entries, heads) = samples::journal(&run);
+    for (signer, own) in [(&retired, 1), (&current, 0)] {
+        let unsigned = Receipt::of(&run, &entries, &heads, samples::VERSION).unwrap();
+        let text = seal(unsigned, signer).await.unwrap().to_text().unwrap();
+        assert_eq!(verify(text.as_bytes(), &keys).unwrap().key_id, signer.key_id());
+        assert!(verify(text.as_bytes(), &keys[own..=own]).is_ok());
+        assert!(
+            verify(text.as_bytes(), &keys[1 - own..=1 - own]).is_err(),
+            "the other key alone"
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! Small documents that stand by themselves.
 
 use rollcall_model::ledger::Document;
-use rollcall_model::{Answer, LedgerError};
+use rollcall_model::{Answer, LedgerError, Timestamp};
 use serde_json::Value;
 
 use super::TableLedger;
@@ -31,12 +31,13 @@ impl TableLedger {
         exhausted()
     }
 
-    pub(super) async fn add_new_document(
+    pub(super) async fn add_document_until(
         &self,
         kind: &str,
         id: &str,
         body: &Value,
         nonce: &str,
+        until: Option<Timestamp>,
     ) -> Result<Answer<()>, LedgerError> {
         let text = self.document_body(id, body, nonce).await?;
         for _ in 0..TRIES {
@@ -49,7 +50,13 @@ impl TableLedger {
                     Answer::Lost(format!("there is a {kind} {id} already"))
                 });
             }
-            let part = put(place, text.clone(), When::Absent);
+            let part = Write::Put {
+                key: place,
+                body: text.clone(),
+                due_at: None,
+                expires_at: until.map(Timestamp::as_millisecond),
+                when: When::Absent,
+            };
             match self.write(&[part], nonce).await? {
                 Done::Now => return Ok(Answer::Won(())),
                 Done::Before => return Ok(Answer::AlreadyMine(())),

@@ -29,6 +29,13 @@ impl TableLedger {
             return Ok(Answer::Won(Vec::new()));
         }
         let run = head.chain.run.clone();
+        if salt.is_empty() {
+            // A digest without a key would disclose what it is taken of to whoever can guess it.
+            return Err(LedgerError::Unfit {
+                item: format!("journal entry of run {run}"),
+                why: "there is no salt for its digest".to_owned(),
+            });
+        }
         let connection = head.chain.connection.clone();
         let place = keys::head(&run, &connection);
         // A claim brings the newest nonce along, so that a repetition after claiming again is seen without another read.

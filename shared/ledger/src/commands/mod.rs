@@ -21,7 +21,7 @@
 //! | `RSV#<key>` / `<window>` | the members that hold a place | |
 //! | `REVIEW#<id>` / `REVIEW`, `REVIEWS` / `R#<opened>#<id>` | a review, and its name in the list of all | |
 //! | `TIMERS#<kind>` / `TM#<id>` | a timer | at its hour |
-//! | `DOC#<kind>` / `D#<id>` | a document | |
+//! | `DOC#<kind>` / `D#<id>` | a document; of the kind `key` a person's key | |
 
 mod body;
 mod documents;
@@ -29,6 +29,7 @@ mod drain;
 mod events;
 mod items;
 mod journal;
+mod key;
 mod keys;
 mod locks;
 mod open;
@@ -43,7 +44,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rollcall_model::journal::{Draft, Entry};
+use rollcall_model::journal::{Chain, Draft, Entry};
 use rollcall_model::ledger::{
     Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent, Timer,
 };
@@ -198,6 +199,10 @@ impl Ledger for TableLedger {
         self.settle_run(claim, &how, nonce).await
     }
 
+    async fn chains(&self, run: &RunId) -> Result<Vec<Chain>, LedgerError> {
+        Ok(self.heads(run).await?.into_values().map(|head| head.chain).collect())
+    }
+
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
         self.read_journal(run).await
     }
@@ -232,6 +237,10 @@ impl Ledger for TableLedger {
         self.decide_review(id, plan_hash, decision, now).await
     }
 
+    async fn reopen(&self, id: &ReviewId, seen: &ReviewState) -> Result<Answer<()>, LedgerError> {
+        self.reopen_review(id, seen).await
+    }
+
     async fn document(&self, kind: &str, id: &str) -> Result<Option<Document>, LedgerError> {
         self.read_document(kind, id).await
     }
@@ -241,7 +250,18 @@ impl Ledger for TableLedger {
     }
 
     async fn add_document(&self, kind: &str, id: &str, body: &Value, nonce: &str) -> Result<Answer<()>, LedgerError> {
-        self.add_new_document(kind, id, body, nonce).await
+        self.add_document_until(kind, id, body, nonce, None).await
+    }
+
+    async fn add_passing_document(
+        &self,
+        kind: &str,
+        id: &str,
+        body: &Value,
+        nonce: &str,
+        until: Timestamp,
+    ) -> Result<Answer<()>, LedgerError> {
+        self.add_document_until(kind, id, body, nonce, Some(until)).await
     }
 
     async fn remove_document(&self, kind: &str, id: &str) -> Result<(), LedgerError> {

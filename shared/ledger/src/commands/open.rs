@@ -148,7 +148,7 @@ impl TableLedger {
             version: item.version,
             holder: holder.clone(),
             heads: self.heads(&run.id).await?,
-            run: old.run,
+            run: self.salted(old.run).await?,
             joined: 1,
         };
         Ok(Before::Ours(Box::new(claim)))
@@ -162,6 +162,8 @@ impl TableLedger {
         sequences: &[ConnectionId],
     ) -> Result<(Vec<Write>, RunClaim), LedgerError> {
         let name = self.encode("run name", &RunName { run: run.id.clone() }).await?;
+        let (key, salt) = self.key_for(run).await?;
+        let run = Run { salt, ..run.clone() };
         let item = RunItem {
             run: run.clone(),
             lease: Some(holder.into()),
@@ -184,6 +186,7 @@ impl TableLedger {
             ),
             put(Key::new(person, listed.clone()), name.clone(), When::Absent),
             put(Key::new(keys::RUNS, listed), name, When::Absent),
+            key,
         ];
         if let Some(exception) = &run.exception {
             let id = Exception::id(&exception.playbook, &exception.person);
@@ -209,7 +212,7 @@ impl TableLedger {
             heads.insert(connection.clone(), head_at(head, 1));
         }
         let claim = RunClaim {
-            run: run.clone(),
+            run,
             version: 1,
             holder: holder.clone(),
             heads,

@@ -151,6 +151,27 @@ impl TableLedger {
         }
         exhausted()
     }
+
+    pub(super) async fn reopen_review(&self, id: &ReviewId, seen: &ReviewState) -> Result<Answer<()>, LedgerError> {
+        let Some(item) = self.read(keys::review(id)).await? else {
+            return Ok(Answer::Lost(format!("there is no review {id}")));
+        };
+        let mut review: Review = self.decode(&item).await?;
+        if review.state == ReviewState::Open {
+            return Ok(Answer::AlreadyMine(()));
+        }
+        if review.state != *seen {
+            return Ok(Answer::Stale);
+        }
+        review.state = ReviewState::Open;
+        let body = self.encode("review", &review).await?;
+        let part = put(keys::review(id), body, When::Version(item.version));
+        Ok(match self.write(&[part], "reopened").await? {
+            Done::Now => Answer::Won(()),
+            Done::Before => Answer::AlreadyMine(()),
+            Done::No => Answer::Stale,
+        })
+    }
 }
 
 /// The same decision by the same person: a repetition may carry a later time.
@@ -165,7 +186,7 @@ fn same_decision(one: &ReviewState, other: &ReviewState) -> bool {
 fn decided(state: &ReviewState) -> String {
     match state {
         ReviewState::Open => "open".to_owned(),
-        ReviewState::Approved { by, at } => format!("approved by {by} at {at}"),
-        ReviewState::Refused { by, at } => format!("refused by {by} at {at}"),
+        ReviewState::Approved { by, at, .. } => format!("approved by {by} at {at}"),
+        ReviewState::Refused { by, at, .. } => format!("refused by {by} at {at}"),
     }
 }

@@ -18,7 +18,10 @@ const RUNS_A_READ: usize = 50;
 impl TableLedger {
     pub(super) async fn read_run(&self, id: &RunId) -> Result<Option<Run>, LedgerError> {
         match self.read(keys::run(id)).await? {
-            Some(item) => Ok(Some(self.decode::<RunItem>(&item).await?.run)),
+            Some(item) => {
+                let run = self.decode::<RunItem>(&item).await?.run;
+                Ok(Some(self.salted_if_kept(run).await?))
+            }
             None => Ok(None),
         }
     }
@@ -96,6 +99,7 @@ impl TableLedger {
             }
             let again = lease.is_some_and(|lease| lease.name == holder.name);
             let joined = self.joins(&run).await?;
+            let run = self.salted(run).await?;
             let taken = RunItem {
                 run,
                 lease: Some(holder.into()),

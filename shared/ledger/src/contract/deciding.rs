@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use rollcall_model::ledger::{Due, Reservation, Settle};
-use rollcall_model::{Answer, Digest, Review, ReviewId, ReviewState, RunState};
+use rollcall_model::{Answer, Digest, Review, ReviewId, ReviewState, RunState, Timestamp};
 use serde_json::json;
 
 use super::Bench;
@@ -58,9 +58,17 @@ pub async fn a_review_is_decided_once(bench: &Bench) {
         async move {
             let by = format!("{number}@example.com");
             let decision = if number % 2 == 0 {
-                ReviewState::Approved { by, at: at(5) }
+                ReviewState::Approved {
+                    by,
+                    at: at(5),
+                    signed: None,
+                }
             } else {
-                ReviewState::Refused { by, at: at(5) }
+                ReviewState::Refused {
+                    by,
+                    at: at(5),
+                    signed: None,
+                }
             };
             let hash = &review.plan_hash;
             let answer = bench.ledger.approve(&review.id, hash, &decision, at(5)).await;
@@ -88,6 +96,7 @@ pub async fn a_decision_binds_to_the_plan_and_ends(bench: &Bench) {
     let decision = ReviewState::Approved {
         by: "ada@example.com".to_owned(),
         at: at(5),
+        signed: None,
     };
     let decide = async |id: &ReviewId, hash: &str, now| {
         let hash = Digest::new(hash);
@@ -108,6 +117,32 @@ pub async fn a_decision_binds_to_the_plan_and_ends(bench: &Bench) {
     assert_eq!(stored.state, ReviewState::Open);
 }
 
+/// A decision that turns out not to count is taken away, and another one can be made; a decision that has replaced it stays.
+pub async fn a_review_is_opened_again_only_as_it_was_seen(bench: &Bench) {
+    let run = run(&format!("{}-reopen", bench.tag), "p", &["sf-us"]);
+    let review = review(&run.id, "h1");
+    bench.won(bench.ledger.open_review(&review).await.unwrap());
+    let said = |by: &str| ReviewState::Approved {
+        by: by.to_owned(),
+        at: at(5),
+        signed: None,
+    };
+    let (forged, real) = (said("mallory@example.com"), said("ada@example.com"));
+    let hash = &review.plan_hash;
+    bench.won(bench.ledger.approve(&review.id, hash, &forged, at(5)).await.unwrap());
+    let other = bench.ledger.reopen(&review.id, &real).await.unwrap();
+    assert_eq!(other, Answer::Stale);
+    bench.won(bench.ledger.reopen(&review.id, &forged).await.unwrap());
+    let stored = bench.ledger.review(&review.id).await.unwrap().unwrap();
+    assert_eq!(stored, review);
+    let again = bench.ledger.reopen(&review.id, &forged).await.unwrap();
+    assert_eq!(again, Answer::AlreadyMine(()));
+    bench.won(bench.ledger.approve(&review.id, hash, &real, at(6)).await.unwrap());
+    assert_eq!(bench.ledger.reopen(&review.id, &forged).await.unwrap(), Answer::Stale);
+    let stored = bench.ledger.review(&review.id).await.unwrap().unwrap();
+    assert_eq!(stored.state, real);
+}
+
 /// A decision wakes its run, even while somebody holds the run: the next claim takes the wake.
 pub async fn a_decision_wakes_its_run(bench: &Bench) {
     let id = format!("{}-wake", bench.tag);
@@ -118,6 +153,7 @@ pub async fn a_decision_wakes_its_run(bench: &Bench) {
     let decision = ReviewState::Approved {
         by: "ada@example.com".to_owned(),
         at: at(5),
+        signed: None,
     };
     let decided = bench.ledger.approve(&review.id, &review.plan_hash, &decision, at(5));
     bench.won(decided.await.unwrap());
@@ -145,6 +181,7 @@ pub async fn a_decision_on_a_run_that_has_ended_is_not_due_for_ever(bench: &Benc
     let decision = ReviewState::Approved {
         by: "ada@example.com".to_owned(),
         at: at(5),
+        signed: None,
     };
     let decided = bench.ledger.approve(&review.id, &review.plan_hash, &decision, at(5));
     bench.won(decided.await.unwrap());
@@ -177,6 +214,7 @@ pub async fn reviews_are_listed_newest_first_and_the_open_ones_alone(bench: &Ben
     let decision = ReviewState::Refused {
         by: "ada@example.com".to_owned(),
         at: at(1_000_010),
+        signed: None,
     };
     let decided = &opened[2];
     let answer = bench
@@ -224,6 +262,14 @@ pub async fn documents_stand_by_themselves(bench: &Bench) {
     ledger.remove_document(&kind, "b").await.unwrap();
     assert_eq!(ledger.document(&kind, "b").await.unwrap(), None);
     assert_eq!(ledger.documents(&kind, 10).await.unwrap().len(), 3);
+    // In 2100, and in 1970.
+    for (id, until, there) in [("later", 4_102_444_800, true), ("over", 1, false)] {
+        let (body, until) = (json!(id), Timestamp::from_second(until).unwrap());
+        let added = ledger.add_passing_document(&kind, id, &body, "p", until).await;
+        bench.won(added.unwrap());
+        let found = ledger.document(&kind, id).await.unwrap();
+        assert_eq!(found.is_some(), there, "{id}");
+    }
     let next = format!("{kind}-next");
     assert_eq!(ledger.documents(&next, 10).await.unwrap(), []);
 }

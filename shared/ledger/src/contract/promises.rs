@@ -36,7 +36,8 @@ macro_rules! ledger_promises {
                 an_append_needs_the_accounts_lock, sequences_are_written_side_by_side,
                 a_journal_is_read_from_where_it_was_read_to;
             deciding: a_limit_holds_under_many, a_member_takes_one_place, a_review_is_decided_once,
-                a_decision_binds_to_the_plan_and_ends, a_decision_wakes_its_run, a_decision_on_a_run_that_has_ended_is_not_due_for_ever,
+                a_decision_binds_to_the_plan_and_ends, a_review_is_opened_again_only_as_it_was_seen,
+                a_decision_wakes_its_run, a_decision_on_a_run_that_has_ended_is_not_due_for_ever,
                 documents_stand_by_themselves, reviews_are_listed_newest_first_and_the_open_ones_alone;
             timing: a_timer_is_due_from_its_moment_on, a_timer_is_set_once, a_timer_is_written_on_by_one,
                 a_timer_is_removed_under_its_version, timers_are_listed_by_kind;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rollcall_model::journal::{Draft, Entry};
+use rollcall_model::journal::{Chain, Draft, Entry};
 use rollcall_model::ledger::{
     Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent, Timer,
 };
@@ -154,6 +154,10 @@ impl Ledger for Repeating {
         repeat!(self.0.settle(claim, how.clone(), nonce))
     }
 
+    async fn chains(&self, run: &RunId) -> Result<Vec<Chain>, LedgerError> {
+        repeat!(self.0.chains(run))
+    }
+
     async fn journal(&self, run: &RunId) -> Result<Vec<Entry>, LedgerError> {
         repeat!(self.0.journal(run))
     }
@@ -188,6 +192,10 @@ impl Ledger for Repeating {
         repeat!(self.0.approve(id, plan_hash, decision, now))
     }
 
+    async fn reopen(&self, id: &ReviewId, seen: &ReviewState) -> Result<Answer<()>, LedgerError> {
+        repeat!(self.0.reopen(id, seen))
+    }
+
     async fn document(&self, kind: &str, id: &str) -> Result<Option<Document>, LedgerError> {
         repeat!(self.0.document(kind, id))
     }
@@ -198,6 +206,17 @@ impl Ledger for Repeating {
 
     async fn add_document(&self, kind: &str, id: &str, body: &Value, nonce: &str) -> Result<Answer<()>, LedgerError> {
         repeat!(self.0.add_document(kind, id, body, nonce))
+    }
+
+    async fn add_passing_document(
+        &self,
+        kind: &str,
+        id: &str,
+        body: &Value,
+        nonce: &str,
+        until: Timestamp,
+    ) -> Result<Answer<()>, LedgerError> {
+        repeat!(self.0.add_passing_document(kind, id, body, nonce, until))
     }
 
     async fn remove_document(&self, kind: &str, id: &str) -> Result<(), LedgerError> {

@@ -120,6 +120,7 @@ pub fn run(id: &str, person: &str, connections: &[&str]) -> Run {
         undoes: None,
         returned: 0,
         exception: None,
+        agreed: None,
         read: None,
     }
 }

@@ -22,7 +22,17 @@ const MOST_RETURNS: u32 = 2;
 
 /// Looks at a stage plan. Nothing is held and nothing reserved for a stage that would change nothing.
 pub fn guard(configuration: &Configuration, facts: &Facts<'_>, plan: &StagePlan, inputs: &GuardInputs) -> Guarded {
-    let mode = mode(configuration, facts, plan);
+    guard_in(mode(configuration, facts, plan), configuration, facts, plan, inputs)
+}
+
+/// The same in this mode, whatever the configuration says: what would be held if it went so far.
+pub fn guard_in(
+    mode: Mode,
+    configuration: &Configuration,
+    facts: &Facts<'_>,
+    plan: &StagePlan,
+    inputs: &GuardInputs,
+) -> Guarded {
     let written = written(plan);
     if written.is_empty() {
         return Guarded {

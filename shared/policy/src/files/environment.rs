@@ -25,7 +25,7 @@ pub struct EnvironmentFile {
     pub operators: Option<BTreeMap<String, OperatorFile>>,
 }
 
-pub(crate) const OPERATOR: &[&str] = &["login", "roles"];
+pub(crate) const OPERATOR: &[&str] = &["login", "aws", "roles"];
 
 /// Somebody who works with Rollcall.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -34,8 +34,12 @@ pub struct OperatorFile {
     /// Their sign-in name in the source, by which they are in the group of approvers. Decisions are recorded under it.
     #[schemars(default)]
     pub login: Option<String>,
+    /// Who they are for AWS, when they work with a stack: the ARN that `aws sts get-caller-identity` prints, of an IAM user or
+    /// of a session of a role. No two operators share one.
+    #[schemars(default)]
+    pub aws: Option<String>,
     /// What they may do: `viewer` (look), `operator` (ask for runs, pause, redrive), `approver` (decide reviews; needs
-    /// `login`), `confidential` (see who a quiet run is about).
+    /// `login`), `confidential` (see who a quiet run is about), `config` (prove the configuration against the connections).
     pub roles: OneOrMore<Role>,
 }
 
@@ -75,6 +79,7 @@ pub(crate) const OKTA: &[&str] = &[
     "canary",
     "app",
     "hook",
+    "expires",
 ];
 
 /// An Okta tenant. Secrets are references: `env:NAME`, `file:PATH`, `ssm:/name`, `secretsmanager:name`.
@@ -112,6 +117,10 @@ pub struct OktaFile {
     /// The hook that this tenant calls.
     #[schemars(default)]
     pub hook: Option<HookFile>,
+    /// When the credential ends, where it does (a token's or a certificate's last day): `2027-01-31`, or a moment. Told 30 days
+    /// before (`CredentialDaysLeft`).
+    #[schemars(default)]
+    pub expires: Option<String>,
 }
 
 /// How Okta is called.
@@ -124,7 +133,17 @@ pub enum OktaAuthFile {
     ServiceApp,
 }
 
-pub(crate) const ONELOGIN: &[&str] = &["url", "id", "secret", "client_id", "own_ids", "canary", "app", "hook"];
+pub(crate) const ONELOGIN: &[&str] = &[
+    "url",
+    "id",
+    "secret",
+    "client_id",
+    "own_ids",
+    "canary",
+    "app",
+    "hook",
+    "expires",
+];
 
 /// A OneLogin tenant.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -152,6 +171,10 @@ pub struct OneloginFile {
     /// The hook that this tenant calls.
     #[schemars(default)]
     pub hook: Option<HookFile>,
+    /// When the credential ends, where it does (a token's or a certificate's last day): `2027-01-31`, or a moment. Told 30 days
+    /// before (`CredentialDaysLeft`).
+    #[schemars(default)]
+    pub expires: Option<String>,
 }
 
 pub(crate) const SALESFORCE: &[&str] = &[
@@ -167,6 +190,7 @@ pub(crate) const SALESFORCE: &[&str] = &[
     "hosts",
     "bulk_above",
     "app",
+    "expires",
 ];
 
 /// A Salesforce organisation.
@@ -205,6 +229,10 @@ pub struct SalesforceFile {
     /// The source's id of the application that stands for this tenant (Okta: `0oa…`): who loses it there loses access here.
     #[schemars(default)]
     pub app: Option<String>,
+    /// When the credential ends, where it does (a token's or a certificate's last day): `2027-01-31`, or a moment. Told 30 days
+    /// before (`CredentialDaysLeft`).
+    #[schemars(default)]
+    pub expires: Option<String>,
 }
 
 /// How Salesforce gives tokens.
@@ -217,7 +245,7 @@ pub enum SalesforceFlowFile {
     ClientCredentials,
 }
 
-pub(crate) const SLACK: &[&str] = &["url", "id", "secret"];
+pub(crate) const SLACK: &[&str] = &["url", "id", "secret", "expires"];
 
 /// A Slack workspace.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -230,6 +258,10 @@ pub struct SlackFile {
     pub id: String,
     /// Where the bot token is.
     pub secret: String,
+    /// When the credential ends, where it does (a token's or a certificate's last day): `2027-01-31`, or a moment. Told 30 days
+    /// before (`CredentialDaysLeft`).
+    #[schemars(default)]
+    pub expires: Option<String>,
 }
 
 pub(crate) const HOOK: &[&str] = &["header", "secrets"];

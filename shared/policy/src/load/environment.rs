@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rollcall_model::ids::ConnectionId;
 
 use super::{Scene, modes, operators};
@@ -121,6 +124,7 @@ fn tenant(reader: &mut Reader, node: &Node, name: &str, kind: Kind) -> Option<Te
         }
     };
     let hook = fields.get("hook").map(|node| hook(reader, node));
+    let expires = fields.get("expires").and_then(|node| expires(reader, node));
     let settings = match kind {
         Kind::Okta => okta(reader, &fields, name),
         Kind::Onelogin => Some(TenantSettings::Onelogin {
@@ -137,7 +141,26 @@ fn tenant(reader: &mut Reader, node: &Node, name: &str, kind: Kind) -> Option<Te
         id: id?,
         settings: settings?,
         hook,
+        expires,
     })
+}
+
+/// When a credential ends: at a moment, or with the beginning of a day in UTC, so that it is told rather too early.
+fn expires(reader: &mut Reader, node: &Node) -> Option<Timestamp> {
+    let text = reader.text(node, "expires")?;
+    let day = || {
+        let day: Date = text.parse().ok()?;
+        Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    };
+    let end = text.parse().ok().or_else(day);
+    if end.is_none() {
+        reader.problem(
+            &node.at,
+            format!("`{text}` is no moment"),
+            "write the credential's last day, for example 2027-01-31",
+        );
+    }
+    end
 }
 
 fn text(reader: &mut Reader, fields: &Fields<'_>, name: &str) -> Option<String> {

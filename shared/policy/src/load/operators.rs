@@ -7,11 +7,12 @@ use crate::files;
 use crate::reader::Reader;
 use crate::yaml::{At, Node};
 
-const ROLES: [(&str, Role); 4] = [
+const ROLES: [(&str, Role); 5] = [
     ("viewer", Role::Viewer),
     ("operator", Role::Operator),
     ("approver", Role::Approver),
     ("confidential", Role::Confidential),
+    ("config", Role::Config),
 ];
 
 pub(super) fn read(reader: &mut Reader, node: &Node) -> BTreeMap<String, Operator> {
@@ -37,6 +38,16 @@ pub(super) fn read(reader: &mut Reader, node: &Node) -> BTreeMap<String, Operato
                 "give every operator their own login",
             );
         }
+        let twin = operators
+            .iter()
+            .find(|(_, other)| other.aws.is_some() && other.aws == operator.aws);
+        if let Some((twin, _)) = twin {
+            reader.problem(
+                &key.at,
+                format!("`{}` is for AWS the same as `{twin}`", key.name),
+                "give every operator a user or a session name of their own",
+            );
+        }
         operators.insert(key.name.clone(), operator);
     }
     operators
@@ -56,6 +67,18 @@ fn one(reader: &mut Reader, node: &Node, name: &str, at: &At) -> Operator {
         .get("login")
         .and_then(|node| reader.text(node, "login"))
         .map(|login| login.trim().to_lowercase());
+    let aws = fields.get("aws").and_then(|node| {
+        let arn = reader.text(node, "aws")?.trim().to_owned();
+        if !is_caller(&arn) {
+            reader.problem(
+                &node.at,
+                format!("`{arn}` is not the ARN of a user or of a role's session"),
+                "write what `aws sts get-caller-identity` prints as Arn: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION or arn:aws:iam::ACCOUNT:user/NAME",
+            );
+            return None;
+        }
+        Some(arn)
+    });
     let words = ROLES.map(|(word, _)| word);
     let mut roles = BTreeSet::new();
     if let Some(node) = reader.required(&fields, "roles", name, "[viewer]") {
@@ -76,5 +99,29 @@ fn one(reader: &mut Reader, node: &Node, name: &str, at: &At) -> Operator {
             "add `login:` with their sign-in name in the source",
         );
     }
-    Operator { login, roles }
+    Operator { login, aws, roles }
+}
+
+/// Whether this is the ARN of one person's identity: an IAM user, or a session of a role (*IAM User Guide*, "IAM identifiers").
+/// The root user is none, nor is a role without its session, and nothing stands for several.
+fn is_caller(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, service, "", account, resource] = parts.as_slice() else {
+        return false;
+    };
+    let plain = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '=' | ',' | '.' | '@' | '_' | '-' | '/'))
+    };
+    let names: Vec<&str> = resource.split('/').collect();
+    let shaped = match (*service, names.as_slice()) {
+        ("sts", ["assumed-role", role, session]) => !role.is_empty() && !session.is_empty(),
+        ("iam", ["user", .., name]) => !name.is_empty(),
+        _ => false,
+    };
+    shaped
+        && plain(resource)
+        && partition.starts_with("aws")
+        && account.len() == 12
+        && account.bytes().all(|digit| digit.is_ascii_digit())
 }

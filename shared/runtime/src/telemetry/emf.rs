@@ -1,7 +1,7 @@
 //! CloudWatch's embedded metric format: a metric is a JSON line in the log, read out of it by CloudWatch (AWS
 //! documentation, *Amazon CloudWatch User Guide*, "Specification: Embedded metric format").
 //!
-//! The same numbers are summed up in the process, for a `/metrics` page where there is no CloudWatch.
+//! The same numbers are kept in the process, for a `/metrics` page where there is no CloudWatch.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,12 +11,15 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::dimensions::{self, STACK};
+use super::table::{Kind, Metric, snake};
+
 /// The namespace of all our metrics.
 pub const NAMESPACE: &str = "Rollcall";
 
 /// Where lines go.
 pub enum Sink {
-    /// Nowhere (the default); sums are still kept.
+    /// Nowhere (the default); the numbers are still kept.
     Off,
     /// Standard output, where Lambda's log is read.
     Stdout,
@@ -25,7 +28,7 @@ pub enum Sink {
 }
 
 static SINK: RwLock<Sink> = RwLock::new(Sink::Off);
-static SUMS: Mutex<BTreeMap<String, f64>> = Mutex::new(BTreeMap::new());
+static KEPT: Mutex<Kept> = Mutex::new(Kept(BTreeMap::new()));
 
 /// Chooses where lines go from now on.
 pub fn send_to(sink: Sink) {
@@ -39,65 +42,83 @@ pub enum Unit {
     Count,
     /// A duration.
     Milliseconds,
-    /// A size.
-    Bytes,
+    /// A longer duration.
+    Seconds,
+    /// A part of a whole, in hundredths.
+    Percent,
 }
 
 impl Unit {
-    const fn as_str(self) -> &'static str {
+    /// CloudWatch's word.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Count => "Count",
             Self::Milliseconds => "Milliseconds",
-            Self::Bytes => "Bytes",
+            Self::Seconds => "Seconds",
+            Self::Percent => "Percent",
+        }
+    }
+
+    /// What a Prometheus name ends with.
+    pub(super) const fn suffix(self) -> Option<&'static str> {
+        match self {
+            Self::Count => None,
+            Self::Milliseconds => Some("milliseconds"),
+            Self::Seconds => Some("seconds"),
+            Self::Percent => Some("percent"),
         }
     }
 }
 
-/// One line: its time, its dimensions and its values.
-#[derive(Debug)]
+/// One value of one series.
+#[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// The time of the measurement.
     pub at: Timestamp,
-    /// Name and value of each dimension; one series by all of them together.
-    pub dimensions: &'a [(&'static str, &'a str)],
-    /// Name, unit and value of each metric.
-    pub values: &'a [(&'static str, Unit, f64)],
+    /// What is measured.
+    pub metric: &'static Metric,
+    /// The values of the metric's dimensions, in their order.
+    pub divided: &'a [&'a str],
+    /// The value, in the metric's unit.
+    pub value: f64,
 }
 
 impl Record<'_> {
-    /// The line, without its end.
+    /// The line of this process' stack, without its end.
     pub fn line(&self) -> String {
-        let names: Vec<&str> = self.dimensions.iter().map(|(name, _)| *name).collect();
-        let metrics: Vec<Value> = self
-            .values
-            .iter()
-            .map(|(name, unit, _)| json!({"Name": name, "Unit": unit.as_str()}))
-            .collect();
+        self.line_of(dimensions::stack())
+    }
+
+    /// The line of a stack, or of none. A metric that is also wanted undivided has both series in it: each list of
+    /// `Dimensions` is one (specification, "DimensionSet object").
+    pub fn line_of(&self, stack: Option<&str>) -> String {
+        let all = self.dimensions(stack);
+        let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+        let mut sets = vec![names];
+        if self.metric.undivided {
+            sets.push(stack.map(|_| STACK).into_iter().collect());
+        }
+        let metrics = json!([{"Name": self.metric.name, "Unit": self.metric.unit.as_str()}]);
         let mut line = Map::new();
         line.insert(
             "_aws".to_owned(),
             json!({
                 "Timestamp": self.at.as_millisecond(),
-                "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": metrics}],
+                "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": sets, "Metrics": metrics}],
             }),
         );
-        for (name, value) in self.dimensions {
-            line.insert((*name).to_owned(), json!(value));
+        for (name, value) in all {
+            line.insert(name.to_owned(), json!(value));
         }
-        for (name, _, value) in self.values {
-            line.insert((*name).to_owned(), json!(value));
-        }
+        line.insert(self.metric.name.to_owned(), json!(self.value));
         Value::Object(line).to_string()
     }
 
-    /// Writes the line and adds its values to the sums.
+    /// Writes the line and keeps its value.
     pub fn emit(&self) {
-        {
-            let mut sums = SUMS.lock().unwrap_or_else(PoisonError::into_inner);
-            for (name, unit, value) in self.values {
-                *sums.entry(self.series(name, *unit)).or_default() += value;
-            }
-        }
+        KEPT.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(self, dimensions::stack());
         match &*SINK.read().unwrap_or_else(PoisonError::into_inner) {
             Sink::Off => {}
             // One write, so that lines of threads do not mix. A line that cannot be written has nowhere to be reported.
@@ -110,41 +131,79 @@ impl Record<'_> {
         }
     }
 
-    /// `rollcall_signals_taken_total{connection="okta-main",lane="urgent"}`.
-    fn series(&self, name: &str, unit: Unit) -> String {
-        let mut text = format!("rollcall_{}", snake(name));
-        match unit {
-            Unit::Count => {}
-            Unit::Milliseconds => text.push_str("_milliseconds"),
-            Unit::Bytes => text.push_str("_bytes"),
+    fn dimensions<'b>(&'b self, stack: Option<&'b str>) -> Vec<(&'static str, &'b str)> {
+        let own = self.metric.dimensions.iter().copied().zip(self.divided.iter().copied());
+        stack.map(|stack| (STACK, stack)).into_iter().chain(own).collect()
+    }
+
+    /// `{connection="okta-main",lane="urgent"}`; nothing for a series without dimensions.
+    fn labels(&self, stack: Option<&str>) -> String {
+        let labels: Vec<String> = self
+            .dimensions(stack)
+            .into_iter()
+            .map(|(name, value)| {
+                let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                format!("{}=\"{value}\"", snake(name))
+            })
+            .collect();
+        if labels.is_empty() {
+            return String::new();
         }
-        text.push_str("_total{");
-        for (place, (name, value)) in self.dimensions.iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
-            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let _ = write!(text, "{comma}{}=\"{value}\"", snake(name));
+        format!("{{{}}}", labels.join(","))
+    }
+}
+
+/// What the process has measured: by family, by labels.
+#[derive(Debug, Default)]
+pub(super) struct Kept(BTreeMap<String, (&'static Metric, BTreeMap<String, Series>)>);
+
+#[derive(Debug, Default)]
+struct Series {
+    number: u64,
+    sum: f64,
+    last: f64,
+}
+
+impl Kept {
+    pub(super) fn take(&mut self, record: &Record<'_>, stack: Option<&str>) {
+        let metric = record.metric;
+        let (_, all) = self
+            .0
+            .entry(metric.family())
+            .or_insert_with(|| (metric, BTreeMap::new()));
+        let series = all.entry(record.labels(stack)).or_default();
+        series.number += 1;
+        series.sum += record.value;
+        series.last = record.value;
+    }
+
+    /// Prometheus' text format, version 0.0.4 (*Exposition formats*, "Text-based format").
+    pub(super) fn page(&self) -> String {
+        let mut text = String::new();
+        for (family, (metric, all)) in &self.0 {
+            let kind = match metric.kind {
+                Kind::Sum => "counter",
+                Kind::Gauge => "gauge",
+                Kind::Span => "summary",
+            };
+            let _ = writeln!(text, "# HELP {family} {}\n# TYPE {family} {kind}", metric.meaning);
+            for (labels, series) in all {
+                let _ = match metric.kind {
+                    Kind::Sum => writeln!(text, "{family}{labels} {}", series.sum),
+                    Kind::Gauge => writeln!(text, "{family}{labels} {}", series.last),
+                    Kind::Span => writeln!(
+                        text,
+                        "{family}_sum{labels} {}\n{family}_count{labels} {}",
+                        series.sum, series.number
+                    ),
+                };
+            }
         }
-        text.push('}');
         text
     }
 }
 
-fn snake(name: &str) -> String {
-    let mut text = String::with_capacity(name.len() + 4);
-    for (place, letter) in name.chars().enumerate() {
-        if letter.is_ascii_uppercase() && place > 0 {
-            text.push('_');
-        }
-        text.push(letter.to_ascii_lowercase());
-    }
-    text
-}
-
-/// The sums since the process began, in Prometheus' text format.
+/// What was measured since the process began, in Prometheus' text format.
 pub fn prometheus() -> String {
-    let sums = SUMS.lock().unwrap_or_else(PoisonError::into_inner);
-    sums.iter().fold(String::new(), |mut text, (series, sum)| {
-        let _ = writeln!(text, "{series} {sum}");
-        text
-    })
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).page()
 }

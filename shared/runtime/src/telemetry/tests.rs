@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tracing::{info, info_span, warn};
 
-use super::emf::{Record, Unit};
+use super::emf::Record;
 use super::*;
 
 /// A writer that keeps what it is given.
@@ -107,10 +107,11 @@ fn people_get_text() {
 fn a_metric_line_has_the_shape_cloudwatch_reads() {
     let record = Record {
         at: jiff::Timestamp::from_millisecond(1_700_000_000_123).unwrap(),
-        dimensions: &[("Connection", "okta-main"), ("Lane", "urgent")],
-        values: &[("SignalsTaken", Unit::Count, 3.0), ("Waited", Unit::Milliseconds, 1.5)],
+        metric: &table::SIGNALS_TAKEN,
+        divided: &["okta-main", "urgent"],
+        value: 3.0,
     };
-    let line: Value = serde_json::from_str(&record.line()).unwrap();
+    let line: Value = serde_json::from_str(&record.line_of(None)).unwrap();
     assert_eq!(
         line,
         json!({
@@ -119,17 +120,83 @@ fn a_metric_line_has_the_shape_cloudwatch_reads() {
                 "CloudWatchMetrics": [{
                     "Namespace": "Rollcall",
                     "Dimensions": [["Connection", "Lane"]],
-                    "Metrics": [{"Name": "SignalsTaken", "Unit": "Count"}, {"Name": "Waited", "Unit": "Milliseconds"}],
+                    "Metrics": [{"Name": "SignalsTaken", "Unit": "Count"}],
                 }],
             },
-            "Connection": "okta-main", "Lane": "urgent", "SignalsTaken": 3.0, "Waited": 1.5,
+            "Connection": "okta-main", "Lane": "urgent", "SignalsTaken": 3.0,
         })
     );
 }
 
-// One test for all of this, because the sink and the sums belong to the process.
 #[test]
-fn metrics_go_to_the_sink_and_into_the_sums() {
+fn the_stack_divides_every_series_and_an_undivided_one_is_in_the_same_line() {
+    let record = |metric: &'static table::Metric, divided| Record {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        metric,
+        divided,
+        value: 1.0,
+    };
+    let sets = |line: String| {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        (
+            line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].clone(),
+            line["Stack"].clone(),
+        )
+    };
+    let returned = record(&table::ACCESS_RETURNED, &["sf-us"] as &[&str]);
+    assert_eq!(
+        sets(returned.line_of(Some("prod"))),
+        (json!([["Stack", "Connection"], ["Stack"]]), json!("prod"))
+    );
+    assert_eq!(sets(returned.line_of(None)), (json!([["Connection"], []]), Value::Null));
+    let ticked = record(&table::CLOCK_TICKED, &[]);
+    assert_eq!(sets(ticked.line_of(Some("prod"))), (json!([["Stack"]]), json!("prod")));
+    assert_eq!(sets(ticked.line_of(None)), (json!([[]]), Value::Null));
+}
+
+#[test]
+fn the_page_adds_up_counts_and_keeps_the_last_of_a_gauge() {
+    let mut kept = emf::Kept::default();
+    let mut take = |metric: &'static table::Metric, divided: &[&str], value: f64| {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        kept.take(
+            &Record {
+                at,
+                metric,
+                divided,
+                value,
+            },
+            None,
+        );
+    };
+    take(&table::REVIEW_AGE, &[], 90.0);
+    take(&table::REVIEW_AGE, &[], 0.0);
+    take(&table::RUNS_ENDED, &["Done"], 1.0);
+    take(&table::RUNS_ENDED, &["Done"], 1.0);
+    take(&table::RUNS_ENDED, &["Incomplete"], 1.0);
+    take(&table::TIME_TO_CUT, &["sf-us"], 150.0);
+    take(&table::TIME_TO_CUT, &["sf-us"], 250.0);
+    let page = kept.page();
+    let plain: Vec<&str> = page.lines().filter(|line| !line.starts_with("# HELP")).collect();
+    assert_eq!(
+        plain,
+        [
+            "# TYPE rollcall_review_age_seconds gauge",
+            "rollcall_review_age_seconds 0",
+            "# TYPE rollcall_runs_ended_total counter",
+            "rollcall_runs_ended_total{outcome=\"Done\"} 2",
+            "rollcall_runs_ended_total{outcome=\"Incomplete\"} 1",
+            "# TYPE rollcall_time_to_cut_milliseconds summary",
+            "rollcall_time_to_cut_milliseconds_sum{connection=\"sf-us\"} 400",
+            "rollcall_time_to_cut_milliseconds_count{connection=\"sf-us\"} 2",
+        ]
+    );
+    assert_eq!(page.matches("# HELP ").count(), 3, "{page}");
+}
+
+// One test for all of this, because the sink and what is kept belong to the process.
+#[test]
+fn metrics_go_to_the_sink_and_are_kept() {
     let at = jiff::Timestamp::UNIX_EPOCH;
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let taking = lines.clone();

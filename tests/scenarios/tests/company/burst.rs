@@ -79,8 +79,7 @@ async fn a_thousand_announced_leavers_are_all_cut_in_their_hour() {
         .expect("it is announced");
     for by in ["priya.raman@corp.example", "ines.duarte@corp.example"] {
         stage
-            .engine
-            .approve_expectation(&expected.id, &approver(by))
+            .announcement_approved(&expected.id, &approver(by))
             .await
             .expect("it is approved");
     }

@@ -41,7 +41,7 @@ async fn announced(stage: &Stage, names: &[&str], window: Window) -> Expectation
 }
 
 async fn approve(stage: &Stage, id: &str, by: &str) -> Result<Expectation, String> {
-    match stage.engine.approve_expectation(id, &signed_in(by)).await {
+    match stage.announcement_approved(id, &signed_in(by)).await {
         Ok(known) => Ok(known),
         Err(EngineError::Refused(why)) => Err(why),
         Err(other) => panic!("{other}"),

@@ -57,7 +57,7 @@ async fn until(stage: &mut Stage, since: Duration) {
 
 async fn decide(stage: &Stage, hash: &str, approve: bool, by: &Approver) -> Result<(), String> {
     let id = stage.review(&stage.run().await).await.id;
-    match stage.engine.decide_review(&id, hash, approve, by).await {
+    match stage.review_decided(&id, hash, approve, by).await {
         Ok(_) => Ok(()),
         Err(EngineError::Refused(why)) => Err(why),
         Err(other) => panic!("{other}"),
@@ -240,7 +240,7 @@ async fn a_decision_binds_to_the_hash_that_was_read_and_is_made_once() {
     stage.settle().await;
     assert_eq!(stage.run().await.state, RunState::Done);
     assert!(stage.is_cut());
-    let late = stage.engine.decide_review(&id, &hash, true, &priya).await;
+    let late = stage.review_decided(&id, &hash, true, &priya).await;
     assert!(matches!(late, Err(EngineError::Refused(_))), "not after the end either");
 }
 
@@ -263,8 +263,7 @@ async fn a_plan_that_moves_while_it_is_held_is_another_question_and_the_old_deci
         "and it is no younger"
     );
     let old = stage
-        .engine
-        .decide_review(&first.id, first.plan_hash.as_str(), true, &signed_in(PRIYA))
+        .review_decided(&first.id, first.plan_hash.as_str(), true, &signed_in(PRIYA))
         .await;
     assert!(
         matches!(&old, Err(EngineError::Refused(why)) if why.contains("the plan has moved")),

@@ -42,8 +42,7 @@ async fn the_last_administrator_is_held_and_a_decision_lets_them_go() {
     stage.work_for(MINUTE * 2).await;
     assert!(stage.is_whole());
     let decided = stage
-        .engine
-        .decide_review(&review.id, review.plan_hash.as_str(), true, &approver())
+        .review_decided(&review.id, review.plan_hash.as_str(), true, &approver())
         .await;
     decided.expect("an approver decides");
     stage.work_for(MINUTE * 2).await;
@@ -130,8 +129,7 @@ async fn an_approval_from_before_does_not_cover_an_administrator_who_has_become_
     stage.work_for(MINUTE).await;
     assert_eq!(stage.runs().await[1].state, RunState::Done);
     let decided = stage
-        .engine
-        .decide_review(&first.id, first.plan_hash.as_str(), true, &approver())
+        .review_decided(&first.id, first.plan_hash.as_str(), true, &approver())
         .await;
     decided.expect("it is still the same plan");
     stage.work_for(MINUTE).await;
@@ -147,8 +145,7 @@ async fn an_approval_from_before_does_not_cover_an_administrator_who_has_become_
     );
     assert!(stage.is_whole());
     let decided = stage
-        .engine
-        .decide_review(&second.id, second.plan_hash.as_str(), true, &approver())
+        .review_decided(&second.id, second.plan_hash.as_str(), true, &approver())
         .await;
     decided.expect("which can be answered, too");
     stage.work_for(MINUTE).await;

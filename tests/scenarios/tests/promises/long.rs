@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rollcall_engine::{Engine, Parts, Settings, sweep};
+use rollcall_evidence::LocalSealer;
+use rollcall_evidence::approval::Keys;
 use rollcall_harness::WorldSpec;
 use rollcall_model::action::{Action, EffectClass, Planned, Undo};
 use rollcall_model::connector::ActionUse;
@@ -354,7 +356,12 @@ fn worker(
         ledger: Arc::clone(&world.ledger),
         queue: Arc::clone(&world.queue),
         files: Arc::clone(&world.files),
-        signer: world.signer.clone(),
+        sealer: Arc::new(LocalSealer::new(
+            Arc::clone(&world.ledger),
+            Arc::clone(&world.files),
+            world.signer.clone(),
+        )),
+        approvals: Arc::new(Keys::from(*world.approver.public_key())),
         clock: world.clock.clone(),
         ids: Arc::new(RandomIds),
         connectors: connectors.clone(),

@@ -1,5 +1,6 @@
 //! What Rollcall promises, each promise a test named after it.
 
+mod approvals;
 mod cost;
 mod dismantle_when;
 mod expect;
@@ -15,7 +16,9 @@ mod pause;
 mod poison;
 mod quiet;
 mod reads;
+mod ready;
 mod recovery;
+mod sealing;
 mod stand_in;
 mod telling;
 mod tenants;

@@ -11,11 +11,12 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use rollcall_engine::{Parts, Settings};
+use rollcall_evidence::approval::Keys;
 use rollcall_ledger::{MemoryFiles, Sqlite, SqliteTable, TableLedger};
 use rollcall_model::ledger::documents;
 use rollcall_model::{
-    ConnectionId, FileError, Files, Ledger, Message, QueueError, Signal, SignalBody, SignalFormat, SignalKey,
-    Signature, Signer, SignerError, digest,
+    ConnectionId, FileError, Files, Ledger, Message, QueueError, RunId, SealError, Sealer, Signal, SignalBody,
+    SignalFormat, SignalKey, digest,
 };
 use rollcall_runtime::RandomIds;
 use tokio::sync::Notify;
@@ -100,13 +101,9 @@ impl Queue for Returned {
 struct Nobody;
 
 #[async_trait]
-impl Signer for Nobody {
-    fn key_id(&self) -> &'static str {
-        "none"
-    }
-
-    async fn sign(&self, _: &[u8]) -> Result<Signature, SignerError> {
-        Err(SignerError::Unavailable("no key".to_owned()))
+impl Sealer for Nobody {
+    async fn seal(&self, _: &RunId) -> Result<String, SealError> {
+        Err(SealError::Unavailable("no key".to_owned()))
     }
 }
 
@@ -128,7 +125,8 @@ fn bench() -> Bench {
         ledger: ledger.clone(),
         queue: returned.clone(),
         files: Arc::new(Trap(clock.clone())),
-        signer: Arc::new(Nobody),
+        sealer: Arc::new(Nobody),
+        approvals: Arc::new(Keys::default()),
         clock: clock.clone(),
         ids: Arc::new(RandomIds),
         connectors: BTreeMap::new(),

@@ -188,6 +188,7 @@ fn left() -> WholeRun {
         undoes: None,
         returned: 0,
         exception: None,
+        agreed: None,
         read: None,
         plan,
     }
