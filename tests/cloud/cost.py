@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
+import journey
 from check import Checks, until
 from deploy import Stack
 from proxy import Asked
@@ -200,6 +201,7 @@ def count(checks: Checks, write: bool) -> None:
     prices = json.loads((ROOT / "infra/prices.json").read_text())
     with World(estate=True) as world:
         stack = Stack(world)
+        journey.linked(stack, checks)
         meter = Meter(stack)
         world.company.do("delay", ms=VENDOR_MS)
         leavers(stack, meter, 1)

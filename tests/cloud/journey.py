@@ -107,6 +107,7 @@ def as_deployed(stack: Stack, checks: Checks) -> None:
     checks.that("a hook with a wrong secret is refused", status == 401, status)
 
     stack.world.relay.take()
+    linked(stack, checks)
     story(stack, checks, company.leaver)
     names = {stack.key_of(kind): kind for kind in stack.functions}
     denied = sorted({
@@ -151,7 +152,7 @@ def killed(stack: Stack, checks: Checks) -> None:
         company.do("delay", ms=0)
         left = company.signed_in(login)
         checks.that("the worker was killed in the middle", bool(pids) and bool(left), f"{len(pids)} processes, left: {left}")
-        checks.that("its message was not acknowledged", stack.depth("urgent") == 1, f"{stack.depth('urgent')} messages")
+        checks.that("its messages were not acknowledged", stack.depth("urgent") >= 1, f"{stack.depth('urgent')} messages")
 
         def finished() -> list[str]:
             # The schedule's minute is not waited for: the clock is called as it would be.
@@ -212,6 +213,18 @@ def poison(stack: Stack, checks: Checks) -> None:
     new = stack.receipt_after(known, 60)
     left = stack.world.company.signed_in(login)
     checks.that("redriven, it is worked off: cut, with one receipt", not left and len(new) == 1, (left, new))
+
+
+def redrive(stack: Stack, checks: Checks) -> None:
+    """`rollcall --stack … redrive`, by an operator."""
+    ended = stack.operate("redrive")
+    checks.that("`redrive` sends the dead letters back", stack.depth("urgent-dead") == 0, ended)
+
+
+def linked(stack: Stack, checks: Checks) -> None:
+    """`rollcall --stack … link`, which the guard asks for before the first cut; a worker runs it."""
+    ended = stack.operate("link")
+    checks.that("`rollcall link` links everybody, by a worker", ended.get("exit") == 0, ended)
 
 
 def together(stack: Stack, checks: Checks) -> None:
