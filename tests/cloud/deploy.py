@@ -315,7 +315,15 @@ class Stack:
 
     def runs(self, client=None) -> list[dict]:
         """The runs as the ledger holds them."""
-        return [json.loads(item["body"]["S"]) for item in self.items(client) if item["sk"]["S"] == "RUN"]
+        found = []
+        for item in self.items(client):
+            if item["sk"]["S"] == "RUN":
+                body = json.loads(item["body"]["S"])
+                if "$file" in body:
+                    key = f"bodies/{body['$file']}"
+                    body = json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+                found.append(body["run"])
+        return found
 
     def on_dynamodb_local(self):
         """Moves the stack's empty ledger to Amazon's DynamoDB Local: the same table there, and functions that are told so by the
