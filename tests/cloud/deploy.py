@@ -13,12 +13,17 @@ import time
 from pathlib import Path
 
 import yaml
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from check import until
 from world import ACCOUNT, REGION, ROOT, TOOLS, World, clean_environment, target
 
 STACK = "rollcall"
 ENVIRONMENT = "cloud"
+# Who asks the stack for things; an IAM user of theirs, with the template's policy for operators.
+OPERATOR = "priya"
 KINDS = ("okta-hook", "onelogin-hook", "worker", "clock", "seal", "approve", "console")
 # Short, so that a message of a killed worker comes again while the test looks.
 WORKER_TIMEOUT = 60
@@ -64,7 +69,7 @@ def configuration(world: World, folder: Path) -> Path:
     for limit in ("cut: 30/h", "cut: 10/h", "dismantle: 10/h"):
         assert limit in text, f"{root} has no {limit}"
         text = text.replace(limit, f"{limit.split(':')[0]}: 100000/h")
-    root.write_text(text.replace("  linked: 95%\n", ""))
+    root.write_text(text)
     tenants, apps = {}, company.tells["apps"]
     for connection, tenant in company.tenants.items():
         reference = f"/rollcall/{STACK}/vendor/{connection}"
@@ -88,7 +93,9 @@ def configuration(world: World, folder: Path) -> Path:
             ssm.put_parameter(Name=hook, Value=tenant["hook_secret"], Type="SecureString")
             entry["hook"] = {"secrets": [f"ssm:{hook}"]}
         tenants[connection] = entry
-    text = {"tenants": tenants, "mode": {"default": "enforce"}}
+    operators = {OPERATOR: {"login": "priya.raman@corp.example", "aws": f"arn:aws:iam::{ACCOUNT}:user/{OPERATOR}",
+                            "roles": ["viewer", "operator", "approver", "confidential"]}}
+    text = {"tenants": tenants, "mode": {"default": "enforce"}, "operators": operators}
     (config / "env").mkdir(exist_ok=True)
     (config / "env" / f"{ENVIRONMENT}.yaml").write_text(yaml.safe_dump(text, sort_keys=False))
     return config
@@ -234,6 +241,38 @@ class Stack:
         finally:
             connection.close()
 
+    def _operator(self) -> Credentials:
+        """The operator's own keys, which may call the operators' routes and nothing else."""
+        self.iam.create_user(UserName=OPERATOR)
+        routes = [f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.api}/*/POST/{name}" for name in ("console", "approve")]
+        allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": routes}]}
+        self.iam.put_user_policy(UserName=OPERATOR, PolicyName="operate", PolicyDocument=json.dumps(allowed))
+        key = self.iam.create_access_key(UserName=OPERATOR)["AccessKey"]
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+    def operate(self, *argv: str, door: str = "console", seconds: float = 60) -> dict:
+        """What `rollcall --stack` does: posts a command, signed, and asks until a worker has run it. How it ended."""
+        answer = self.ask(door, {"argv": list(argv), "json": True})
+        if "wait" in answer:
+            def told() -> dict | None:
+                reply = self.ask(door, {"answer": answer["wait"]})
+                return None if reply.get("pending") else reply
+
+            return until(told, seconds, f"an answer to {argv}", pause=0.5)
+        return answer
+
+    def ask(self, door: str, body: dict) -> dict:
+        """One signed request to an operators' route; its answer."""
+        self._keys = getattr(self, "_keys", None) or self._operator()
+        text = json.dumps(body).encode()
+        request = AWSRequest("POST", f"http://{self.api}.execute-api.localhost/{door}", data=text,
+                             headers={"content-type": "application/json"})
+        SigV4Auth(self._keys, "execute-api", REGION).add_auth(request)
+        status, answer = self.call("POST", f"/{door}", dict(request.headers), text)
+        if status != 200:
+            raise RuntimeError(f"{door} answered {status}: {answer[:500]!r}")
+        return json.loads(answer)
+
     def invoke(self, kind: str, event: object) -> tuple[bool, object]:
         """A direct invocation: whether it went without an error of the function, and its answer."""
         answer = self.lambda_.invoke(FunctionName=self.functions[kind], Payload=json.dumps(event).encode())
@@ -263,10 +302,10 @@ class Stack:
             found[group["logGroupName"]] = [event["message"] for page in pages for event in page["events"]]
         return found
 
-    def receipts(self) -> dict[str, bytes]:
-        """The receipts in the bucket by name."""
+    def receipts(self) -> set[str]:
+        """Names of the receipts in the bucket."""
         listed = self.s3.list_objects_v2(Bucket=self.bucket, Prefix="receipts/").get("Contents", [])
-        return {row["Key"]: self.s3.get_object(Bucket=self.bucket, Key=row["Key"])["Body"].read() for row in listed}
+        return {row["Key"] for row in listed}
 
     def items(self, client=None) -> list[dict]:
         """All of the ledger's items."""
@@ -276,7 +315,15 @@ class Stack:
 
     def runs(self, client=None) -> list[dict]:
         """The runs as the ledger holds them."""
-        return [json.loads(item["body"]["S"]) for item in self.items(client) if item["sk"]["S"] == "RUN"]
+        found = []
+        for item in self.items(client):
+            if item["sk"]["S"] == "RUN":
+                body = json.loads(item["body"]["S"])
+                if "$file" in body:
+                    key = f"bodies/{body['$file']}"
+                    body = json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+                found.append(body["run"])
+        return found
 
     def on_dynamodb_local(self):
         """Moves the stack's empty ledger to Amazon's DynamoDB Local: the same table there, and functions that are told so by the
@@ -315,4 +362,4 @@ class Stack:
 
     def receipt_after(self, known: set[str], seconds: float) -> list[str]:
         """Names of receipts that were not known before, as soon as there is one."""
-        return until(lambda: sorted(set(self.receipts()) - known), seconds, "a receipt")
+        return until(lambda: sorted(self.receipts() - known), seconds, "a receipt", pause=0.25)

@@ -32,6 +32,8 @@ def one_stack(checks: Checks, parts: set[str]) -> None:
             began = int(time.time() * 1000)
         if checks.failed:
             return
+        if "journey" not in parts:
+            journey.linked(stack, checks)
         if "journey" in parts:
             with checks.part("the leaver, as deployed"):
                 journey.as_deployed(stack, checks)

@@ -32,6 +32,8 @@ class Asked:
     # DynamoDB's units (writes: whole KB, twice in a transaction, one more for the index; strong reads: whole 4 KB).
     writes: float
     reads: float
+    # Messages in it, for a queue.
+    messages: int
     # The IAM actions that it takes, each with the ARN that it takes it on.
     needs: tuple[tuple[str, str], ...]
 
@@ -99,6 +101,11 @@ def units(operation: str, body: bytes, answer: bytes) -> tuple[float, float]:
         read = max(1, math.ceil(sum(item_bytes(row) for row in told.get("Items", [])) / 4096))
         return 0.0, read if strong else read / 2
     return 0.0, 0.0
+
+
+def messages_in(operation: str, body: bytes) -> int:
+    """How many messages a request to a queue is about."""
+    return len(json.loads(body or b"{}").get("Entries", [])) if operation.endswith("Batch") else 1
 
 
 def needs(service: str, operation: str, path: str, headers, body: bytes, scope: str) -> tuple[tuple[str, str], ...]:
@@ -171,7 +178,11 @@ class Relay:
                 pass
 
             def handle_any(self):
-                relay.relay(self)
+                try:
+                    relay.relay(self)
+                except (OSError, http.client.HTTPException):
+                    # No answer is an answer too: the caller's connection is closed, and it does what it does then.
+                    self.close_connection = True
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
 
@@ -232,4 +243,5 @@ class Relay:
         writes, reads = units(operation, body, told) if service == "dynamodb" else (0.0, 0.0)
         with self._lock:
             needed = needs(service, operation, handler.path, handler.headers, body, self._scope)
-            self._asked.append(Asked(time.time(), key, service, operation, status, writes, reads, needed))
+            messages = messages_in(operation, body) if service == "sqs" else 0
+            self._asked.append(Asked(time.time(), key, service, operation, status, writes, reads, messages, needed))

@@ -55,9 +55,11 @@ class Steps:
         self.stack = stack
         # A run that has ended, for the function that seals.
         self.sealed = sealed
+        self.bodies: list[str] = []
+        self._review: tuple[str, str] | None = None
 
     def all(self) -> list[Step]:
-        return [*self.doors(), *self.worker(), *self.clock(), *self.seal()]
+        return [*self.doors(), *self.worker(), *self.commands(), *self.clock(), *self.seal(), *self.console(), *self.approve()]
 
     def trouble(self, kind: str, since_ms: int) -> list[str]:
         """Log lines of a function with a code in them."""
@@ -177,3 +179,79 @@ class Steps:
 
     def seal(self) -> list[Step]:
         return [Step("seal", "seals a run", lambda: self.called("seal", {"run": self.sealed}))]
+
+    # What operators reach
+
+    def typed(self, kind: str, *argv: str) -> list[str]:
+        """One command through the API, as far as the function itself brings it; what failed."""
+        since = int(time.time() * 1000)
+        try:
+            reply = self.stack.ask(kind, {"argv": list(argv), "json": True})
+        except RuntimeError as error:
+            return self.trouble(kind, since) or [str(error)]
+        if "wait" not in reply and reply.get("exit") != 0:
+            return [f"exit {reply.get('exit')}: {reply.get('error') or reply.get('lines')}"]
+        return self.trouble(kind, since)
+
+    def console(self) -> list[Step]:
+        def step(name: str, *argv: str, prepare: Callable[[], None] = lambda: None) -> Step:
+            return Step("console", name, lambda: self.typed("console", *argv), prepare)
+
+        return [
+            step("shows the day", "today"),
+            step("explains a run", "explain", self.sealed),
+            step("lists reviews", "reviews"),
+            step("reports a run", "run", "report", self.sealed, "--out", "report.html"),
+            step("pauses", "pause", "connection/sf-apac", prepare=lambda: self.typed("console", "resume", "connection/sf-apac")),
+            step("resumes", "resume", "connection/sf-apac", prepare=lambda: self.typed("console", "pause", "connection/sf-apac")),
+            step("hands a command to a worker", "check"),
+            step("lists dead letters", "redrive", "--list", prepare=self.dead_letters),
+            step("sends dead letters back", "redrive", prepare=self.dead_letters),
+        ]
+
+    def dead_letters(self) -> None:
+        """A signal with the dead letters of each queue, and a large one with the ledger's."""
+        self.large_signal()
+        (large,) = self.bodies
+        self.stack.invoke("worker", self.stack.event([large], "bulk", attempt=9))
+        for queue in ("urgent", "work", "bulk"):
+            self.stack.take(f"{queue}-dead")
+            body = json.loads(okta_body("user.session.start"))["data"]["events"][0]
+            signal = {"key": f"okta-main:{body['uuid']}", "source": "okta-main", "format": "okta-log-event",
+                      "received_at": "2026-03-02T08:00:00Z", "body": {"inline": json.dumps(body)}}
+            self.stack.sqs.send_message(
+                QueueUrl=self.stack.queues[f"{queue}-dead"], MessageBody=json.dumps({"signal": signal}))
+
+    def commands(self) -> list[Step]:
+        """What a worker does for operators."""
+        return [
+            Step("worker", "runs a command", self.runs_a_command, lambda: self.asked("console", "check")),
+            Step("worker", "carries out an approval", self.runs_a_command, self.approved),
+        ]
+
+    def asked(self, kind: str, *argv: str) -> None:
+        """A command that waits for a worker; its message is taken from the queue."""
+        self.stack.take("work")
+        failures = self.typed(kind, *argv)
+        assert not failures, failures
+        self.bodies = until(lambda: self.stack.take("work"), 20, "a command")
+
+    def runs_a_command(self) -> list[str]:
+        return self.called("worker", self.stack.event(self.bodies, "work"))
+
+    def review(self) -> tuple[str, str]:
+        """A review that waits for a decision, of somebody whom the guard protects; made once."""
+        if not self._review:
+            self.stack.take("urgent")
+            self.stack.leave(self.stack.world.company.tells["protected"])
+            self.stack.invoke("worker", self.stack.event(until(lambda: self.stack.take("urgent"), 20, "a message")))
+            listed = json.loads(self.stack.ask("console", {"argv": ["reviews"], "json": True})["lines"])
+            one = next(review for review in listed["reviews"] if review.get("decision") is None)
+            self._review = (one["id"], one["hash"])
+        return self._review
+
+    def approved(self) -> None:
+        self.asked("approve", "reviews", "approve", *self.review())
+
+    def approve(self) -> list[Step]:
+        return [Step("approve", "signs a decision", lambda: self.typed("approve", "reviews", "approve", *self.review()))]

@@ -214,16 +214,18 @@ class World:
             service, endpoint_url=url or self.url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test",
             config=settings)
 
-    def processes(self, function: str) -> list[int]:
-        """Process ids of a function's environments: children of the local AWS that this world started."""
-        found = []
+    def processes(self, function: str = "") -> list[int]:
+        """Process ids of a function's environments, or of all: children of the local AWS that this world started."""
+        found, wanted = [], f"AWS_LAMBDA_FUNCTION_NAME={function}".encode()
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
             with suppress(OSError):
                 parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                if parent != self._aws.pid:
+                    continue
                 environment = (entry / "environ").read_bytes().split(b"\0")
-                if parent == self._aws.pid and f"AWS_LAMBDA_FUNCTION_NAME={function}".encode() in environment:
+                if any(one == wanted or (not function and one.startswith(wanted)) for one in environment):
                     found.append(int(entry.name))
         return found
 
@@ -232,7 +234,12 @@ class World:
         os.kill(pid, signal.SIGKILL)
 
     def __exit__(self, *_) -> None:
+        # Functions would go on without the local AWS; they are its children and so ours.
+        functions = self.processes() if self._aws else []
         end(self._aws)
+        for pid in functions:
+            with suppress(ProcessLookupError):
+                self.kill(pid)
         end(self._dynamodb)
         for close in reversed(self._closing):
             with suppress(OSError):
