@@ -478,7 +478,7 @@ pub(crate) struct PauseOptions {
 pub(crate) struct RestoredOptions {
     /// The moment whose state the ledger has again, with offset.
     #[arg(long, value_name = "MOMENT")]
-    pub(crate) as_of: jiff::Timestamp,
+    pub(crate) as_of: rollcall_model::Timestamp,
     #[command(flatten)]
     pub(crate) config: ConfigOptions,
     #[command(flatten)]

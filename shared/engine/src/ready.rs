@@ -202,11 +202,7 @@ impl Engine {
     }
 
     async fn sightings(&self, run: &Run) -> Result<BTreeMap<ChangeKey, Sightings>, EngineError> {
-        let kept = self
-            .parts
-            .ledger
-            .document(documents::OBSERVED, run.id.as_str())
-            .await?;
+        let kept = self.parts.ledger.document(documents::OBSERVED, run.id.as_str()).await?;
         Ok(kept
             .and_then(|kept| serde_json::from_value(kept.body).ok())
             .unwrap_or_default())
@@ -256,7 +252,9 @@ fn over(stage: &Watched, places: &mut BTreeMap<(String, i64), u32>) -> Vec<Strin
         let taken = places.entry((limit.clone(), window)).or_default();
         *taken += 1;
         if *taken > *per_hour {
-            over.push(format!("the limit of {per_hour} an hour for {limit} would have been reached"));
+            over.push(format!(
+                "the limit of {per_hour} an hour for {limit} would have been reached"
+            ));
         }
     }
     over

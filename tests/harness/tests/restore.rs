@@ -72,7 +72,11 @@ fn done(world: &World) -> Done {
             .iter()
             .map(|effect| ((*effect).to_owned(), counters.get(effect)))
             .collect(),
-        messages: slack.messages(CHANNEL).into_iter().map(|message| message.text).collect(),
+        messages: slack
+            .messages(CHANNEL)
+            .into_iter()
+            .map(|message| message.text)
+            .collect(),
         posted: slack.counters().get("post-message"),
     }
 }
@@ -83,7 +87,12 @@ async fn runs(world: &World) -> Vec<Run> {
 
 /// Tells the story to its end, puts the copy in the table's place an hour later, and goes on. The world, and whether there was
 /// a copy: a story may have fewer writes.
-async fn rehearse(source: Box<dyn Copies>, after: usize, story: Story, marked: bool) -> Option<(World, Arc<Restorable>)> {
+async fn rehearse(
+    source: Box<dyn Copies>,
+    after: usize,
+    story: Story,
+    marked: bool,
+) -> Option<(World, Arc<Restorable>)> {
     let table = Arc::new(Restorable::new(source, after));
     let world = World::new(WorldSpec {
         table: Some(table.clone()),
@@ -120,7 +129,9 @@ async fn rehearse(source: Box<dyn Copies>, after: usize, story: Story, marked: b
 
 /// How a run says that it is about a restored ledger.
 fn says_so(run: &Run) -> bool {
-    run.notes.iter().any(|note| note.text.contains("the ledger was restored"))
+    run.notes
+        .iter()
+        .any(|note| note.text.contains("the ledger was restored"))
 }
 
 /// Whoever is in the ledger at all is brought to the same end, with a receipt that verifies and does not claim what others did.
@@ -176,7 +187,11 @@ async fn a_ledger_that_is_restored_in_the_middle_of_a_hand_over_moves_nothing_tw
         owns: true,
         ..Story::default()
     };
-    let step = if std::env::var_os("ROLLCALL_FULL").is_some() { 1 } else { 9 };
+    let step = if std::env::var_os("ROLLCALL_FULL").is_some() {
+        1
+    } else {
+        9
+    };
     let middle = every_moment(story, step).await;
     assert!(middle > 3, "only {middle} moments left the run in the middle");
 }
@@ -188,7 +203,11 @@ async fn without_the_word_that_it_was_restored_a_message_is_sent_again() {
     let mut after = 1;
     while let Some((world, _)) = rehearse(InMemory::boxed(), after, Story::default(), false).await {
         let counters = world.vendors.salesforce.counters();
-        assert_eq!(counters.get("freeze"), 1, "write {after}: what can be read is never done twice");
+        assert_eq!(
+            counters.get("freeze"),
+            1,
+            "write {after}: what can be read is never done twice"
+        );
         let texts: Vec<String> = done(&world).messages;
         doubled += usize::from(texts.iter().filter(|text| text.contains("is out")).count() > 1);
         after += 4;
@@ -215,7 +234,9 @@ mod dynamodb {
 
     async fn new_table(client: &Client) -> (String, DynamoTable) {
         let name = format!("restore-{}", RandomIds.unique());
-        create_table(client, &name, &SystemClock).await.expect("a table can be made");
+        create_table(client, &name, &SystemClock)
+            .await
+            .expect("a table can be made");
         let table = DynamoTable::new(client.clone(), name.clone(), Arc::new(SystemClock));
         (name, table)
     }

@@ -126,7 +126,8 @@ fn strip(value: &mut Value) {
     match value {
         Value::Object(members) => {
             members.retain(|name, value| {
-                let says_nothing = value.is_null() || *value == json!(false) || *value == json!(0) || *value == json!([]);
+                let says_nothing =
+                    value.is_null() || *value == json!(false) || *value == json!(0) || *value == json!([]);
                 !(says_nothing && ADDED.contains(&name.as_str()))
             });
             members.values_mut().for_each(strip);
@@ -140,7 +141,11 @@ fn strip(value: &mut Value) {
 async fn items_from_before_a_member_was_added_are_read() {
     let bare = items(strip);
     let whole = items(|_| {});
-    assert!(bare.iter().zip(&whole).any(|(bare, whole)| bare.body.len() < whole.body.len()));
+    assert!(
+        bare.iter()
+            .zip(&whole)
+            .any(|(bare, whole)| bare.body.len() < whole.body.len())
+    );
     goes_on(&world(&bare).await).await;
 }
 
@@ -236,7 +241,10 @@ async fn write_the_fixture() {
     let mut write = 1;
     let items = loop {
         let items = after(write).await.expect("the story has an intent");
-        if items.iter().any(|item| item.body.contains("salesforce/freeze") && item.body.contains("\"kind\":\"intent\"")) {
+        if items
+            .iter()
+            .any(|item| item.body.contains("salesforce/freeze") && item.body.contains("\"kind\":\"intent\""))
+        {
             break items;
         }
         write += 1;

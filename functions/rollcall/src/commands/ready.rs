@@ -104,14 +104,21 @@ fn show(report: &ReadyReport, options: &ReadyOptions, out: &Out) {
     list("Done late", report, out, |change| {
         (change.late == Some(true)).then(|| format!("planned {}", moment(change.planned_at)))
     });
-    list("Another state than Rollcall's", report, out, |change| match &change.became {
-        Became::Else { why } => Some(plain(why)),
-        _ => None,
+    list("Another state than Rollcall's", report, out, |change| {
+        match &change.became {
+            Became::Else { why } => Some(plain(why)),
+            _ => None,
+        }
     });
-    list("Rollcall would not have done it by itself", report, out, |change| match &change.became {
-        Became::NotByUs { why } => Some(plain(why)),
-        _ => None,
-    });
+    list(
+        "Rollcall would not have done it by itself",
+        report,
+        out,
+        |change| match &change.became {
+            Became::NotByUs { why } => Some(plain(why)),
+            _ => None,
+        },
+    );
     list("Cannot be told", report, out, |change| match &change.became {
         Became::Unread { why } => Some(plain(why)),
         _ => None,
@@ -187,20 +194,24 @@ fn table(readiness: &Readiness, out: &Out) {
         .collect();
     out.table(
         &[
-            "connection", "stage", "step", "same", "of them late", "not done", "still time", "otherwise", "not by us",
-            "unread", "so before",
+            "connection",
+            "stage",
+            "step",
+            "same",
+            "of them late",
+            "not done",
+            "still time",
+            "otherwise",
+            "not by us",
+            "unread",
+            "so before",
         ],
         &rows,
     );
 }
 
 /// The changes of which something is to be said, under their title.
-fn list(
-    title: &str,
-    report: &ReadyReport,
-    out: &Out,
-    say: impl Fn(&Compared) -> Option<String>,
-) {
+fn list(title: &str, report: &ReadyReport, out: &Out, say: impl Fn(&Compared) -> Option<String>) {
     let all = report.people.iter().flat_map(|person| {
         let say = &say;
         person.changes.iter().filter_map(move |change| {

@@ -30,7 +30,9 @@ pub(crate) async fn run(options: &RestoredOptions, out: &Out) -> anyhow::Result<
         moment(restored.as_of)
     ));
     out.line("For seven days each message is looked for before it is sent.");
-    out.line("What was asked for, decided or forgotten since is not in it: docs/runbooks/restore.md says how to go on.");
+    out.line(
+        "What was asked for, decided or forgotten since is not in it: docs/runbooks/restore.md says how to go on.",
+    );
     out.document(&json!({"restored": restored}))?;
     Ok(ExitCode::SUCCESS)
 }

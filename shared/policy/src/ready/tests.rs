@@ -51,21 +51,40 @@ fn whole() -> Value {
 fn each_state_that_an_account_can_be_in_now_has_its_word() {
     let planned = || item(Some("005"), &whole(), Verdict::Run);
     let now = |before: Value, verdict| vec![item(Some("005"), &before, verdict)];
-    assert_eq!(one(planned(), now(json!({"frozen": true}), Verdict::AlreadySo)), Became::Same);
+    assert_eq!(
+        one(planned(), now(json!({"frozen": true}), Verdict::AlreadySo)),
+        Became::Same
+    );
     assert_eq!(one(planned(), now(whole(), Verdict::Run)), Became::NotYet);
     let moved = one(planned(), now(json!({"frozen": "half"}), Verdict::Run));
-    assert!(matches!(&moved, Became::Else { why } if why.contains("half")), "{moved:?}");
+    assert!(
+        matches!(&moved, Became::Else { why } if why.contains("half")),
+        "{moved:?}"
+    );
     let gone = one(planned(), Vec::new());
-    assert!(matches!(&gone, Became::Else { why } if why.contains("no longer found")), "{gone:?}");
+    assert!(
+        matches!(&gone, Became::Else { why } if why.contains("no longer found")),
+        "{gone:?}"
+    );
     let unproven = one(planned(), now(whole(), Verdict::Unknown("a short page".to_owned())));
-    assert!(matches!(&unproven, Became::Unread { why } if why == "a short page"), "{unproven:?}");
+    assert!(
+        matches!(&unproven, Became::Unread { why } if why == "a short page"),
+        "{unproven:?}"
+    );
 }
 
 #[test]
 fn an_account_that_is_proven_to_be_gone_is_as_good_as_done() {
     let planned = item(Some("005"), &whole(), Verdict::Run);
-    assert_eq!(one(planned.clone(), vec![item(None, &Value::Null, Verdict::AlreadySo)]), Became::Same);
-    let unproven = vec![item(None, &Value::Null, Verdict::Unknown("nobody was asked".to_owned()))];
+    assert_eq!(
+        one(planned.clone(), vec![item(None, &Value::Null, Verdict::AlreadySo)]),
+        Became::Same
+    );
+    let unproven = vec![item(
+        None,
+        &Value::Null,
+        Verdict::Unknown("nobody was asked".to_owned()),
+    )];
     assert!(matches!(one(planned, unproven), Became::Unread { .. }));
 }
 
@@ -80,10 +99,16 @@ fn what_rollcall_would_not_have_done_is_no_agreement_and_no_disagreement() {
         let became = one(item(Some("005"), &whole(), verdict), now());
         assert!(matches!(became, Became::NotByUs { .. }), "{became:?}");
     }
-    assert_eq!(one(item(Some("005"), &whole(), Verdict::AlreadySo), now()), Became::Before);
+    assert_eq!(
+        one(item(Some("005"), &whole(), Verdict::AlreadySo), now()),
+        Became::Before
+    );
     let planned = plan(vec![item(Some("005"), &whole(), Verdict::Run)]);
     let unread = compare(&planned, &plan(now()), |_| false).remove(0).1;
-    assert!(matches!(unread, Became::Unread { .. }), "an action without a reading says nothing");
+    assert!(
+        matches!(unread, Became::Unread { .. }),
+        "an action without a reading says nothing"
+    );
 }
 
 #[test]
@@ -92,7 +117,10 @@ fn looks_say_whether_people_were_late_and_only_then() {
     let (mut not_yet, mut same) = (Became::NotYet, Became::Same);
     let first = Sightings::default().look(&mut not_yet, at(30)).look(&mut same, at(31));
     assert_eq!(first.late(at(0), within), Some(true), "it was seen undone after a day");
-    assert_eq!(Sightings::default().look(&mut same, at(5)).late(at(0), within), Some(false));
+    assert_eq!(
+        Sightings::default().look(&mut same, at(5)).late(at(0), within),
+        Some(false)
+    );
     assert_eq!(
         Sightings::default().look(&mut same, at(100)).late(at(0), within),
         None,
@@ -100,7 +128,10 @@ fn looks_say_whether_people_were_late_and_only_then() {
     );
     let mut undone = Became::NotYet;
     assert_eq!(first.look(&mut undone, at(40)), first);
-    assert!(matches!(&undone, Became::Else { why } if why.contains("not any more")), "{undone:?}");
+    assert!(
+        matches!(&undone, Became::Else { why } if why.contains("not any more")),
+        "{undone:?}"
+    );
 }
 
 fn person(number: usize, still: Still, changes: Vec<(Became, i64)>) -> ObservedPerson {
@@ -138,7 +169,9 @@ fn terms(people: usize) -> Terms {
 
 #[test]
 fn enough_people_who_did_the_same_are_enough() {
-    let people: Vec<_> = (0..3).map(|n| person(n, Still::Says, vec![(Became::Same, 0)])).collect();
+    let people: Vec<_> = (0..3)
+        .map(|n| person(n, Still::Says, vec![(Became::Same, 0)]))
+        .collect();
     let judged = judge(&people, terms(3), at(48));
     assert_eq!(judged.agreement, Some(100));
     assert_eq!(judged.missing_for_review, Vec::<String>::new());
@@ -205,7 +238,14 @@ fn what_moved_and_what_would_be_held_bar_enforce() {
         ],
     );
     other.held.push("protected".to_owned());
-    let judged = judge(&[other], Terms { agreement: 0, ..terms(1) }, at(48));
+    let judged = judge(
+        &[other],
+        Terms {
+            agreement: 0,
+            ..terms(1)
+        },
+        at(48),
+    );
     assert_eq!(judged.missing_for_review, Vec::<String>::new());
     assert_eq!(judged.missing_for_enforce.len(), 3, "{judged:?}");
 }
