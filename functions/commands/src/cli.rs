@@ -498,7 +498,7 @@ pub struct PauseOptions {
 pub struct RestoredOptions {
     /// The moment whose state the ledger has again, with offset.
     #[arg(long, value_name = "MOMENT")]
-    pub as_of: jiff::Timestamp,
+    pub as_of: rollcall_model::Timestamp,
     #[command(flatten)]
     pub config: ConfigOptions,
     #[command(flatten)]

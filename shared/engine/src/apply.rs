@@ -386,7 +386,7 @@ impl Engine {
         let is_begun = pass.open.contains_key(&key);
         let by_marker = matches!(change.effect, EffectClass::Findable | EffectClass::Blind);
         // After a restoration the intent may be in the part of the journal that is lost.
-        if is_begun || (by_marker && self.restored().await?.is_some()) {
+        if is_begun || (by_marker && self.restoration().await?.is_some()) {
             match change.effect {
                 // The engine waited for the deadline and the settle time before it observed, and it is still `before`.
                 EffectClass::Set | EffectClass::Keyed | EffectClass::Staged => {}

@@ -39,7 +39,7 @@ pub async fn mark_restored(ledger: &dyn Ledger, restored: &Restored) -> Result<(
 
 impl Engine {
     /// The restoration that still counts.
-    pub(crate) async fn restored(&self) -> Result<Option<Restored>, EngineError> {
+    pub(crate) async fn restoration(&self) -> Result<Option<Restored>, EngineError> {
         let kept = self.parts.ledger.document(documents::RESTORED, LEDGER).await?;
         let restored: Option<Restored> = kept.and_then(|kept| serde_json::from_value(kept.body).ok());
         Ok(restored.filter(|restored| self.now() < plus(restored.at, LOOK_FIRST)))
@@ -48,7 +48,7 @@ impl Engine {
     /// The journal of a run that was open when the ledger was lost does not hold all that was done for it: its story and its
     /// receipt say so, once.
     pub(crate) async fn note_restored(&self, claim: &mut RunClaim) -> Result<(), EngineError> {
-        let Some(restored) = self.restored().await? else {
+        let Some(restored) = self.restoration().await? else {
             return Ok(());
         };
         if claim.run.opened_at >= restored.at {

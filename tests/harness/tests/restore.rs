@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rollcall_engine::{Restored, mark_restored};
+use rollcall_harness::clock::JumpClock;
 use rollcall_harness::copies::{Copies, Recorded, Restorable, fill};
 use rollcall_harness::story::Story;
-use rollcall_harness::world::{World, WorldSpec};
+use rollcall_harness::world::{BEGINNING, World, WorldSpec};
 use rollcall_harness::{oracle, story};
 use rollcall_ledger::table::Table;
 use rollcall_ledger::{Sqlite, SqliteTable};
@@ -20,8 +21,11 @@ use rollcall_simulators::world::CHANNEL;
 /// SQLite in memory, copied through what was written to it.
 struct InMemory(Recorded);
 
+/// Its clock stands at the beginning of the story: nothing in it vanishes.
 fn sqlite() -> Arc<dyn Table> {
-    Arc::new(SqliteTable::new(Sqlite::memory().expect("SQLite in memory opens")))
+    let clock = JumpClock::new(BEGINNING.parse().expect("a constant"));
+    let sqlite = Sqlite::memory().expect("SQLite in memory opens");
+    Arc::new(SqliteTable::with_clock(sqlite, Arc::new(clock)))
 }
 
 impl InMemory {
@@ -72,7 +76,11 @@ fn done(world: &World) -> Done {
             .iter()
             .map(|effect| ((*effect).to_owned(), counters.get(effect)))
             .collect(),
-        messages: slack.messages(CHANNEL).into_iter().map(|message| message.text).collect(),
+        messages: slack
+            .messages(CHANNEL)
+            .into_iter()
+            .map(|message| message.text)
+            .collect(),
         posted: slack.counters().get("post-message"),
     }
 }
@@ -83,7 +91,12 @@ async fn runs(world: &World) -> Vec<Run> {
 
 /// Tells the story to its end, puts the copy in the table's place an hour later, and goes on. The world, and whether there was
 /// a copy: a story may have fewer writes.
-async fn rehearse(source: Box<dyn Copies>, after: usize, story: Story, marked: bool) -> Option<(World, Arc<Restorable>)> {
+async fn rehearse(
+    source: Box<dyn Copies>,
+    after: usize,
+    story: Story,
+    marked: bool,
+) -> Option<(World, Arc<Restorable>)> {
     let table = Arc::new(Restorable::new(source, after));
     let world = World::new(WorldSpec {
         table: Some(table.clone()),
@@ -120,7 +133,9 @@ async fn rehearse(source: Box<dyn Copies>, after: usize, story: Story, marked: b
 
 /// How a run says that it is about a restored ledger.
 fn says_so(run: &Run) -> bool {
-    run.notes.iter().any(|note| note.text.contains("the ledger was restored"))
+    run.notes
+        .iter()
+        .any(|note| note.text.contains("the ledger was restored"))
 }
 
 /// Whoever is in the ledger at all is brought to the same end, with a receipt that verifies and does not claim what others did.
@@ -131,9 +146,10 @@ async fn is_honest(world: &World, story: Story, after: usize) -> bool {
         return false;
     };
     let wrong = oracle::violations(world, Story { owns: false, ..story }, Some(Duration::ZERO)).await;
+    // What the lost part intended or handed over is not claimed by this one: it counts what it found and nothing else.
     let wrong: Vec<&String> = wrong
         .iter()
-        .filter(|what| !what.contains("nothing was intended"))
+        .filter(|what| !what.contains("nothing was intended") && !what.starts_with("told Tally"))
         .collect();
     assert!(wrong.is_empty(), "write {after}: {wrong:?}");
     assert_eq!(run.state, RunState::Done, "write {after}");
@@ -176,7 +192,11 @@ async fn a_ledger_that_is_restored_in_the_middle_of_a_hand_over_moves_nothing_tw
         owns: true,
         ..Story::default()
     };
-    let step = if std::env::var_os("ROLLCALL_FULL").is_some() { 1 } else { 9 };
+    let step = if std::env::var_os("ROLLCALL_FULL").is_some() {
+        1
+    } else {
+        9
+    };
     let middle = every_moment(story, step).await;
     assert!(middle > 3, "only {middle} moments left the run in the middle");
 }
@@ -188,7 +208,11 @@ async fn without_the_word_that_it_was_restored_a_message_is_sent_again() {
     let mut after = 1;
     while let Some((world, _)) = rehearse(InMemory::boxed(), after, Story::default(), false).await {
         let counters = world.vendors.salesforce.counters();
-        assert_eq!(counters.get("freeze"), 1, "write {after}: what can be read is never done twice");
+        assert_eq!(
+            counters.get("freeze"),
+            1,
+            "write {after}: what can be read is never done twice"
+        );
         let texts: Vec<String> = done(&world).messages;
         doubled += usize::from(texts.iter().filter(|text| text.contains("is out")).count() > 1);
         after += 4;
@@ -215,7 +239,9 @@ mod dynamodb {
 
     async fn new_table(client: &Client) -> (String, DynamoTable) {
         let name = format!("restore-{}", RandomIds.unique());
-        create_table(client, &name, &SystemClock).await.expect("a table can be made");
+        create_table(client, &name, &SystemClock)
+            .await
+            .expect("a table can be made");
         let table = DynamoTable::new(client.clone(), name.clone(), Arc::new(SystemClock));
         (name, table)
     }
@@ -263,12 +289,13 @@ mod dynamodb {
 
     #[tokio::test]
     async fn a_table_that_is_restored_to_another_one_does_nothing_twice() {
+        let step = if std::env::var_os("ROLLCALL_FULL").is_some() { 1 } else { 5 };
         let (mut after, mut middle) = (1, 0);
         while let Some((world, _)) = rehearse(source().await, after, Story::default(), true).await {
             let known = is_honest(&world, Story::default(), after).await;
             middle += usize::from(known && runs(&world).await.iter().any(says_so));
-            after += 3;
+            after += step;
         }
-        assert!(middle > 3, "only {middle} moments left the run in the middle");
+        assert!(middle > 2, "only {middle} moments left the run in the middle");
     }
 }

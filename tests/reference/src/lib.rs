@@ -7,9 +7,12 @@ mod cli;
 mod commands;
 mod errors;
 mod events;
+mod typed;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+pub use typed::refused;
 
 /// Said at the top of every Markdown page.
 const MADE: &str = "<!-- Generated: `cargo run -p rollcall-reference` writes this file. -->\n\n";

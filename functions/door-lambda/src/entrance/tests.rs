@@ -220,7 +220,11 @@ async fn both_are_stored(world: &World) -> Entrance {
     assert_eq!(delivered(world, &warm, PREVIOUS, "first").await, (200, 200));
     guesses(world, &warm, 1).await;
     world.store.set("ssm:/hook", Some("second"));
-    assert_eq!(delivered(world, &warm, PREVIOUS, "first").await, (200, 200), "the vendor still sends the old one");
+    assert_eq!(
+        delivered(world, &warm, PREVIOUS, "first").await,
+        (200, 200),
+        "the vendor still sends the old one"
+    );
     warm
 }
 
@@ -240,7 +244,11 @@ async fn a_rotation_in_the_order_of_the_runbook_refuses_no_event_beside_somebody
     world.store.set("ssm:/hook-previous", None);
     assert_eq!(delivered(&world, &warm, None, "second").await, (200, 200));
     guesses(&world, &warm, 61).await;
-    assert_eq!(delivered(&world, &warm, None, "first").await, (401, 401), "the old one opens nothing any more");
+    assert_eq!(
+        delivered(&world, &warm, None, "first").await,
+        (401, 401),
+        "the old one opens nothing any more"
+    );
 }
 
 #[tokio::test]
@@ -248,7 +256,11 @@ async fn a_vendor_that_changes_over_at_once_may_lose_an_event_while_somebody_gue
     // This is why the runbook waits.
     let world = World::new();
     let warm = both_are_stored(&world).await;
-    assert_eq!(status(&warm, "second").await, 401, "it looked at the store a second before");
+    assert_eq!(
+        status(&warm, "second").await,
+        401,
+        "it looked at the store a second before"
+    );
     world.clock.0.fetch_add(61, Ordering::Relaxed);
     assert_eq!(status(&warm, "second").await, 200);
 }
