@@ -11,8 +11,8 @@ use rollcall_runtime::clock::between;
 use serde_json::{Value, json};
 
 use crate::Exit;
-use crate::cli::ApplyOptions;
 use crate::Place;
+use crate::cli::ApplyOptions;
 use crate::local::{Machine, Store};
 use crate::out::Out;
 use crate::report::run_document;
@@ -135,11 +135,7 @@ pub(super) async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<
     }
     out.document(&document)?;
     let ended_badly = run.state.is_final() && run.state != RunState::Done;
-    Ok(if ended_badly {
-        Exit::from(1)
-    } else {
-        Exit::SUCCESS
-    })
+    Ok(if ended_badly { Exit::from(1) } else { Exit::SUCCESS })
 }
 
 /// What moved, where that is why the run was refused.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::reviews::{approver, said};
 use crate::Exit;
-use crate::cli::{ExpectCommand, ExpectOptions, LeaversOptions};
 use crate::Place;
+use crate::cli::{ExpectCommand, ExpectOptions, LeaversOptions};
 use crate::operator::Me;
 use crate::out::{Out, moment, plain};
 use crate::window;
@@ -65,7 +65,8 @@ async fn announce(
 ) -> anyhow::Result<Exit> {
     let window = window::parse(&options.window)?;
     let file = options.file.display();
-    let text = String::from_utf8(place.read(&options.file)?).with_context(|| format!("{file} cannot be read as UTF-8"))?;
+    let text =
+        String::from_utf8(place.read(&options.file)?).with_context(|| format!("{file} cannot be read as UTF-8"))?;
     let people = match read_people(&text) {
         Ok(people) => people,
         Err(bad) => {

@@ -2,15 +2,14 @@
 
 mod story;
 
-
 use rollcall_model::ledger::{Disposition, StoredEvent, documents};
 use rollcall_model::{PersonKey, Run, RunId, SignalKey};
 use serde_json::json;
 
 use crate::Exit;
+use crate::Place;
 use crate::cli::ExplainOptions;
 use crate::local::Store;
-use crate::Place;
 use crate::out::{Out, moment, plain};
 use story::Story;
 

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::{apply, plan};
 use crate::Exit;
+use crate::Place;
 use crate::cli::{CancelLeaveOptions, LeaveCommand, LeaveOptions, ListLeavesOptions};
 use crate::hour::Hour;
-use crate::Place;
 use crate::local::{Machine, Store};
 use crate::operator::{self, Me};
 use crate::out::{Out, moment, plain};

@@ -9,8 +9,8 @@ use rollcall_policy::link::{Claim, Joined};
 use serde_json::json;
 
 use crate::Exit;
-use crate::cli::{LinkCommand, LinkDecision, LinkOptions as Options, LinkShow};
 use crate::Place;
+use crate::cli::{LinkCommand, LinkDecision, LinkOptions as Options, LinkShow};
 use crate::out::{Out, plain};
 
 /// So many lines of each list are for people; `--json` has all.
@@ -235,7 +235,8 @@ async fn engine(
 ) -> anyhow::Result<std::sync::Arc<Engine>> {
     let configuration = place.configuration(config)?;
     let store = place.existing(data)?;
-    Ok(place.machine(configuration, &store, Duration::from_mins(1))
+    Ok(place
+        .machine(configuration, &store, Duration::from_mins(1))
         .await?
         .engine)
 }

@@ -7,8 +7,8 @@ use rollcall_model::{Lane, Message, RunState};
 use serde_json::json;
 
 use crate::Exit;
-use crate::cli::{PauseOptions, ResumeOptions};
 use crate::Place;
+use crate::cli::{PauseOptions, ResumeOptions};
 use crate::out::Out;
 
 /// As many runs as are looked at for waiting ones; more are found by the clock.

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::preflight;
 use crate::Exit;
-use crate::cli::PlanOptions;
 use crate::Place;
+use crate::cli::PlanOptions;
 use crate::local::{Machine, Store};
 use crate::out::{Out, plain};
 
@@ -24,7 +24,9 @@ const LEASE: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(options: &PlanOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
     let store = place.open(&options.data, LEASE)?;
-    let machine = place.machine(place.configuration(&options.config)?, &store, LEASE).await?;
+    let machine = place
+        .machine(place.configuration(&options.config)?, &store, LEASE)
+        .await?;
     let who = resolve(&machine, &store, &options.person).await?;
     let proposal = match machine.engine.propose(options.goal, &who).await {
         Ok(proposal) => proposal,

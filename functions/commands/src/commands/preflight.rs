@@ -7,15 +7,17 @@ use serde_json::json;
 
 use super::plan;
 use crate::Exit;
-use crate::cli::PreflightOptions;
 use crate::Place;
+use crate::cli::PreflightOptions;
 use crate::out::{Out, plain};
 
 const LEASE: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(options: &PreflightOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
     let store = place.open(&options.data, LEASE)?;
-    let machine = place.machine(place.configuration(&options.config)?, &store, LEASE).await?;
+    let machine = place
+        .machine(place.configuration(&options.config)?, &store, LEASE)
+        .await?;
     let who = plan::resolve(&machine, &store, &options.person).await?;
     let (person, looked) = match machine.engine.preflight(&who).await {
         Ok(found) => found,

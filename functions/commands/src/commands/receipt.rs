@@ -1,6 +1,5 @@
 //! `rollcall receipt verify`: needs the receipt and a public key, nothing else.
 
-
 use anyhow::Context as _;
 use rollcall_evidence::{PublicKey, verify as check};
 use serde_json::json;

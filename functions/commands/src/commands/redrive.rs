@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::again;
 use crate::Exit;
-use crate::cli::RedriveOptions;
 use crate::Place;
+use crate::cli::RedriveOptions;
 use crate::local::Store;
 use crate::out::{Out, plain};
 
@@ -54,11 +54,7 @@ pub(crate) async fn run(options: &RedriveOptions, place: &Place, out: &Out) -> a
         left.len()
     ));
     out.document(&json!({"sent": sent, "from_queues": from_queues, "left": left}))?;
-    Ok(if left.is_empty() {
-        Exit::SUCCESS
-    } else {
-        Exit::from(1)
-    })
+    Ok(if left.is_empty() { Exit::SUCCESS } else { Exit::from(1) })
 }
 
 /// Sends one, and only then takes it out: dying in between costs a repetition, which the ledger recognises.

@@ -15,8 +15,8 @@ use serde_json::json;
 
 use super::again;
 use crate::Exit;
-use crate::cli::ReplayOptions;
 use crate::Place;
+use crate::cli::ReplayOptions;
 use crate::out::{Out, plain};
 
 pub(crate) async fn run(options: &ReplayOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {

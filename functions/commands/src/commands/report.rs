@@ -9,8 +9,8 @@ use rollcall_model::{Entry, EntryKind, Review, ReviewId, Run, RunId, RunState};
 use serde_json::{Value, json};
 
 use crate::Exit;
-use crate::cli::RunReportOptions;
 use crate::Place;
+use crate::cli::RunReportOptions;
 use crate::local::{Store, public_key_of};
 use crate::out::{Out, plain, short};
 

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::plan;
 use crate::Exit;
-use crate::cli::{DecideOptions, ReviewCommand, ReviewOptions, ReviewsOptions};
 use crate::Place;
+use crate::cli::{DecideOptions, ReviewCommand, ReviewOptions, ReviewsOptions};
 use crate::local::Store;
 use crate::operator::Me;
 use crate::out::{Out, moment, plain, short};
@@ -250,7 +250,13 @@ fn planned(run: &Run, review: &Review) -> Option<Vec<String>> {
     Some(plan::lines(&plan.items))
 }
 
-async fn decide(which: &DecideOptions, approve: bool, options: &ReviewsOptions, place: &Place, out: &Out) -> anyhow::Result<Exit> {
+async fn decide(
+    which: &DecideOptions,
+    approve: bool,
+    options: &ReviewsOptions,
+    place: &Place,
+    out: &Out,
+) -> anyhow::Result<Exit> {
     let store = place.existing(&options.places.data())?;
     let configuration = place.configuration(&options.places.config())?;
     let me = place.me(&configuration)?;

@@ -77,7 +77,10 @@ impl Today {
         due.retain(|leave| leave.at <= until);
         let mut expected = expectations(ledger, None).await?;
         expected.retain(|one| one.window.from <= until && one.window.to > now);
-        let mut letters = BTreeMap::from([("ledger".to_owned(), ledger.documents(documents::DEAD, MOST).await?.len())]);
+        let mut letters = BTreeMap::from([(
+            "ledger".to_owned(),
+            ledger.documents(documents::DEAD, MOST).await?.len(),
+        )]);
         for lane in Lane::ALL {
             letters.insert(format!("queue {lane}"), store.queue.dead(lane, MOST).await?.len());
         }
@@ -207,7 +210,11 @@ impl Today {
             .collect();
         out.line(format!(
             "  runs     {}{}",
-            if outcomes.is_empty() { "none".to_owned() } else { outcomes.join(", ") },
+            if outcomes.is_empty() {
+                "none".to_owned()
+            } else {
+                outcomes.join(", ")
+            },
             if self.more { " (of the latest 2,000)" } else { "" }
         ));
         let cuts = self.cuts();

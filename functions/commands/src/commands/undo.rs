@@ -7,8 +7,8 @@ use rollcall_model::RunId;
 
 use super::{apply, plan};
 use crate::Exit;
-use crate::cli::UndoOptions;
 use crate::Place;
+use crate::cli::UndoOptions;
 use crate::out::{Out, plain};
 
 const LEASE: Duration = Duration::from_mins(1);

@@ -113,7 +113,8 @@ impl Batch {
         let (engine, handed) = (self.engine.clone(), delivery.clone());
         let commands = self.commands.clone();
         let mut task = tokio::spawn(async move {
-            if let (Ok(Message::Command(id)), Some((commands, means))) = (serde_json::from_str(&handed.body), commands) {
+            if let (Ok(Message::Command(id)), Some((commands, means))) = (serde_json::from_str(&handed.body), commands)
+            {
                 return Ok(commands.run(&id, means).await?);
             }
             engine.handle(&handed).await.map(|()| true)

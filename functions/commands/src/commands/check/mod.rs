@@ -11,8 +11,8 @@ use rollcall_policy::{Problem, TestResult, run_tests, schemas};
 use serde_json::{Map, Value, json};
 
 use crate::Exit;
-use crate::cli::CheckOptions;
 use crate::Place;
+use crate::cli::CheckOptions;
 use crate::out::Out;
 
 /// The environment whose connections are proven when none is named.

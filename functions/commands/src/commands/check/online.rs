@@ -13,8 +13,8 @@ use rollcall_runtime::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use super::{USUAL, cross};
-use crate::cli::CheckOptions;
 use crate::Place;
+use crate::cli::CheckOptions;
 use crate::out::{Out, plain};
 
 /// How long one connection may take.
@@ -56,8 +56,8 @@ pub(super) async fn run(options: &CheckOptions, place: &Place, out: &Out) -> any
         None => only_environment(folder)?,
     };
     let actions = rollcall_connectors::catalogue();
-    let configuration = rollcall_policy::load(folder, &environment, &actions)
-        .map_err(|problems| anyhow::anyhow!("{problems}"))?;
+    let configuration =
+        rollcall_policy::load(folder, &environment, &actions).map_err(|problems| anyhow::anyhow!("{problems}"))?;
     let only = options.connection.as_deref().map(ConnectionId::new);
     if let Some(only) = &only {
         anyhow::ensure!(
