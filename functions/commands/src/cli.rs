@@ -98,6 +98,9 @@ pub enum Command {
         after_help = "Examples:\n  rollcall today\n  rollcall today --hours 72 --json\n  rollcall today --stack rollcall-prod"
     )]
     Today(TodayOptions),
+    /// Print what a stack's worker answered to a command, up to a day later.
+    #[command(after_help = "Examples:\n  rollcall answer cmd_0197… --stack rollcall-prod")]
+    Answer(AnswerOptions),
     /// Work with one run.
     #[command(subcommand)]
     Run(RunCommand),
@@ -363,6 +366,12 @@ pub struct ExplainOptions {
     pub config: ConfigOptions,
     #[command(flatten)]
     pub data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct AnswerOptions {
+    /// The command's id, as it was printed.
+    pub id: String,
 }
 
 #[derive(Debug, Args)]

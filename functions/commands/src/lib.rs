@@ -3,7 +3,10 @@
 //! The binary `rollcall` runs the commands on one machine; the functions `console`, `approve` and `worker` run the same code for
 //! somebody who calls a stack.
 
-#[allow(missing_docs, reason = "the help texts say what each is; a comment more would be shown as one")]
+#[allow(
+    missing_docs,
+    reason = "the help texts say what each is; a comment more would be shown as one"
+)]
 pub mod cli;
 mod commands;
 mod hour;

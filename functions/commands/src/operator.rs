@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use rollcall_policy::Configuration;
 use rollcall_policy::configuration::Role;
 
-
 /// The operator, as the operating system and the configuration know them.
 #[derive(Clone, Debug)]
 pub struct Me {

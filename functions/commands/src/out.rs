@@ -106,6 +106,15 @@ impl Out {
         }
     }
 
+    /// What a stack has printed already, as it is.
+    pub fn raw(&self, text: &str) {
+        if let Some(text) = text.strip_suffix('\n') {
+            self.put(text);
+        } else if !text.is_empty() {
+            self.put(text);
+        }
+    }
+
     /// A line that stands out, where the terminal can show it.
     pub fn title(&self, text: &str) {
         if self.colour {

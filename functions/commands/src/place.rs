@@ -136,7 +136,9 @@ impl Place {
             Self::Machine => Ok(None),
             Self::Stack(hosted) => {
                 let signed = hosted.approval.as_ref();
-                Ok(Some(signed.context("a decision for a stack goes through its function approve")?))
+                Ok(Some(
+                    signed.context("a decision for a stack goes through its function approve")?,
+                ))
             }
         }
     }

@@ -5,5 +5,5 @@ use rollcall_commands::remote::Door;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     rollcall_console::log();
-    rollcall_console::run(Door::Console, None).await
+    rollcall_console::run(Door::Console).await
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Command, CommandFactory as _};
 
-use crate::cli::Cli;
+use rollcall_commands::Cli;
 
 /// The page about the operator's command: the help text of every subcommand.
 pub(crate) fn page() -> String {

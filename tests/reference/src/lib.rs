@@ -1,9 +1,6 @@
 //! The generated part of the documentation: every page of `docs/reference/`, made from the code that it is about.
 
 mod actions;
-#[expect(dead_code, reason = "only what can be typed is wanted here, not what comes of it")]
-#[path = "../../../functions/rollcall/src/cli.rs"]
-mod cli;
 mod commands;
 mod errors;
 mod events;

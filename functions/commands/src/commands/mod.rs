@@ -38,6 +38,7 @@ pub async fn run(command: &Command, place: &Place, out: &Out) -> anyhow::Result<
         Command::Undo(options) => undo::run(options, place, out).await,
         Command::Replay(options) => replay::run(options, place, out).await,
         Command::Explain(options) => explain::run(options, place, out).await,
+        Command::Answer(_) => anyhow::bail!("only a stack answers later: name it with --stack"),
         Command::Today(options) => today::run(options, place, out).await,
         Command::Run(RunCommand::Report(options)) => report::run(options, place, out).await,
         Command::Receipt(ReceiptCommand::Verify(options)) => receipt::verify(options, out),

@@ -4,9 +4,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
+use anyhow::Context as _;
+use rollcall_engine::{EngineError, expectation_statement, review_statement};
+use rollcall_evidence::approval;
 use rollcall_model::ledger::documents;
-use rollcall_model::{Lane, Message, SignedApproval};
+use rollcall_model::{Decision, Lane, Message, ReviewId, SignedApproval, Signer};
 use rollcall_policy::Configuration;
 use serde_json::Value;
 
@@ -14,7 +16,7 @@ use super::order::{KEPT_MINUTES, Order};
 use super::rules::word;
 use super::{AnswerTo, Done, Event, Reply, Request, Response, Rule, Typed, Where, answer, decoded};
 use super::{minutes_after, parse, rule};
-use crate::cli::Command;
+use crate::cli::{Command, DecideOptions, ExpectCommand, ReviewCommand};
 use crate::local::Store;
 use crate::operator::Me;
 use crate::out::plain;
@@ -30,13 +32,6 @@ pub enum Door {
     Approve,
 }
 
-/// Signs a decision with the stack's approval key.
-#[async_trait]
-pub trait Signs: Send + Sync {
-    /// The signed statement of what `me` decides by `command`; or why there is nothing to decide.
-    async fn sign(&self, command: &Command, me: &Me, store: &Store) -> anyhow::Result<SignedApproval>;
-}
-
 /// A function that takes commands.
 pub struct Entrance {
     /// Which one.
@@ -47,8 +42,8 @@ pub struct Entrance {
     pub configuration: Arc<Configuration>,
     /// The folder that it was read from.
     pub folder: PathBuf,
-    /// Signs decisions, in `approve`.
-    pub signs: Option<Arc<dyn Signs>>,
+    /// The key that signs decisions, in `approve`.
+    pub signer: Option<Arc<dyn Signer>>,
 }
 
 /// Not run: the status, and what the caller reads.
@@ -115,8 +110,7 @@ impl Entrance {
             }
             Where::Worker => self.hand_over(request, &typed, caller, None).await,
             Where::Approve => {
-                let signs = self.signs.as_ref().ok_or_else(|| refused(500, "this function has no key"))?;
-                let signed = signs.sign(&typed.cli.command, &me, &self.store).await;
+                let signed = self.signed(&typed.cli.command, &me).await;
                 let signed = signed.map_err(|why| refused(409, crate::out::chain(&why)))?;
                 self.hand_over(request, &typed, caller, Some(signed)).await
             }
@@ -157,7 +151,10 @@ impl Entrance {
         match (self.door, rule.place) {
             (Door::Console, Where::Approve) => Err(refused(
                 400,
-                format!("`{}` is a decision: it goes to the route /approve, which signs it", rule.name),
+                format!(
+                    "`{}` is a decision: it goes to the route /approve, which signs it",
+                    rule.name
+                ),
             )),
             (Door::Approve, Where::Console | Where::Worker) => Err(refused(
                 400,
@@ -165,6 +162,36 @@ impl Entrance {
             )),
             _ => Ok((typed, rule)),
         }
+    }
+
+    /// What the caller decides, signed. Whether it may count (who asked, whom it is about, the group of approvers) is asked by
+    /// whoever acts on it.
+    async fn signed(&self, command: &Command, me: &Me) -> anyhow::Result<SignedApproval> {
+        let signer = self
+            .signer
+            .as_deref()
+            .context("this function has no key to sign with")?;
+        let (ledger, now, by) = (self.store.ledger.as_ref(), self.store.clock.now(), me.recorded());
+        let review = async |which: &DecideOptions, decision| {
+            review_statement(ledger, &ReviewId::new(&which.id), &which.hash, decision, by, now).await
+        };
+        let statement = match command {
+            Command::Reviews(options) => match &options.command {
+                Some(ReviewCommand::Approve(which)) => review(which, Decision::Approved).await,
+                Some(ReviewCommand::Refuse(which)) => review(which, Decision::Refused).await,
+                _ => anyhow::bail!("it decides nothing"),
+            },
+            Command::Expect(options) => match &options.command {
+                ExpectCommand::Approve(which) => expectation_statement(ledger, &which.id, by, now).await,
+                _ => anyhow::bail!("it decides nothing"),
+            },
+            _ => anyhow::bail!("it decides nothing"),
+        };
+        let statement = statement.map_err(|why| match why {
+            EngineError::Refused(why) => anyhow::anyhow!(why),
+            other => other.into(),
+        })?;
+        Ok(approval::sign(statement, signer).await?)
     }
 
     /// Leaves an order for a worker.
@@ -175,7 +202,8 @@ impl Entrance {
         caller: &str,
         approval: Option<SignedApproval>,
     ) -> Result<Reply, Refused> {
-        let unavailable = |why: String| refused(503, format!("the command could not be handed over ({why}): try again"));
+        let unavailable =
+            |why: String| refused(503, format!("the command could not be handed over ({why}): try again"));
         let id = format!("cmd_{}", self.store.ids.unique());
         let now = self.store.clock.now();
         let order = Order {
@@ -192,7 +220,8 @@ impl Entrance {
             .add_passing_document(documents::COMMAND, &id, &body, &id, minutes_after(now, KEPT_MINUTES))
             .await
             .map_err(|why| unavailable(why.to_string()))?;
-        let message = serde_json::to_string(&Message::Command(id.clone())).map_err(|why| unavailable(why.to_string()))?;
+        let message =
+            serde_json::to_string(&Message::Command(id.clone())).map_err(|why| unavailable(why.to_string()))?;
         self.store
             .queue
             .send(Lane::Work, &[message], std::time::Duration::ZERO)
@@ -203,7 +232,8 @@ impl Entrance {
 
     /// The answer to a command, for who sent it: it may tell what others must not read.
     async fn answer_to(&self, id: &str, caller: &str) -> Result<Reply, Refused> {
-        let failed = |why: rollcall_model::LedgerError| refused(503, format!("the ledger does not answer ({why}): try again"));
+        let failed =
+            |why: rollcall_model::LedgerError| refused(503, format!("the ledger does not answer ({why}): try again"));
         let ledger = self.store.ledger.as_ref();
         let order = ledger.document(documents::COMMAND, id).await.map_err(failed)?;
         let order = order.and_then(|found| serde_json::from_value::<Order>(found.body).ok());

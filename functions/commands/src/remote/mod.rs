@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rollcall_model::Timestamp;
-use serde::{Deserialize, Serialize};
-pub use entrance::{Door, Entrance, Signs};
+pub use entrance::{Door, Entrance};
 pub use event::{Event, Response};
 pub use order::{Lent, Order, Worked, answer, run_order};
+use rollcall_model::Timestamp;
 pub use rules::{Rule, Where, rule};
+use serde::{Deserialize, Serialize};
 pub use typed::{Typed, inputs, outputs, parse};
 
 /// The most bytes of a caller's files together. Lambda takes 6 MB a request (*AWS Lambda Developer Guide*, "Lambda quotas"), of

@@ -45,7 +45,11 @@ pub fn rule(command: &Command) -> Rule {
     let of = |name, place, roles| Rule { name, place, roles };
     match command {
         #[cfg(feature = "demo")]
-        Command::Demo(_) => of("demo", Where::Here("it simulates its vendors: run `rollcall demo` without --stack"), LOOK),
+        Command::Demo(_) => of(
+            "demo",
+            Where::Here("it simulates its vendors: run `rollcall demo` without --stack"),
+            LOOK,
+        ),
         Command::Serve(_) => of(
             "serve",
             Where::Here("a stack serves by itself: leave --stack away to serve on this machine"),
@@ -53,12 +57,16 @@ pub fn rule(command: &Command) -> Rule {
         ),
         Command::Check(options) if options.schemas.is_some() => of(
             "check --schemas",
-            Where::Here("the schemas are in this program: run `rollcall check --offline --schemas FOLDER` without --stack"),
+            Where::Here(
+                "the schemas are in this program: run `rollcall check --offline --schemas FOLDER` without --stack",
+            ),
             LOOK,
         ),
         Command::Check(options) if options.offline => of(
             "check --offline",
-            Where::Here("it reads a folder and no network: run `rollcall check --offline --config FOLDER` without --stack"),
+            Where::Here(
+                "it reads a folder and no network: run `rollcall check --offline --config FOLDER` without --stack",
+            ),
             LOOK,
         ),
         Command::Check(_) => of("check", Where::Worker, PROVE),
@@ -77,6 +85,11 @@ pub fn rule(command: &Command) -> Rule {
         Command::Replay(options) if options.event.is_some() => of("replay --event", Where::Console, OPERATE),
         Command::Replay(_) => of("replay", Where::Worker, PROVE),
         Command::Explain(_) => of("explain", Where::Console, LOOK),
+        Command::Answer(_) => of(
+            "answer",
+            Where::Here("`rollcall answer` asks for it without sending a command"),
+            LOOK,
+        ),
         Command::Today(_) => of("today", Where::Console, LOOK),
         Command::Run(RunCommand::Report(_)) => of("run report", Where::Console, LOOK),
         Command::Receipt(ReceiptCommand::Verify(_)) => of(

@@ -12,9 +12,9 @@ use rollcall_simulators::salesforce::Org;
 
 use super::inspect::Check;
 use super::scene::Scene;
-use rollcall_commands::drive;
 use crate::local::Store;
 use crate::out::Out;
+use rollcall_commands::drive;
 
 /// How long the playbook then leaves the person alone.
 const KEEP: Duration = Duration::from_hours(30 * 24);

@@ -46,15 +46,24 @@ pub struct ConsoleSettings {
     pub config: PathBuf,
     /// `ROLLCALL_ENV`: which of the configuration's environments this stack is.
     pub environment: String,
+    /// `ROLLCALL_APPROVAL_KEY`: the KMS key (ARN, id or alias) that signs decisions; only `approve` has one.
+    approval_key: Option<String>,
 }
 
 impl ConsoleSettings {
+    /// The key that signs decisions.
+    pub fn approval_key(&self) -> Result<&str, SettingsError> {
+        let missing = || SettingsError::Missing("ROLLCALL_APPROVAL_KEY".to_owned());
+        self.approval_key.as_deref().ok_or_else(missing)
+    }
+
     /// Reads them through `variable`, which answers for one name at a time.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let variables = Variables(variable);
         Ok(Self {
             stack: variables.stack()?,
             name: variables.required("ROLLCALL_STACK")?,
+            approval_key: variables.optional("ROLLCALL_APPROVAL_KEY"),
             config: variables.config(),
             environment: variables.required("ROLLCALL_ENV")?,
         })

@@ -125,3 +125,39 @@ fn is_caller(arn: &str) -> bool {
         && account.len() == 12
         && account.bytes().all(|digit| digit.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_caller;
+
+    #[test]
+    fn only_the_arn_of_one_person_is_taken() {
+        for arn in [
+            "arn:aws:sts::123456789012:assumed-role/RollcallOperator/priya.raman@corp.example",
+            "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Operator_0123456789abcdef/priya",
+            "arn:aws:iam::123456789012:user/priya",
+            "arn:aws:iam::123456789012:user/staff/priya",
+            "arn:aws-us-gov:sts::123456789012:assumed-role/R/p",
+        ] {
+            assert!(is_caller(arn), "{arn}");
+        }
+        for arn in [
+            "",
+            "priya",
+            "arn:aws:iam::123456789012:root",
+            "arn:aws:iam::123456789012:role/RollcallOperator",
+            "arn:aws:iam::123456789012:user/",
+            "arn:aws:sts::123456789012:assumed-role/RollcallOperator",
+            "arn:aws:sts::123456789012:assumed-role/RollcallOperator/",
+            "arn:aws:sts::123456789012:assumed-role/RollcallOperator/*",
+            "arn:aws:sts::123456789012:assumed-role/*/priya",
+            "arn:aws:sts::*:assumed-role/RollcallOperator/priya",
+            "arn:aws:sts::12345678901:assumed-role/RollcallOperator/priya",
+            "arn:aws:sts:eu-west-1:123456789012:assumed-role/RollcallOperator/priya",
+            "arn:aws:sts::123456789012:federated-user/priya",
+            "arn:aws:iam::123456789012:user/pri ya",
+        ] {
+            assert!(!is_caller(arn), "{arn}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The stack's HTTP API: where it is, and a signed request to it.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_sdk_ssm::error::{DisplayErrorContext, ProvideErrorMetadata as _};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use bytes::Bytes;
+use http::Uri;
+use http::header::{CONTENT_TYPE, HOST};
+use rollcall_commands::out::plain;
+use rollcall_commands::remote::{Done, Reply};
+use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
+use rollcall_model::Transport as _;
+use serde::Serialize;
+
+/// An HTTP API answers within 30 s or not at all (*Amazon API Gateway Developer Guide*, "Quotas for HTTP APIs").
+const TIMEOUT: Duration = Duration::from_secs(35);
+/// Where to connect to instead of the API's own name; the name stays in the request. For a local AWS whose names nobody resolves.
+const ADDRESS: &str = "ROLLCALL_API_ADDRESS";
+
+/// A stack's API, as one caller uses it.
+pub(super) struct Api {
+    stack: String,
+    /// Its address, as the stack keeps it.
+    url: String,
+    /// Where to connect to.
+    address: String,
+    region: String,
+    config: SdkConfig,
+    transport: ReqwestTransport,
+}
+
+impl Api {
+    /// Finds the API of a stack: the parameter `/rollcall/NAME/api` in the caller's account and region.
+    pub(super) async fn find(stack: &str) -> anyhow::Result<Self> {
+        let config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
+        let region = config
+            .region()
+            .context("AWS is not told which region: set AWS_REGION, or `region` in ~/.aws/config")?
+            .to_string();
+        credentials(&config).await?;
+        let parameter = format!("/rollcall/{stack}/api");
+        let found = aws_sdk_ssm::Client::new(&config)
+            .get_parameter()
+            .name(&parameter)
+            .send()
+            .await;
+        let found = found.map_err(|why| match why.code() {
+            Some("ParameterNotFound") => anyhow::anyhow!(
+                "there is no stack {} in {region}: the parameter {parameter} is missing. Look at its name, AWS_REGION and AWS_PROFILE",
+                plain(stack)
+            ),
+            Some("AccessDeniedException") => anyhow::anyhow!(
+                "you may not read the parameter {parameter} in {region}: your role needs ssm:GetParameter on it (docs/guides/operate.md)"
+            ),
+            Some("ExpiredTokenException" | "UnrecognizedClientException" | "InvalidClientTokenId") => anyhow::anyhow!(
+                "AWS does not accept your credentials any more: sign in again (`aws sso login`)"
+            ),
+            _ => anyhow::anyhow!("the parameter {parameter} cannot be read: {}", DisplayErrorContext(&why)),
+        })?;
+        let url = found
+            .parameter()
+            .and_then(|parameter| parameter.value())
+            .with_context(|| format!("the parameter {parameter} is empty"))?
+            .trim_end_matches('/')
+            .to_owned();
+        let address = std::env::var(ADDRESS).ok().filter(|address| !address.is_empty());
+        Ok(Self {
+            stack: stack.to_owned(),
+            address: address.map_or_else(|| url.clone(), |address| address.trim_end_matches('/').to_owned()),
+            url,
+            region,
+            config,
+            transport: ReqwestTransport::new(HttpSettings::default()),
+        })
+    }
+
+    /// Posts a document and reads the reply. What the stack refuses is a reply as well.
+    pub(super) async fn post(&self, route: &str, document: &impl Serialize) -> anyhow::Result<Reply> {
+        let body = serde_json::to_vec(document)?;
+        let request = self.request(route, body).await?;
+        let response = self
+            .transport
+            .send(request, TIMEOUT)
+            .await
+            .with_context(|| format!("the API of {} at {} does not answer", self.stack, self.url))?;
+        self.read(route, response.status().as_u16(), response.body())
+    }
+
+    async fn request(&self, route: &str, body: Vec<u8>) -> anyhow::Result<http::Request<Bytes>> {
+        let named = format!("{}/{route}", self.url);
+        let uri: Uri = named.parse().with_context(|| format!("{named} is no address"))?;
+        let host = uri
+            .authority()
+            .with_context(|| format!("{named} names no host"))?
+            .to_string();
+        let identity = credentials(&self.config).await?.into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("execute-api")
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()?
+            .into();
+        let headers = [("content-type", "application/json"), ("host", host.as_str())];
+        let signable = SignableRequest::new("POST", named.as_str(), headers.into_iter(), SignableBody::Bytes(&body))?;
+        let (instructions, _) = sign(signable, &params)?.into_parts();
+        let mut request = http::Request::post(format!("{}{}", self.address, uri.path()))
+            .header(CONTENT_TYPE, "application/json")
+            .header(HOST, &host)
+            .body(Bytes::from(body.clone()))?;
+        instructions.apply_to_request_http1x(&mut request);
+        Ok(request)
+    }
+
+    fn read(&self, route: &str, status: u16, body: &[u8]) -> anyhow::Result<Reply> {
+        if status == 200 {
+            return serde_json::from_slice(body).with_context(|| {
+                format!(
+                    "{} answered in a form that this version does not know: take the `rollcall` that belongs to it",
+                    self.stack
+                )
+            });
+        }
+        // A refusal of our own functions; anything else is the gateway's.
+        if let Ok(done) = serde_json::from_slice::<Done>(body) {
+            return Ok(Reply::Done(done));
+        }
+        match status {
+            403 => anyhow::bail!(
+                "AWS does not let you call {}: your role needs execute-api:Invoke on its route POST /{route} (docs/guides/operate.md)",
+                self.stack
+            ),
+            404 => anyhow::bail!(
+                "{} has no route /{route}: it is older than this `rollcall`; deploy it anew",
+                self.stack
+            ),
+            429 => anyhow::bail!("{} has too much to do: try again in a moment", self.stack),
+            _ => anyhow::bail!(
+                "{} answered with status {status}: its function {route} is in trouble; its log group says why",
+                self.stack
+            ),
+        }
+    }
+}
+
+async fn credentials(config: &SdkConfig) -> anyhow::Result<Credentials> {
+    const NONE: &str =
+        "there are no AWS credentials here: sign in (`aws sso login`), or choose a profile with AWS_PROFILE";
+    let provider = config.credentials_provider().context(NONE)?;
+    provider.provide_credentials().await.context(NONE)
+}
