@@ -13,7 +13,7 @@ use rollcall_model::connector::Logged;
 use rollcall_model::ledger::Timer;
 use rollcall_model::{ConnectionId, Connector, Failure, Lane, Message, Signal, SignalBody};
 use rollcall_policy::configuration::Trigger;
-use rollcall_runtime::clock::plus;
+use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::codes;
 use rollcall_runtime::telemetry::metrics::HookSilent;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ const GRACE: Duration = Duration::from_mins(10);
 const AGAIN: Duration = Duration::from_mins(15);
 /// How far a look goes back at the most, when nobody looked for long.
 const FARTHEST: Duration = Duration::from_hours(24);
+/// How long a log may be unreadable for a passing reason before it is said.
+const BLIND_FOR: Duration = Duration::from_mins(45);
 /// Pages of one look. What lies behind them is looked at the next time.
 const MOST_PAGES: usize = 10;
 
@@ -107,9 +109,12 @@ impl Engine {
                     why = failure.reason,
                     "A hook cannot be compared with its vendor's log."
                 );
-                let why = format!("{id}: {}", failure.reason);
-                self.alert(codes::HOOK_UNWATCHED, &format!("{}/unwatched", timer.id), &why)
-                    .await?;
+                // A vendor that is away, or a quota that is kept for urgent work, is worth a finding only when it lasts.
+                if !failure.is_retryable() || between(heard.upto, until) >= BLIND_FOR {
+                    let why = format!("{id}: {}", failure.reason);
+                    self.alert(codes::HOOK_UNWATCHED, &format!("{}/unwatched", timer.id), &why)
+                        .await?;
+                }
                 return self.put_timer(timer, &heard, Some(plus(now, EVERY))).await;
             }
         };
