@@ -185,6 +185,10 @@ pub struct ServeOptions {
     /// Log JSON lines to standard output instead of text to standard error.
     #[arg(long)]
     pub json_logs: bool,
+    /// Answer `/metrics` beside the doors, in Prometheus' text format, to everybody who can reach them: it names connections, and
+    /// nobody. A proxy should pass on `/hooks/` only.
+    #[arg(long)]
+    pub metrics: bool,
     /// How long a claim lasts, in milliseconds: a killed process's work is taken up after it. No vendor call is longer than
     /// half of it.
     #[arg(long, default_value_t = 60_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(2_000..=900_000))]

@@ -9,10 +9,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::{Request, Response, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Request, Response, StatusCode};
 use rollcall_engine::Engine;
 use rollcall_inbound::door::{Door, DoorRequest};
 use rollcall_runtime::Secrets;
+use rollcall_runtime::telemetry::emf;
 use rollcall_wiring::{Pump, PumpSettings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -24,6 +26,8 @@ use crate::out::Out;
 
 /// The largest body that the platform's gateway lets through, in bytes.
 const BODY_LIMIT: usize = 6 * 1024 * 1024;
+/// Prometheus' text format (*Exposition formats*, "Basic info").
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// A running machine.
 pub(crate) struct Running {
@@ -45,14 +49,30 @@ impl Running {
     }
 }
 
+/// Where the server listens, and what it answers beside the doors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listening {
+    /// The address.
+    pub(crate) at: SocketAddr,
+    /// Whether `/metrics` is answered.
+    pub(crate) metrics: bool,
+}
+
+/// What a request may be for.
+struct Served {
+    doors: BTreeMap<String, Door>,
+    metrics: bool,
+}
+
 /// Opens the doors and starts the pump.
 pub(crate) async fn start(
     engine: Arc<Engine>,
     store: &Store,
     secrets: &Secrets,
-    listen: SocketAddr,
+    listening: Listening,
     pump: PumpSettings,
 ) -> anyhow::Result<Running> {
+    let listen = listening.at;
     let doors = rollcall_wiring::doors(
         engine.configuration(),
         secrets,
@@ -62,13 +82,16 @@ pub(crate) async fn start(
     )
     .await?;
     let paths = doors.iter().map(|(path, _)| path.clone()).collect();
-    let doors: Arc<BTreeMap<String, Door>> = Arc::new(doors.into_iter().collect());
+    let served = Arc::new(Served {
+        doors: doors.into_iter().collect(),
+        metrics: listening.metrics,
+    });
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("{listen} cannot be listened on"))?;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
-    let app = axum::Router::new().fallback(door).with_state(doors);
+    let app = axum::Router::new().fallback(door).with_state(served);
     let mut closing = stopped.clone();
     let server = tokio::spawn(async move {
         let closed = async move {
@@ -94,12 +117,20 @@ pub(crate) async fn start(
 }
 
 /// One request to a door.
-async fn door(State(doors): State<Arc<BTreeMap<String, Door>>>, request: Request<Body>) -> Response<Body> {
+async fn door(State(served): State<Arc<Served>>, request: Request<Body>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
     if path == "/healthz" {
         return answer(StatusCode::OK, "ok\n");
     }
+    if path == "/metrics" && served.metrics {
+        let mut response = Response::new(Body::from(emf::prometheus()));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(METRICS_TYPE));
+        return response;
+    }
+    let doors = &served.doors;
     let found = doors
         .get(&path)
         .or_else(|| path.strip_suffix("/_bulk").and_then(|path| doors.get(path)));
@@ -148,7 +179,10 @@ pub(crate) async fn serve(options: &ServeOptions, out: &Out) -> anyhow::Result<E
         machine.engine,
         &store,
         &Secrets::local(),
-        options.listen,
+        Listening {
+            at: options.listen,
+            metrics: options.metrics,
+        },
         pump_settings(lease),
     )
     .await?;
@@ -159,6 +193,9 @@ pub(crate) async fn serve(options: &ServeOptions, out: &Out) -> anyhow::Result<E
     ));
     for path in &running.paths {
         out.line(format!("  door  http://{}{path}", running.address));
+    }
+    if options.metrics {
+        out.line(format!("  metrics  http://{}/metrics", running.address));
     }
     out.document(&serde_json::json!({"address": running.address, "doors": running.paths}))?;
     until_told_to_stop().await?;

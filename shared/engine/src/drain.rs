@@ -205,7 +205,13 @@ impl Engine {
         asked: Option<Duration>,
     ) -> Result<Taken, EngineError> {
         let tries = inbox.attempts + 1;
-        tracing::warn!(code = code.id, event = %row.event.key, tries, why, "An event cannot be dealt with now; it will be tried again.");
+        // A panic's text may quote what was being read.
+        let said = if code == codes::HANDLER_PANICKED {
+            code.meaning
+        } else {
+            why
+        };
+        tracing::warn!(code = code.id, event = %row.event.key, tries, why = said, "An event cannot be dealt with now; it will be tried again.");
         self.alert(code, &format!("{}/{}", code.id, row.event.key), why).await?;
         if tries >= self.settings.drain_tries {
             let signal = self

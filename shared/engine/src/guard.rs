@@ -272,6 +272,7 @@ impl Engine {
             RunState::Held { review } if *review != id => self.review(review).await?,
             _ => None,
         };
+        let waits_already = before.is_some();
         let (opened_at, expires_at) = before
             .filter(|before| before.state == ReviewState::Open && before.stage == plan.stage)
             .map_or_else(
@@ -291,7 +292,7 @@ impl Engine {
             about: rollcall_model::ReviewAbout::Stage,
             asked_by: claim.run.asked_by.clone(),
         };
-        if self.parts.ledger.review(&id).await?.is_none() {
+        if !waits_already && self.parts.ledger.review(&id).await?.is_none() {
             GuardTripped.emit(now);
         }
         if matches!(self.parts.ledger.open_review(&review).await?, Answer::Won(())) {
@@ -301,7 +302,7 @@ impl Engine {
                 json!({"reasons": review.reasons, "plan": plan}),
             )
             .await?;
-            tracing::warn!(code = codes::GUARD_HELD.id, run = %claim.run.id, review = %id, why, "A stage is held for a review.");
+            tracing::warn!(code = codes::GUARD_HELD.id, run = %claim.run.id, review = %id, reasons = review.reasons.len(), "A stage is held for a review.");
         }
         let note = format!("{} held: {why}", plan.stage);
         if claim.run.notes.last().is_none_or(|last| last.text != note) {

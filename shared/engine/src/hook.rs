@@ -11,9 +11,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_model::connector::Logged;
 use rollcall_model::ledger::Timer;
-use rollcall_model::{Connector, ConnectionId, Failure, Lane, Message, Signal, SignalBody};
+use rollcall_model::{ConnectionId, Connector, Failure, Lane, Message, Signal, SignalBody};
 use rollcall_policy::configuration::Trigger;
-use rollcall_runtime::clock::plus;
+use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::codes;
 use rollcall_runtime::telemetry::metrics::HookSilent;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ const GRACE: Duration = Duration::from_mins(10);
 const AGAIN: Duration = Duration::from_mins(15);
 /// How far a look goes back at the most, when nobody looked for long.
 const FARTHEST: Duration = Duration::from_hours(24);
+/// How long a log may be unreadable for a passing reason before it is said.
+const BLIND_FOR: Duration = Duration::from_mins(45);
 /// Pages of one look. What lies behind them is looked at the next time.
 const MOST_PAGES: usize = 10;
 
@@ -84,7 +86,10 @@ impl Engine {
     /// workers that look at once, one writes the timer on.
     pub(crate) async fn look_at_hook(&self, timer: &Timer, mut heard: Heard) -> Result<(), EngineError> {
         let id = heard.connection.clone();
-        let configured = self.configuration().connection(&id).is_some_and(|one| one.tenant.hook.is_some());
+        let configured = self
+            .configuration()
+            .connection(&id)
+            .is_some_and(|one| one.tenant.hook.is_some());
         let connector = self.connector(&id).filter(|_| configured);
         let Some(connector) = connector else {
             tracing::info!(connection = %id, "A hook is not watched any longer: it is not configured.");
@@ -104,9 +109,12 @@ impl Engine {
                     why = failure.reason,
                     "A hook cannot be compared with its vendor's log."
                 );
-                let why = format!("{id}: {}", failure.reason);
-                self.alert(codes::HOOK_UNWATCHED, &format!("{}/unwatched", timer.id), &why)
-                    .await?;
+                // A vendor that is away, or a quota that is kept for urgent work, is worth a finding only when it lasts.
+                if !failure.is_retryable() || between(heard.upto, until) >= BLIND_FOR {
+                    let why = format!("{id}: {}", failure.reason);
+                    self.alert(codes::HOOK_UNWATCHED, &format!("{}/unwatched", timer.id), &why)
+                        .await?;
+                }
                 return self.put_timer(timer, &heard, Some(plus(now, EVERY))).await;
             }
         };
@@ -117,6 +125,12 @@ impl Engine {
         }
         .emit(now);
         if silent {
+            tracing::warn!(
+                code = codes::HOOK_SILENT.id,
+                connection = %id,
+                missing = look.missing.len(),
+                "A hook is silent while the log speaks."
+            );
             let began = *heard.silent_since.get_or_insert(now);
             let why = format!(
                 "the log of {id} holds {} events, older than ten minutes, that its hook did not deliver; they were taken from the log",
@@ -166,7 +180,11 @@ impl Engine {
 
     /// The kinds of events from a connection for which a playbook waits.
     fn waited_for(&self, connection: &ConnectionId) -> Vec<String> {
-        let triggers = self.configuration().playbooks.values().flat_map(|playbook| &playbook.on);
+        let triggers = self
+            .configuration()
+            .playbooks
+            .values()
+            .flat_map(|playbook| &playbook.on);
         let kinds: BTreeSet<&String> = triggers
             .filter_map(|trigger| match trigger {
                 Trigger::Event { from, kinds } if from.contains(connection) => Some(kinds),
@@ -178,7 +196,12 @@ impl Engine {
     }
 
     /// Takes in what the hook should have delivered, by the way that its deliveries go.
-    async fn take_in(&self, connection: &ConnectionId, missing: Vec<Logged>, now: Timestamp) -> Result<(), EngineError> {
+    async fn take_in(
+        &self,
+        connection: &ConnectionId,
+        missing: Vec<Logged>,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
         let messages: Vec<String> = missing
             .into_iter()
             .map(|one| {

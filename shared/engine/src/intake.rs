@@ -161,7 +161,8 @@ impl Engine {
                 .await?,
             Answer::Won(())
         ) {
-            tracing::error!(code = code.id, id, why, "Needs attention.");
+            // What it says of accounts and people stays in the ledger.
+            tracing::error!(code = code.id, what = code.meaning, "Needs attention.");
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ impl Engine {
         };
         claim.run.attempts += 1;
         claim.run.note(now, why.to_owned());
-        tracing::error!(code = codes::HANDLER_PANICKED.id, run = %id, why, "The work on a run panicked.");
+        tracing::error!(code = codes::HANDLER_PANICKED.id, run = %id, "The work on a run panicked.");
         self.alert(codes::HANDLER_PANICKED, &format!("{id}/panic"), why).await?;
         if claim.run.attempts >= self.settings.tries && claim.run.ending.is_none() {
             self.decide_ending(&mut claim, RunState::Incomplete { why: why.to_owned() })

@@ -70,10 +70,8 @@ impl Engine {
         let Some(timer) = self.due_timer(id).await? else {
             return Ok(());
         };
-        if let Some(heard) = hook::KIND
-            .eq(timer.id.split('/').next().unwrap_or_default())
-            .then(|| serde_json::from_value(timer.body.clone()).ok())
-            .flatten()
+        if timer.id.split('/').next() == Some(hook::KIND)
+            && let Ok(heard) = serde_json::from_value(timer.body.clone())
         {
             return self.look_at_hook(&timer, heard).await;
         }

@@ -220,7 +220,7 @@ impl Engine {
 
     async fn end_exception(&self, exception: &Exception, why: &str) -> Result<(), EngineError> {
         let id = Exception::id(&exception.playbook, &exception.person);
-        tracing::info!(exception = id, run = %exception.run, why, "An exception has ended.");
+        tracing::info!(run = %exception.run, why, "An exception has ended.");
         self.parts.ledger.remove_document(documents::EXCEPTION, &id).await?;
         Ok(())
     }

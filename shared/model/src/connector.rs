@@ -279,10 +279,7 @@ pub trait Connector: Send + Sync {
         _until: Timestamp,
         _cursor: Option<&str>,
     ) -> Result<Page<Logged>, Failure> {
-        Err(cannot(
-            self.connection(),
-            "compare its hook with its log",
-        ))
+        Err(cannot(self.connection(), "compare its hook with its log"))
     }
 
     /// The members of a group, by the group's name.

@@ -5,6 +5,7 @@ mod commands;
 mod errors;
 mod events;
 mod typed;
+mod metrics;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub fn files() -> anyhow::Result<BTreeMap<String, String>> {
         ("cli.md".to_owned(), commands::page()),
         ("errors.md".to_owned(), errors::page()),
         ("events.md".to_owned(), events::page()?),
+        ("metrics.md".to_owned(), metrics::page()),
     ]);
     for (name, schema) in rollcall_policy::schemas() {
         files.insert(format!("schema/{name}"), pretty(&schema)?);
@@ -60,6 +62,10 @@ fn contents() -> String {
             "the kinds of events that a playbook's `on` may name",
         ),
         ("[errors.md](errors.md)", "every error code, with a link to its page"),
+        (
+            "[metrics.md](metrics.md)",
+            "every metric: unit, dimensions, what it says, how exactly it is counted, and its alarm",
+        ),
         (
             "[schema/](schema/)",
             "JSON Schemas of the configuration files, for editors",

@@ -46,7 +46,10 @@ pub(crate) async fn run(options: &DemoOptions, out: &Out) -> anyhow::Result<Exit
         machine.engine,
         &store,
         &Secrets::local(),
-        listen,
+        server::Listening {
+            at: listen,
+            metrics: false,
+        },
         server::pump_settings(LEASE),
     )
     .await?;

@@ -250,6 +250,11 @@ pub(crate) struct Serving {
 impl Serving {
     /// Starts it and waits until its door is open.
     pub(crate) async fn start(stage: &Stage, lease_ms: u64) -> Self {
+        Self::with(stage, lease_ms, &[]).await
+    }
+
+    /// The same with further arguments.
+    pub(crate) async fn with(stage: &Stage, lease_ms: u64, more: &[&str]) -> Self {
         let mut args = vec![
             "serve".to_owned(),
             "--listen".to_owned(),
@@ -257,6 +262,7 @@ impl Serving {
             "--lease".to_owned(),
             lease_ms.to_string(),
         ];
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
         args.extend(stage.places());
         let log = stage.log();
         tokio::task::spawn_blocking(move || {

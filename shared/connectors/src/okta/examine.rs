@@ -12,7 +12,8 @@ use super::members::GROUPS;
 use super::states::api_tokens;
 use super::subject::{USERS, canary};
 use super::{
-    ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ManagerLink, OktaAuth, READ_SCOPES, factors, masters, own,
+    ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, LOG_SCOPES, ManagerLink, OktaAuth, READ_SCOPES, factors, masters,
+    own,
 };
 use crate::encode::{percent, short};
 use crate::exchange::{json, number, text};
@@ -139,7 +140,7 @@ async fn scopes(client: &Client, call: &Call) -> Probe {
         ManagerLink::Profile => Vec::new(),
     };
     let (read, cut, apps) = (lacks(READ_SCOPES), lacks(CUT_SCOPES), lacks(ASSIGNMENT_SCOPES));
-    let dismantle = lacks(DISMANTLE_SCOPES);
+    let (dismantle, logs) = (lacks(DISMANTLE_SCOPES), lacks(LOG_SCOPES));
     let mut found = format!("granted: {}", granted.join(", "));
     for (missing, use_of) in [
         (&read, "reading"),
@@ -147,12 +148,13 @@ async fn scopes(client: &Client, call: &Call) -> Probe {
         (&cut, "cutting accounts of this tenant"),
         (&dismantle, "dismantling accounts of this tenant"),
         (&apps, "looking at assignments of applications"),
+        (&logs, "noticing a silent hook"),
     ] {
         if !missing.is_empty() {
             let _ = write!(found, "; missing for {use_of}: {}", missing.join(", "));
         }
     }
-    let missing: Vec<String> = [read.clone(), links, cut, dismantle, apps].concat();
+    let missing: Vec<String> = [read.clone(), links, cut, dismantle, apps, logs].concat();
     if missing.is_empty() {
         return probe(WHAT, ProbeResult::Good, &found);
     }

@@ -21,7 +21,10 @@ const PAGE: usize = 1_000;
 /// The types that a hook can deliver (Okta event types, `event-hook-eligible`) of the kinds for which a run may be opened.
 const DELIVERED: &[(&str, &[&str])] = &[
     ("user.created", &["user.lifecycle.create"]),
-    ("user.activated", &["user.lifecycle.activate", "user.lifecycle.reactivate"]),
+    (
+        "user.activated",
+        &["user.lifecycle.activate", "user.lifecycle.reactivate"],
+    ),
     ("user.deactivated", &["user.lifecycle.deactivate"]),
     ("user.deleted", &["user.lifecycle.delete.initiated"]),
     ("user.suspended", &["user.lifecycle.suspend"]),
@@ -46,7 +49,11 @@ pub(super) async fn page(
         .map(|name| format!("eventType eq \"{name}\""))
         .collect();
     if types.is_empty() {
-        return Ok(Page::default());
+        return Ok(Page {
+            items: Vec::new(),
+            next: None,
+            unproven: None,
+        });
     }
     let path = match cursor {
         None => format!(

@@ -1,5 +1,5 @@
 use rollcall_connectors::okta::{
-    ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES,
+    ASSIGNMENT_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, LOG_SCOPES, ManagerLink, Okta, OktaAuth, OktaSettings, READ_SCOPES,
 };
 use rollcall_model::{AccountQuery, Completeness, Connector as _, FailureClass, MatchKey, SourceState, SubjectRead};
 use rollcall_runtime::RandomIds;
@@ -47,7 +47,7 @@ impl World {
     pub(crate) fn app(&self, dpop: bool) -> OktaAuth {
         self.app_with(
             dpop,
-            &[READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES].concat(),
+            &[READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES, LOG_SCOPES].concat(),
         )
     }
 
@@ -67,7 +67,7 @@ impl World {
             client_id: "0oaRollcall".to_owned(),
             key,
             kid: "key-1".to_owned(),
-            scopes: [READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES]
+            scopes: [READ_SCOPES, CUT_SCOPES, DISMANTLE_SCOPES, ASSIGNMENT_SCOPES, LOG_SCOPES]
                 .concat()
                 .into_iter()
                 .map(str::to_owned)

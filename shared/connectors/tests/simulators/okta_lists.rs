@@ -290,3 +290,76 @@ async fn what_is_missing_or_acts_beside_us_is_named() {
     assert_eq!(probes[0].result, ProbeResult::Bad);
     assert!(probes[1..].iter().all(|probe| probe.result == ProbeResult::Unknown));
 }
+
+#[tokio::test]
+async fn the_log_holds_what_a_hook_delivers_under_the_key_that_its_delivery_has() {
+    let world = World::new();
+    let okta = world.connect(world.app(true), ORG);
+    let since = world.clock.now();
+    let mut gone = BTreeSet::new();
+    for number in 0..1_100 {
+        let seed = UserSeed::active(&format!("leaver{number}@example.com"), "Leaver", "Example");
+        let id = world.sim.add_user(seed).unwrap();
+        world
+            .sim
+            .admin_deactivate(&id, &world.admin, world.clock.now())
+            .unwrap();
+        gone.insert(id);
+    }
+    let until = since.checked_add(std::time::Duration::from_secs(60)).unwrap();
+    let kinds = ["user.deactivated".to_owned(), "user.signed-in".to_owned()];
+    let (mut keys, mut left, mut cursor) = (BTreeSet::new(), BTreeSet::new(), None);
+    loop {
+        let call = world.clock.call();
+        let page = okta
+            .logged(&call, &kinds, since, until, cursor.as_deref())
+            .await
+            .unwrap();
+        for one in page.items {
+            let signal = rollcall_model::Signal {
+                key: one.key.clone(),
+                source: okta.connection().clone(),
+                format: one.format,
+                received_at: until,
+                body: rollcall_model::SignalBody::Inline(one.raw.clone()),
+            };
+            let event = okta.normalise(&signal, &one.raw);
+            assert_eq!(event.kind, rollcall_model::EventKind::UserDeactivated);
+            left.insert(event.account.unwrap().id);
+            assert!(one.key.as_str().starts_with("okta-main:"), "{}", one.key);
+            keys.insert(one.key);
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(left, gone);
+    assert_eq!(keys.len(), 1_100);
+
+    // Kinds that no hook delivers are not asked for.
+    let before = world.sim.calls().len();
+    let page = okta
+        .logged(&world.clock.call(), &["user.signed-in".to_owned()], since, until, None)
+        .await
+        .unwrap();
+    assert!(page.items.is_empty() && page.next.is_none());
+    assert_eq!(world.sim.calls().len(), before);
+    let foreign = okta
+        .logged(&world.clock.call(), &kinds, since, until, Some("/api/v1/users?after=x"))
+        .await
+        .unwrap_err();
+    assert!(foreign.reason.contains("none of the log's"), "{}", foreign.reason);
+}
+
+#[tokio::test]
+async fn without_its_scope_the_log_is_not_read_and_the_failure_names_it() {
+    let world = World::new();
+    let okta = world.connect(world.app_with(false, READ_SCOPES), ORG);
+    let now = world.clock.now();
+    let refused = okta
+        .logged(&world.clock.call(), &["user.deactivated".to_owned()], now, now, None)
+        .await
+        .unwrap_err();
+    assert!(refused.reason.contains("okta.logs.read"), "{}", refused.reason);
+}

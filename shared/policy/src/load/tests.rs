@@ -69,6 +69,34 @@ fn the_sample_loads_in_both_environments_and_its_tests_pass() {
 }
 
 #[test]
+fn a_credential_s_end_is_a_day_or_a_moment() {
+    let environment = |expires: &str| {
+        let text =
+            files()["env/prod.yaml"].replace("    flow: jwt\n", &format!("    flow: jwt\n    expires: {expires}\n"));
+        with(&[("env/prod.yaml", &text)])
+    };
+    let end = |expires: &str| {
+        let configuration = environment(expires).unwrap_or_else(|problems| panic!("{problems}"));
+        let connections = configuration.connections;
+        assert_eq!(connections[&ConnectionId::new("okta-main")].tenant.expires, None);
+        connections[&ConnectionId::new("sf-us")]
+            .tenant
+            .expires
+            .unwrap()
+            .to_string()
+    };
+    assert_eq!(end("2027-01-31"), "2027-01-31T00:00:00Z");
+    assert_eq!(end("'2027-01-31T17:00:00+01:00'"), "2027-01-31T16:00:00Z");
+    for wrong in ["soon", "31.1.2027", "2027-13-01"] {
+        let problems = environment(wrong).unwrap_err().to_string();
+        assert!(
+            problems.contains("is no moment") && problems.contains("2027-01-31"),
+            "{problems}"
+        );
+    }
+}
+
+#[test]
 fn the_company_s_tests_pass() {
     let configuration = company();
     let results = run_tests(&configuration, &catalogue());

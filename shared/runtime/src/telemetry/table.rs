@@ -172,7 +172,7 @@ pub const GUARD_TRIPPED: Metric = Metric {
         "GuardTripped",
         WORKER,
         Counted::AtLeastOnce,
-        "Stages that the guard held for a review, once a plan. Reviews about one account or one change do not count.",
+        "Stages that the guard held for a review; once, however often the plan moves while it waits. Reviews about one account or one change do not count.",
     )
 };
 /// A refused credential.

@@ -26,14 +26,29 @@ const ABOUT_NO_RUN: &[&str] = &[
 fn identities(stage: &Stage) -> BTreeSet<String> {
     let vendors = &stage.world.vendors;
     let mut all: BTreeSet<String> = [
-        "amara", "okafor", "chidi", "lindqvist", "priya", "raman", "e1042", "e1043", "e0007", "corp.example",
+        "amara",
+        "okafor",
+        "chidi",
+        "lindqvist",
+        "priya",
+        "raman",
+        "e1042",
+        "e1043",
+        "e0007",
+        "corp.example",
     ]
     .map(str::to_owned)
     .into();
     let mut add = |id: &str| {
         all.insert(id.to_lowercase());
     };
-    for login in [LEAVER, MANAGER, SERVICE, "chidi.okafor@corp.example", "priya.raman@corp.example"] {
+    for login in [
+        LEAVER,
+        MANAGER,
+        SERVICE,
+        "chidi.okafor@corp.example",
+        "priya.raman@corp.example",
+    ] {
         add(&vendors.okta.user_id(login).expect("the directory has them"));
     }
     add(&vendors.leaver_user);
@@ -86,17 +101,18 @@ fn runs_are_named(caught: &Caught, runs: &[String]) {
                 assert!(runs.iter().any(|known| known == run), "{line}");
                 named += 1;
             }
-            None => assert!(ABOUT_NO_RUN.contains(&message), "no run: {line}"),
-        }
-        for run in runs.iter().filter(|run| line.to_string().contains(run.as_str())) {
-            assert_eq!(line["run"], run.as_str(), "{line}");
+            None => {
+                assert!(ABOUT_NO_RUN.contains(&message), "no run: {line}");
+                let text = line.to_string();
+                assert!(!runs.iter().any(|run| text.contains(run)), "{line}");
+            }
         }
     }
     assert!(named > 20, "{named} lines");
 }
 
 #[tokio::test]
-async fn a_leaver_whose_cut_fails_succeeds_and_is_undone_by_somebody_is_named_nowhere() {
+async fn a_leaver_whose_cut_fails_and_succeeds_and_comes_undone_is_named_nowhere() {
     let caught = Caught::all();
     let mut stage = Stage::plain().await;
     let org = stage.world.vendors.salesforce.clone();
@@ -123,7 +139,10 @@ async fn a_held_leaver_whom_nobody_decides_about_is_named_nowhere() {
     okta.add_member(&group, &stage.world.vendors.leaver)
         .expect("the directory takes members");
     stage.leaves().await;
-    stage.pass(HOUR * 72).await;
+    stage.pass(MINUTE * 5).await;
+    for _ in 0..24 {
+        stage.later(HOUR * 3).await;
+    }
     let run = stage.run().await;
     assert!(matches!(run.state, RunState::Refused { .. }));
     names_nobody(&stage, &caught);

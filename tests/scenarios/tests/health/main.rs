@@ -1,5 +1,6 @@
 //! What says whether Rollcall is healthy: its metrics, and logs that name nobody.
 
+mod hook;
 mod logs;
 mod metrics;
 
