@@ -60,7 +60,6 @@ async fn forged(stage: &Stage) -> usize {
 async fn an_approval_that_nobody_signed_starts_nothing_and_is_a_finding() {
     let mut stage = held().await;
     let review = stage.review(&stage.run().await).await;
-    let by = || (PRIYA.to_owned(), stage.now());
     let honest = stage
         .sign(Question::of(&review).answer(Decision::Refused, PRIYA, stage.now()))
         .await;
@@ -76,7 +75,7 @@ async fn an_approval_that_nobody_signed_starts_nothing_and_is_a_finding() {
     let ahead = stage
         .sign(Question::of(&review).answer(Decision::Approved, PRIYA, plus(stage.now(), HOUR)))
         .await;
-    let (by, at) = by();
+    let (by, at) = (PRIYA.to_owned(), stage.now());
     let forgeries = [
         (
             "unsigned",
