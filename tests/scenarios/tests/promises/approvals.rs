@@ -108,7 +108,7 @@ async fn an_approval_that_nobody_signed_starts_nothing_and_is_a_finding() {
     ];
     for (number, (name, forgery)) in forgeries.into_iter().enumerate() {
         write(&stage, &forgery).await;
-        stage.work_for(MINUTE).await;
+        stage.work_for(MINUTE * 3).await;
         let run = stage.run().await;
         assert!(matches!(run.state, RunState::Held { .. }), "{name}: {:?}", run.state);
         assert!(stage.is_whole(), "{name}");
