@@ -280,8 +280,9 @@ async fn announced_leavers_count_only_with_approvals_that_are_signed() {
         let by = signed.statement.by.clone();
         let body = json!({"by": by, "at": signed.statement.at, "announced_at": known.requested_at, "signed": signed});
         let ledger = &stage.world.ledger;
-        let put = ledger.put_document(documents::EXPECTED, &format!("{}~{by}", known.id), &body);
-        put.await.expect("memory answers");
+        let place = format!("{}~{by}", known.id);
+        let put = ledger.put_document(documents::EXPECTED, &place, &body).await;
+        put.expect("memory answers");
     }
     let read = stage.engine.expectation(&known.id).await.expect("it is announced");
     assert_eq!((read.approvals.len(), read.unproven, read.is_approved()), (0, 2, false));
