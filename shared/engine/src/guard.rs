@@ -141,14 +141,23 @@ impl Engine {
                 return Ok(true);
             }
         }
-        let Some(before) = claim.run.agreed.as_ref().filter(|before| is_within(plan, before)) else {
-            return Ok(false);
-        };
-        // An approval is bound to a hash, and so is this plan: what the run remembers is believed only with the approval.
-        let id = review_id(claim, before, asked.as_str().ends_with(LAST_ADMIN))?;
-        let review = self.review(&id).await?;
-        let hash = before.hash()?;
-        Ok(review.is_some_and(|review| is_approved(&review, held, self.now()) && review.plan_hash == hash))
+        // An approval is bound to a hash, and so are these plans: what the run remembers is believed only with the approval.
+        let remembered = [claim.run.agreed.clone(), claim.run.stage_plan.clone()];
+        for before in remembered
+            .into_iter()
+            .flatten()
+            .filter(|before| is_within(plan, before))
+        {
+            let id = review_id(claim, &before, asked.as_str().ends_with(LAST_ADMIN))?;
+            if let Some(review) = self.review(&id).await?
+                && is_approved(&review, held, self.now())
+                && review.plan_hash == before.hash()?
+            {
+                claim.run.agreed = Some(before);
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What the guard must know beside the plan.

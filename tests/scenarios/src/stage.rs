@@ -445,8 +445,9 @@ impl Stage {
         let signed = self
             .sign(question.answer(decision, "priya.raman@corp.example", self.now()))
             .await;
-        let decided = ledger.approve(id, hash, &signed.into_state(), self.now());
-        decided.await.expect("memory answers")
+        let decision = signed.into_state();
+        let decided = ledger.approve(id, hash, &decision, self.now()).await;
+        decided.expect("memory answers")
     }
 
     /// Signs with the approval key.

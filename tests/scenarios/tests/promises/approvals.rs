@@ -60,7 +60,6 @@ async fn forged(stage: &Stage) -> usize {
 async fn an_approval_that_nobody_signed_starts_nothing_and_is_a_finding() {
     let mut stage = held().await;
     let review = stage.review(&stage.run().await).await;
-    let by = || (PRIYA.to_owned(), stage.now());
     let honest = stage
         .sign(Question::of(&review).answer(Decision::Refused, PRIYA, stage.now()))
         .await;
@@ -76,7 +75,7 @@ async fn an_approval_that_nobody_signed_starts_nothing_and_is_a_finding() {
     let ahead = stage
         .sign(Question::of(&review).answer(Decision::Approved, PRIYA, plus(stage.now(), HOUR)))
         .await;
-    let (by, at) = by();
+    let (by, at) = (PRIYA.to_owned(), stage.now());
     let forgeries = [
         (
             "unsigned",
@@ -109,7 +108,7 @@ async fn an_approval_that_nobody_signed_starts_nothing_and_is_a_finding() {
     ];
     for (number, (name, forgery)) in forgeries.into_iter().enumerate() {
         write(&stage, &forgery).await;
-        stage.work_for(MINUTE).await;
+        stage.work_for(MINUTE * 3).await;
         let run = stage.run().await;
         assert!(matches!(run.state, RunState::Held { .. }), "{name}: {:?}", run.state);
         assert!(stage.is_whole(), "{name}");
@@ -281,8 +280,9 @@ async fn announced_leavers_count_only_with_approvals_that_are_signed() {
         let by = signed.statement.by.clone();
         let body = json!({"by": by, "at": signed.statement.at, "announced_at": known.requested_at, "signed": signed});
         let ledger = &stage.world.ledger;
-        let put = ledger.put_document(documents::EXPECTED, &format!("{}~{by}", known.id), &body);
-        put.await.expect("memory answers");
+        let place = format!("{}~{by}", known.id);
+        let put = ledger.put_document(documents::EXPECTED, &place, &body).await;
+        put.expect("memory answers");
     }
     let read = stage.engine.expectation(&known.id).await.expect("it is announced");
     assert_eq!((read.approvals.len(), read.unproven, read.is_approved()), (0, 2, false));

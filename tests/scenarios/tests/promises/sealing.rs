@@ -59,7 +59,7 @@ async fn a_run_that_is_not_ending_has_no_receipt_and_neither_has_one_that_is_not
         "{none:?}"
     );
     stage.leaves().await;
-    stage.work_for(MINUTE).await;
+    stage.settle().await;
     let run = stage.run().await;
     assert!(run.receipt.is_some() && run.state.is_final(), "{:?}", run.state);
     // One that has ended answers the name that it has, and nothing is signed again.
