@@ -11,9 +11,8 @@ pub(crate) fn page() -> String {
         "{}# Metrics\n\nIn CloudWatch: namespace `{NAMESPACE}`, written as log lines (EMF); every series also has the dimension `Stack` where\n\
          `ROLLCALL_STACK` is set. On one machine: `/metrics` of `rollcall serve --metrics`. No dimension ever holds a person or a run.\n\n\
          A fact is counted where it happens. A stage that is tried again, a message that comes twice and a run that is resumed count\n\
-         nothing anew. What is left is a worker that dies between the fact and its line; the column *counted* says what happens then:\n\
-         what an alarm watches is written before the ledger has the fact, so that it may come twice and never not at all; what is\n\
-         only added up is written after it.\n\n\
+         nothing anew. What is left is a worker that dies between the fact and its line; the column *counted* says what happens then.\n\
+         A fact for which an alarm goes off is never missing.\n\n\
          | metric | unit | by | divided by | what it says | counted | alarm |\n|---|---|---|---|---|---|---|\n",
         crate::MADE
     );

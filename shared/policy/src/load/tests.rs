@@ -73,7 +73,7 @@ fn a_credential_s_end_is_a_day_or_a_moment() {
     let environment = |expires: &str| {
         let text =
             files()["env/prod.yaml"].replace("    flow: jwt\n", &format!("    flow: jwt\n    expires: {expires}\n"));
-        with(&[("env/prod.yaml", &text)])
+        with(&[("env/prod.yaml", text.as_str())])
     };
     let end = |expires: &str| {
         let configuration = environment(expires).unwrap_or_else(|problems| panic!("{problems}"));
