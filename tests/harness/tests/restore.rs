@@ -289,7 +289,11 @@ mod dynamodb {
 
     #[tokio::test]
     async fn a_table_that_is_restored_to_another_one_does_nothing_twice() {
-        let step = if std::env::var_os("ROLLCALL_FULL").is_some() { 1 } else { 5 };
+        let step = if std::env::var_os("ROLLCALL_FULL").is_some() {
+            1
+        } else {
+            5
+        };
         let (mut after, mut middle) = (1, 0);
         while let Some((world, _)) = rehearse(source().await, after, Story::default(), true).await {
             let known = is_honest(&world, Story::default(), after).await;
