@@ -4,8 +4,6 @@
 //! credentials come from the environment the way every AWS tool reads them (`AWS_ENDPOINT_URL`, `AWS_REGION`, …), so the
 //! same binary talks to a local AWS in tests.
 
-mod connector;
-
 use std::error::Error;
 use std::time::Duration;
 
@@ -33,7 +31,6 @@ pub const ATTEMPTS: u32 = 3;
 /// Reads the configuration. The behaviour version is fixed, so that time-outs and retries change only when this line does.
 pub async fn load() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(connector::shared())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(CONNECT_TIMEOUT)
