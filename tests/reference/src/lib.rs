@@ -15,7 +15,10 @@ pub use typed::refused;
 /// Said at the top of every Markdown page.
 const MADE: &str = "<!-- Generated: `cargo run -p rollcall-reference` writes this file. -->\n\n";
 
-/// Every file of the folder: its path within it, and its text.
+/// Pages with figures that a benchmark printed: nothing here can write them again.
+pub const MEASURED: [&str; 1] = ["startup.md"];
+
+/// Every other file of the folder: its path within it, and its text.
 pub fn files() -> anyhow::Result<BTreeMap<String, String>> {
     let actions = rollcall_connectors::catalogue();
     let mut files = BTreeMap::from([
@@ -69,6 +72,10 @@ fn contents() -> String {
         (
             "[schema/](schema/)",
             "JSON Schemas of the configuration files, for editors",
+        ),
+        (
+            "[startup.md](startup.md)",
+            "how long a hook function takes to its first answer; measured, not generated",
         ),
     ] {
         text.push_str("- ");
