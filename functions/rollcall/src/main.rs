@@ -72,6 +72,7 @@ async fn stack(typed: &Typed, name: &str, out: &Out) -> anyhow::Result<ExitCode>
 }
 
 #[cfg(not(feature = "stack"))]
+#[expect(clippy::unused_async, reason = "with the feature it has to wait")]
 async fn stack(_: &Typed, name: &str, _: &Out) -> anyhow::Result<ExitCode> {
     anyhow::bail!(
         "this `rollcall` cannot call the stack {name}: build it with `cargo build --release -p rollcall --features stack`"

@@ -1,5 +1,5 @@
 //! What a stack sends is what a terminal would show: the same commands, kept and printed, over one state.
-#![expect(clippy::unwrap_used, reason = "a test that fails, panics")]
+#![allow(clippy::unwrap_used, reason = "a test that fails, panics")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! A stack in the test's own process: its state in a SQLite file, the entrances of `console` and `approve`, a worker.
 #![allow(dead_code, reason = "each test file uses its own part")]
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
