@@ -28,15 +28,18 @@ class Checks:
         return holds
 
     @contextmanager
-    def part(self, name: str):
-        """A part whose exceptions are failures of it and not of the parts after it."""
-        began = time.monotonic()
+    def part(self, name: str, explain: Callable[[], list[str]] = list):
+        """A part whose exceptions are failures of it and not of the parts after it. `explain` is asked why when one fails."""
+        failed, began = self.failed, time.monotonic()
         print(f"\n==> {name}", flush=True)
         try:
             yield
         except Exception as error:  # noqa: BLE001 - whatever it was, the other parts can still say something
             traceback.print_exc()
             self.that(f"{name} comes to its end", False, repr(error))
+        if self.failed > failed:
+            for line in explain():
+                print(f"        {line[:400]}", flush=True)
         print(f"--> {name}: {time.monotonic() - began:.0f} s", flush=True)
 
     def say(self) -> int:

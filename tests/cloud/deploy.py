@@ -189,6 +189,20 @@ class Stack:
             for name, document in self.policies(role).items():
                 self.put_policy(role, name, document)
 
+        # Its CloudFormation makes buckets without Object Lock.
+        self.s3.put_object_lock_configuration(
+            Bucket=self.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+        # To it, `aws:PrincipalArn` is the session's and not the role's (IAM User Guide, "AWS global condition context keys"), and it
+        # knows neither `kms:SigningAlgorithm` nor `kms:MessageType`. Condition keys are nothing that is claimed of it.
+        kms = self.world.client("kms")
+        for key in self.physical("AWS::KMS::Key"):
+            document = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
+            for statement in document["Statement"]:
+                if role := statement.get("Condition", {}).get("ArnEquals", {}).get("aws:PrincipalArn"):
+                    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role.rsplit('/', 1)[-1]}/*"
+                    statement["Condition"] = {"ArnLike": {"aws:PrincipalArn": session}}
+            kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(document))
+
     def policies(self, role: str) -> dict[str, dict]:
         """The inline policies of a role by name, as the template has them."""
         found = {}
@@ -300,6 +314,13 @@ class Stack:
             pages = self.logs.get_paginator("filter_log_events").paginate(
                 logGroupName=group["logGroupName"], startTime=since_ms)
             found[group["logGroupName"]] = [event["message"] for page in pages for event in page["events"]]
+        return found
+
+    def trouble(self) -> list[str]:
+        """The newest warnings and errors in the logs."""
+        found = []
+        for group, lines in self.log_lines().items():
+            found += [f"{group.rsplit('/', 1)[-1]}: {line}" for line in lines if '"WARN"' in line or '"ERROR"' in line][-6:]
         return found
 
     def receipts(self) -> set[str]:

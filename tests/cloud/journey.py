@@ -17,7 +17,6 @@ from world import World, target
 # What bars a person from each system, by the simulators' names. The first directory did that by itself.
 BARRED = {"onelogin-main": "suspend", "sf-us": "freeze", "sf-emea": "freeze"}
 CONNECTIONS = {"okta-main", *BARRED}
-SETTLED = ("done", "incomplete", "superseded", "refused")
 
 
 def personal(world: World, logins: list[str]) -> list[str]:
@@ -55,12 +54,6 @@ def verify(receipt: bytes, key: Path, folder: Path) -> dict:
     done = subprocess.run(
         [target() / "debug/rollcall", "--json", "receipt", "verify", path, "--key", key], capture_output=True, text=True)
     return json.loads(done.stdout) if done.stdout.strip() else {"valid": False, "fault": done.stderr}
-
-
-def state_of(run: dict) -> str:
-    """A run's state by its name."""
-    state = run["state"]
-    return (state if isinstance(state, str) else next(iter(state))).lower()
 
 
 def story(stack: Stack, checks: Checks, login: str, client=None) -> dict | None:

@@ -27,6 +27,7 @@ NOT_ASKED = {
     ("worker", "sqs:GetQueueAttributes"): "Lambda Developer Guide, Amazon SQS event source mapping, execution role permissions",
     ("*", "logs:CreateLogStream"): "Lambda Developer Guide, Sending Lambda function logs to CloudWatch Logs",
     ("*", "logs:PutLogEvents"): "Lambda Developer Guide, Sending Lambda function logs to CloudWatch Logs",
+    ("seal", "s3:PutObjectRetention"): "S3 User Guide, Managing Object Lock: needed to put an object with a retention",
     ("tick", "lambda:InvokeFunction"): "EventBridge Scheduler User Guide, Setting up the execution role",
 }
 

@@ -12,6 +12,7 @@ import math
 import re
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
@@ -176,6 +177,11 @@ class Relay:
 
             def log_message(self, *_):
                 pass
+
+            def handle(self):
+                # A function that was killed leaves half a connection behind.
+                with suppress(ConnectionError):
+                    super().handle()
 
             def handle_any(self):
                 try:

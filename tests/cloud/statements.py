@@ -98,7 +98,7 @@ class Rights:
         allowed = [
             ("okta-hook", "ssm:GetParameter", "okta secret"), ("onelogin-hook", "ssm:GetParameter", "onelogin secret"),
             ("okta-hook", "sqs:SendMessage", "urgent"), ("okta-hook", "s3:PutObject", "signal"),
-            ("worker", "sqs:ReceiveMessage", "bulk"), ("worker", "sqs:SendMessage", "work"),
+            ("worker", "sqs:ReceiveMessage", "bulk"), ("worker", "sqs:SendMessage", "work"), ("worker", "sqs:SendMessage", "urgent"),
             ("worker", "ssm:GetParameter", "vendor secret"), ("worker", "dynamodb:PutItem", "table"),
             ("worker", "lambda:InvokeFunction", "seal"), ("worker", "kms:GetPublicKey", "approval key"),
             ("worker", "s3:PutObject", "configuration"), ("clock", "dynamodb:Query", "index"),

@@ -63,7 +63,7 @@ class Run:
 def main() -> int:
     options = arguments()
     throttle = available()
-    kind = kind_of(throttle)
+    kind = throttle.kind if throttle is Signals else measure_group(throttle)
     handlers = [handler for handler in all_handlers(options) if not options.only or handler.name in options.only]
     cases = [
         Case("full CPU", None, None, options.runs),
@@ -76,8 +76,7 @@ def main() -> int:
     body = (HERE.parent.parent / "fixtures/payloads/okta/01-user-lifecycle-deactivate.json").read_text()
 
     own = throttle("own")
-    if isinstance(own, Group):
-        own.add(os.getpid())
+    own.add(os.getpid()) if isinstance(own, Group) else None
     measured: dict[tuple[str, str], list[Run]] = {}
     load = []
     try:
@@ -96,7 +95,7 @@ def main() -> int:
     return 0
 
 
-def kind_of(throttle: type[Group] | type[Signals]) -> str:
+def measure_group(throttle: type[Group]) -> str:
     group = throttle("kind")
     group.close()
     return group.kind
@@ -143,14 +142,13 @@ def one(handler: Handler, case: Case, throttle: type[Group] | type[Signals], tls
         group.add(shell.pid)
         time.sleep(0.05 + random.random() * 0.1)
         group.limit(case.init, PERIOD)
-        spent_by_shell = cpu_of(shell.pid)
         started = time.perf_counter()
         shell.stdin.write(b"\n")
         shell.stdin.flush()
         while not cloud.done.wait(1):
             if shell.poll() is not None or time.perf_counter() - started > PATIENCE:
                 raise SystemExit(f"{handler.name} did not answer; see with --verbose what it says. {cloud.seen}")
-        cpu = cpu_of(shell.pid) - spent_by_shell
+        cpu = cpu_of(shell.pid)
         verify(handler, cloud, body)
         seen = cloud.seen
         return Run((seen.asked_at - started) * 1000, (seen.answered_at - started) * 1000, cpu)
