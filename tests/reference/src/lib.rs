@@ -4,8 +4,8 @@ mod actions;
 mod commands;
 mod errors;
 mod events;
-mod typed;
 mod metrics;
+mod typed;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -51,13 +51,14 @@ pub(super) async fn resolve(machine: &Machine, store: &Store, who: &str) -> anyh
     let Some(connector) = machine.connectors.get(&configuration.source) else {
         return Ok(who.to_owned());
     };
-    let key = |field: &str| MatchKey {
-        field: field.to_owned(),
-        value: who.to_owned(),
-        sure: true,
-    };
     let query = AccountQuery {
-        keys: vec![key(field), key("email")],
+        keys: [field, "email"]
+            .map(|field| MatchKey {
+                field: field.to_owned(),
+                value: who.to_owned(),
+                sure: true,
+            })
+            .into(),
         linked: Vec::new(),
     };
     let call = Call {
