@@ -64,13 +64,22 @@ impl Engine {
             .collect();
         connections.sort();
         connections.dedup();
-        let looks: Vec<_> = connections.into_iter().map(|id| self.look_at(id, person)).collect();
+        let looks = connections.into_iter().map(|id| self.look_at(id, person));
         join_all(looks).await.into_iter().flatten().collect()
     }
 
     async fn look_at(&self, id: &ConnectionId, person: &Person) -> Vec<Looked> {
+        let unseen = |account: Option<AccountRef>, username: &str, why: &str| Looked {
+            connection: id.clone(),
+            account,
+            username: username.to_owned(),
+            found: Preflight {
+                obstacles: Vec::new(),
+                uninspected: vec![why.to_owned()],
+            },
+        };
         let Some(connector) = self.connector(id) else {
-            return vec![unseen(id, None, "", "the connection is not configured")];
+            return vec![unseen(None, "", "the connection is not configured")];
         };
         let mine: Vec<String> = (person.account.connection == *id)
             .then(|| person.account.id.clone())
@@ -79,15 +88,13 @@ impl Engine {
         let query = decide::account_query(self.configuration(), person, id, &mine);
         let search = match connector.find_accounts(&self.look_call(), &query).await {
             Ok(search) => search,
-            Err(Failure { reason, .. }) => return vec![unseen(id, None, "", &reason)],
+            Err(Failure { reason, .. }) => return vec![unseen(None, "", &reason)],
         };
-        // Gathered before the first wait: an iterator that is kept over one makes the whole future unfit for another thread.
-        let own: Vec<_> = search
+        let own = search
             .accounts
             .iter()
             .filter(|account| account.sure || mine.contains(&account.account.id))
-            .filter(|account| AccountClass::OWN.contains(&account.class))
-            .collect();
+            .filter(|account| AccountClass::OWN.contains(&account.class));
         let mut looked = Vec::new();
         for account in own {
             looked.push(match connector.preflight(&self.look_call(), &account.account).await {
@@ -97,7 +104,7 @@ impl Engine {
                     username: account.username.clone(),
                     found,
                 },
-                Err(failure) => unseen(id, Some(account.account.clone()), &account.username, &failure.reason),
+                Err(failure) => unseen(Some(account.account.clone()), &account.username, &failure.reason),
             });
         }
         looked
@@ -108,18 +115,5 @@ impl Engine {
             deadline: plus(self.now(), self.settings.call),
             lane: Lane::Work,
         }
-    }
-}
-
-/// What could not be looked at, and why.
-fn unseen(connection: &ConnectionId, account: Option<AccountRef>, username: &str, why: &str) -> Looked {
-    Looked {
-        connection: connection.clone(),
-        account,
-        username: username.to_owned(),
-        found: Preflight {
-            obstacles: Vec::new(),
-            uninspected: vec![why.to_owned()],
-        },
     }
 }

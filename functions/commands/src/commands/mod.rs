@@ -20,18 +20,8 @@ mod reviews;
 mod today;
 mod undo;
 
-use std::pin::Pin;
-
 use crate::cli::{Command, ReceiptCommand, RunCommand};
 use crate::{Exit, Out, Place};
-
-/// A command's future as one type that is known to be fit for any thread: a worker runs commands in tasks of their own, and the
-/// compiler cannot see that through all of them at once.
-fn boxed<'a>(
-    command: impl Future<Output = anyhow::Result<Exit>> + Send + 'a,
-) -> Pin<Box<dyn Future<Output = anyhow::Result<Exit>> + Send + 'a>> {
-    Box::pin(command)
-}
 
 /// Runs a command at a place. What takes a process of its own (the demo, the server) is the binary's and refused here.
 pub async fn run(command: &Command, place: &Place, out: &Out) -> anyhow::Result<Exit> {
@@ -39,25 +29,25 @@ pub async fn run(command: &Command, place: &Place, out: &Out) -> anyhow::Result<
         #[cfg(feature = "demo")]
         Command::Demo(_) => anyhow::bail!("the demo runs in a process of its own: `rollcall demo`"),
         Command::Serve(_) => anyhow::bail!("the server is a process of its own: `rollcall serve`"),
-        Command::Check(options) => boxed(check::run(options, place, out)).await,
-        Command::Link(options) => boxed(link::run(options, place, out)).await,
-        Command::Plan(options) => boxed(plan::run(options, place, out)).await,
-        Command::Preflight(options) => boxed(preflight::run(options, place, out)).await,
-        Command::Ready(options) => boxed(ready::run(options, place, out)).await,
-        Command::Apply(options) => boxed(apply::run(options, place, out)).await,
-        Command::Undo(options) => boxed(undo::run(options, place, out)).await,
-        Command::Replay(options) => boxed(replay::run(options, place, out)).await,
-        Command::Explain(options) => boxed(explain::run(options, place, out)).await,
+        Command::Check(options) => check::run(options, place, out).await,
+        Command::Link(options) => link::run(options, place, out).await,
+        Command::Plan(options) => plan::run(options, place, out).await,
+        Command::Preflight(options) => preflight::run(options, place, out).await,
+        Command::Ready(options) => ready::run(options, place, out).await,
+        Command::Apply(options) => apply::run(options, place, out).await,
+        Command::Undo(options) => undo::run(options, place, out).await,
+        Command::Replay(options) => replay::run(options, place, out).await,
+        Command::Explain(options) => explain::run(options, place, out).await,
         Command::Answer(_) => anyhow::bail!("only a stack answers later: name it with --stack"),
-        Command::Today(options) => boxed(today::run(options, place, out)).await,
-        Command::Run(RunCommand::Report(options)) => boxed(report::run(options, place, out)).await,
+        Command::Today(options) => today::run(options, place, out).await,
+        Command::Run(RunCommand::Report(options)) => report::run(options, place, out).await,
         Command::Receipt(ReceiptCommand::Verify(options)) => receipt::verify(options, out),
-        Command::Redrive(options) => boxed(redrive::run(options, place, out)).await,
-        Command::Reviews(options) => boxed(reviews::run(options, place, out)).await,
-        Command::Expect(options) => boxed(expect::run(options, place, out)).await,
-        Command::Leave(options) => boxed(leave::run(options, place, out)).await,
-        Command::Pause(options) => boxed(pause::pause(options, place, out)).await,
-        Command::Restored(options) => boxed(restored::run(options, place, out)).await,
-        Command::Resume(options) => boxed(pause::resume(options, place, out)).await,
+        Command::Redrive(options) => redrive::run(options, place, out).await,
+        Command::Reviews(options) => reviews::run(options, place, out).await,
+        Command::Expect(options) => expect::run(options, place, out).await,
+        Command::Leave(options) => leave::run(options, place, out).await,
+        Command::Pause(options) => pause::pause(options, place, out).await,
+        Command::Restored(options) => restored::run(options, place, out).await,
+        Command::Resume(options) => pause::resume(options, place, out).await,
     }
 }

@@ -51,14 +51,13 @@ pub(super) async fn resolve(machine: &Machine, store: &Store, who: &str) -> anyh
     let Some(connector) = machine.connectors.get(&configuration.source) else {
         return Ok(who.to_owned());
     };
+    let key = |field: &str| MatchKey {
+        field: field.to_owned(),
+        value: who.to_owned(),
+        sure: true,
+    };
     let query = AccountQuery {
-        keys: [field, "email"]
-            .map(|field| MatchKey {
-                field: field.to_owned(),
-                value: who.to_owned(),
-                sure: true,
-            })
-            .into(),
+        keys: vec![key(field), key("email")],
         linked: Vec::new(),
     };
     let call = Call {

@@ -164,36 +164,40 @@ async fn leave(ledger: &dyn Ledger, id: &str, now: Timestamp, done: Done) -> Res
     Ok(Worked::Settled)
 }
 
-/// Runs it in a task of its own, so that a panic and the end of time still leave what it had said.
+/// Runs it in a thread of its own with a runtime of its own, so that a panic and the end of time still leave what it had said. A
+/// command's future is not fit for a task of the worker's runtime: it keeps closures over its waits.
 async fn in_time(order: Order, hosted: Hosted, left: Duration) -> Done {
     let out = Arc::new(Out::kept(order.json));
     let said = Arc::clone(&out);
-    let mut task = tokio::spawn(async move {
-        let line = std::iter::once("rollcall".to_owned()).chain(order.argv);
-        let typed = parse(line).map_err(|why| anyhow::anyhow!(why.render().to_string()))?;
-        allowed(&typed, &hosted)?;
-        let place = Place::Stack(Box::new(hosted));
-        crate::run(&typed.cli.command, &place, &out).await
+    let (tell, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(async {
+                tokio::time::timeout(left, asked(order, hosted, &out))
+                    .await
+                    .unwrap_or_else(|_| Err(anyhow::anyhow!(LATE)))
+            }),
+            Err(why) => Err(anyhow::Error::new(why).context("the runtime did not start")),
+        };
+        // Nobody waits any more when the invocation has ended; the ledger then says that the command broke off.
+        let _ = tell.send(ended);
     });
-    match tokio::time::timeout(left, &mut task).await {
-        Ok(Ok(ended)) => Done::of(said.said(), ended),
-        // The panic's text may quote what was being read; its place stands in a log line of its own.
-        Ok(Err(_)) => Done::of(
-            said.said(),
-            Err(anyhow::anyhow!(
-                "the command broke off in the worker; the function's log names the place"
-            )),
-        ),
-        Err(_) => {
-            task.abort();
-            Done::of(
-                said.said(),
-                Err(anyhow::anyhow!(
-                    "the worker's time ended before the command did. What it began goes on: `rollcall explain` tells how"
-                )),
-            )
-        }
-    }
+    // A thread that panicked has dropped its end. The panic's text may quote what was being read; its place stands in a log
+    // line of its own.
+    let ended = told.await.unwrap_or_else(|_| Err(anyhow::anyhow!(BROKE_OFF)));
+    Done::of(said.said(), ended)
+}
+
+const LATE: &str =
+    "the worker's time ended before the command did. What it began goes on: `rollcall explain` tells how";
+const BROKE_OFF: &str = "the command broke off in the worker; the function's log names the place";
+
+async fn asked(order: Order, hosted: Hosted, out: &Out) -> anyhow::Result<Exit> {
+    let line = std::iter::once("rollcall".to_owned()).chain(order.argv);
+    let typed = parse(line).map_err(|why| anyhow::anyhow!(why.render().to_string()))?;
+    allowed(&typed, &hosted)?;
+    let place = Place::Stack(Box::new(hosted));
+    crate::run(&typed.cli.command, &place, out).await
 }
 
 /// The console has asked already; the worker asks again, because roles may have been taken since, and so that nothing but a

@@ -112,8 +112,7 @@ impl Engine {
         if !options.dry_run {
             self.write_people(&people, progress).await?;
         }
-        let lists: Vec<_> = targets.iter().map(|target| self.listed(target, progress)).collect();
-        let lists = join_all(lists).await;
+        let lists = join_all(targets.iter().map(|target| self.listed(target, progress))).await;
         let mut connections = BTreeMap::new();
         for (target, listed) in targets.into_iter().zip(lists) {
             let one = match listed {

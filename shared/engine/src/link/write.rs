@@ -34,23 +34,17 @@ impl Engine {
         people: &People,
         progress: &(dyn Fn(LinkProgress) + Sync),
     ) -> Result<(), EngineError> {
-        // Futures are made before the first wait: a closure that is kept over one makes the whole future unfit for another thread.
-        let writes: Vec<_> = people
-            .values()
-            .map(|person| self.keep_person(&person.account, person))
-            .collect();
-        counted(stream::iter(writes).buffer_unordered(SIDE_BY_SIDE), |done| {
+        let writes = stream::iter(people.values().map(|person| self.keep_person(&person.account, person)));
+        counted(writes.buffer_unordered(SIDE_BY_SIDE), |done| {
             progress(LinkProgress::People(done));
         })
         .await?;
-        let names: Vec<_> = names(people)
-            .into_iter()
-            .map(|(name, key)| async move {
-                let body = json!({"person": key});
-                self.put_if_other(documents::NAME, &name, &body).await
-            })
-            .collect();
-        counted(stream::iter(names).buffer_unordered(SIDE_BY_SIDE), |_| {}).await?;
+        let names = stream::iter(
+            names(people)
+                .into_iter()
+                .map(async |(name, key)| self.put_if_other(documents::NAME, &name, &json!({"person": key})).await),
+        );
+        counted(names.buffer_unordered(SIDE_BY_SIDE), |_| {}).await?;
         Ok(())
     }
 
@@ -73,14 +67,11 @@ impl Engine {
         }
         let mut wrote = Wrote::default();
         let mut done = 0;
-        let writes: Vec<_> = by_person
-            .into_iter()
-            .map(|(key, links)| async move {
-                let person = people.get(key).filter(|_| directory);
-                self.keep_links(key, &links, person).await
-            })
-            .collect();
-        let mut writes = stream::iter(writes).buffer_unordered(SIDE_BY_SIDE);
+        let mut writes = stream::iter(by_person.into_iter().map(async |(key, links)| {
+            let person = people.get(key).filter(|_| directory);
+            self.keep_links(key, &links, person).await
+        }))
+        .buffer_unordered(SIDE_BY_SIDE);
         while let Some(one) = writes.try_next().await? {
             done += 1;
             wrote.documents += one.documents;

@@ -18,28 +18,24 @@ pub(super) async fn probes(
     files: &dyn Files,
     only: Option<&ConnectionId>,
 ) -> Vec<Probe> {
+    let concerns = |connection: &ConnectionId| only.is_none_or(|only| only == connection);
     let mut all = Vec::new();
     if only.is_none() {
         all.extend(limits(configuration));
     }
-    all.extend(tells(configuration, made, only));
-    all.extend(approvers(configuration, made, only).await);
+    all.extend(tells(configuration, made, &concerns));
+    all.extend(approvers(configuration, made, &concerns).await);
     for (name, source) in &configuration.lists {
-        all.extend(list(name, source, made, files, only, only.is_none()).await);
+        all.extend(list(name, source, made, files, &concerns, only.is_none()).await);
     }
     for connection in configuration.connections.values() {
         if let Some(app) = &connection.app
-            && (concerns(only, &connection.id) || concerns(only, &configuration.source))
+            && (concerns(&connection.id) || concerns(&configuration.source))
         {
             all.push(application(&connection.id, app, &configuration.source, made).await);
         }
     }
     all
-}
-
-/// Whether a connection is asked about: all are, unless one is named.
-fn concerns(only: Option<&ConnectionId>, connection: &ConnectionId) -> bool {
-    only.is_none_or(|only| only == connection)
 }
 
 /// Limits that let nothing through, and pressing that comes in the wrong order.
@@ -93,12 +89,12 @@ fn limits(configuration: &Configuration) -> Vec<Probe> {
 }
 
 /// Whoever is told is told by a connection that can be used.
-fn tells(configuration: &Configuration, made: &Made, only: Option<&ConnectionId>) -> Vec<Probe> {
+fn tells(configuration: &Configuration, made: &Made, concerns: &dyn Fn(&ConnectionId) -> bool) -> Vec<Probe> {
     let used: BTreeSet<&ConnectionId> = configuration
         .playbooks
         .values()
         .flat_map(|playbook| playbook.tell.iter().map(|tell| &tell.connection))
-        .filter(|connection| concerns(only, connection))
+        .filter(|connection| concerns(connection))
         .collect();
     used.into_iter()
         .map(|connection| match made.get(connection) {
@@ -120,7 +116,7 @@ fn tells(configuration: &Configuration, made: &Made, only: Option<&ConnectionId>
 }
 
 /// Somebody must be able to decide.
-async fn approvers(configuration: &Configuration, made: &Made, only: Option<&ConnectionId>) -> Vec<Probe> {
+async fn approvers(configuration: &Configuration, made: &Made, concerns: &dyn Fn(&ConnectionId) -> bool) -> Vec<Probe> {
     let Some((connection, group)) = &configuration.guard.approvers else {
         return vec![probe(
             "approvers",
@@ -129,7 +125,7 @@ async fn approvers(configuration: &Configuration, made: &Made, only: Option<&Con
             Some("set `guard.approvers` to a group of the source"),
         )];
     };
-    if !concerns(only, connection) {
+    if !concerns(connection) {
         return Vec::new();
     }
     match members(made, connection, group).await {
@@ -184,7 +180,7 @@ async fn list(
     source: &ListSource,
     made: &Made,
     files: &dyn Files,
-    only: Option<&ConnectionId>,
+    concerns: &dyn Fn(&ConnectionId) -> bool,
     everything: bool,
 ) -> Option<Probe> {
     let what = format!("list {name}");
@@ -192,7 +188,7 @@ async fn list(
         ListSource::Group {
             connection,
             name: group,
-        } if concerns(only, connection) => Some(match members(made, connection, group).await {
+        } if concerns(connection) => Some(match members(made, connection, group).await {
             Ok(members) => probe(
                 &what,
                 ProbeResult::Good,

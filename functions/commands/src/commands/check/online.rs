@@ -68,12 +68,10 @@ pub(super) async fn run(options: &CheckOptions, place: &Place, out: &Out) -> any
         );
     }
     let made = place.each_connector(&configuration).await;
-    // Futures are made before the first wait: a closure that is kept over one makes the whole future unfit for another thread.
-    let looked: Vec<_> = made
+    let looked = made
         .iter()
         .filter(|(id, _)| only.as_ref().is_none_or(|only| only == *id))
-        .map(|(id, connector)| async move { (id.clone(), examined(connector.as_ref()).await) })
-        .collect();
+        .map(async |(id, connector)| (id.clone(), examined(connector.as_ref()).await));
     let files = place.files(&options.data)?;
     let (connections, cross) = futures::join!(
         join_all(looked),
