@@ -1,13 +1,13 @@
 //! Whether what documentation says can be typed can be.
 
-use clap::{CommandFactory as _, Parser as _, error::ErrorKind};
+use clap::{Parser as _, error::ErrorKind};
 
-use crate::cli::Cli;
+use rollcall_commands::cli::Cli;
 
 /// Why a command line does not parse, in clap's words; nothing when it does. `whole` says that it is one to be typed as it stands
 /// and not a mention of a command, whose arguments may be left out.
 pub fn refused(words: &[String], whole: bool) -> Option<String> {
-    match Cli::try_parse_from(known(words)) {
+    match Cli::try_parse_from(words) {
         Ok(_) => None,
         Err(error) => {
             let is_mention = !whole
@@ -21,28 +21,6 @@ pub fn refused(words: &[String], whole: bool) -> Option<String> {
             (!is_mention && !is_answer).then(|| error.to_string())
         }
     }
-}
-
-/// The words without `--stack NAME`, for a command that was built without it.
-fn known(words: &[String]) -> Vec<String> {
-    if Cli::command()
-        .get_arguments()
-        .any(|argument| argument.get_id() == "stack")
-    {
-        return words.to_vec();
-    }
-    let mut kept = Vec::new();
-    let mut skips = false;
-    for word in words {
-        if std::mem::take(&mut skips) {
-            continue;
-        }
-        skips = word == "--stack";
-        if !skips {
-            kept.push(word.clone());
-        }
-    }
-    kept
 }
 
 #[cfg(test)]
