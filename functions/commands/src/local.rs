@@ -154,7 +154,8 @@ pub fn receipt_keys_of(folder: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with("receipt") && name.ends_with(".pub") && *path != present
+            let public = path.extension().is_some_and(|extension| extension == "pub");
+            name.starts_with("receipt") && public && *path != present
         })
         .collect();
     others.sort();

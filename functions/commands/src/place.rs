@@ -24,6 +24,9 @@ pub enum Place {
     Stack(Box<Hosted>),
 }
 
+/// The vendors by connection.
+pub type Connectors = BTreeMap<ConnectionId, Arc<dyn Connector>>;
+
 /// A command's surroundings in a function of a stack.
 pub struct Hosted {
     /// The stack's state.
@@ -37,7 +40,7 @@ pub struct Hosted {
     /// The caller's files by the names that they typed.
     pub files: BTreeMap<String, Vec<u8>>,
     /// The engine with its connectors, where there is one: in the worker.
-    pub engine: Option<(Engine, BTreeMap<ConnectionId, Arc<dyn Connector>>)>,
+    pub engine: Option<(Engine, Connectors)>,
     /// The vendors' secrets by reference, in the worker.
     pub secrets: Option<Secrets>,
     /// The decision that `approve` has signed.

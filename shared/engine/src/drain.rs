@@ -56,7 +56,7 @@ impl Engine {
             }
             return Ok(());
         };
-        let result = self.work_claimed(account, run, &mut lock).await;
+        let result = Box::pin(self.work_claimed(account, run, &mut lock)).await;
         if result.is_err() {
             // Best effort: when this fails too, the lease ends by itself.
             let _ = self.parts.ledger.release(std::slice::from_ref(&lock)).await;

@@ -23,9 +23,10 @@ impl Engine {
                     .await;
             }
         };
-        let span = match &message {
-            Message::WakeRun(id) => tracing::info_span!("wake", run = %id),
-            _ => tracing::info_span!("message"),
+        let span = if let Message::WakeRun(id) = &message {
+            tracing::info_span!("wake", run = %id)
+        } else {
+            tracing::info_span!("message")
         };
         self.handle_message(delivery, message).instrument(span).await
     }

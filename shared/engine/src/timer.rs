@@ -59,9 +59,10 @@ impl Engine {
     /// Looks at a timer: nothing when it is gone or not due.
     pub(crate) async fn ring(&self, id: &str) -> Result<(), EngineError> {
         // The run that a watch is named after is on every line about it.
-        let span = match id.split_once('/') {
-            Some((watch::KIND, run)) => tracing::info_span!("run", run, timer = id),
-            _ => tracing::info_span!("timer", timer = id),
+        let span = if let Some((watch::KIND, run)) = id.split_once('/') {
+            tracing::info_span!("run", run, timer = id)
+        } else {
+            tracing::info_span!("timer", timer = id)
         };
         self.ring_named(id).instrument(span).await
     }
@@ -101,7 +102,7 @@ impl Engine {
             None => None,
         };
         // Events that came meanwhile are ours to drain, because nobody else could claim the account.
-        self.work_claimed(subject, run.as_ref(), lock).await
+        Box::pin(self.work_claimed(subject, run.as_ref(), lock)).await
     }
 
     /// The timer's own work: the run that is to be driven because of it. A panic, or an error that no repetition mends, must

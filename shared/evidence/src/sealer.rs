@@ -26,7 +26,7 @@ impl LocalSealer {
     }
 
     async fn unsealed(&self, run: &RunId) -> Result<Run, SealError> {
-        let found = self.ledger.run(run).await.map_err(ledger)?;
+        let found = self.ledger.run(run).await.map_err(|why| ledger(&why))?;
         found.ok_or_else(|| SealError::Refused(format!("the ledger holds no run {run}")))
     }
 }
@@ -48,8 +48,8 @@ impl Sealer for LocalSealer {
         };
         run.state = ending;
         // The heads first: an entry that is written in between makes the journal longer than they say, which is refused.
-        let heads = self.ledger.chains(id).await.map_err(ledger)?;
-        let journal = self.ledger.journal(id).await.map_err(ledger)?;
+        let heads = self.ledger.chains(id).await.map_err(|why| ledger(&why))?;
+        let journal = self.ledger.journal(id).await.map_err(|why| ledger(&why))?;
         let unsigned = Receipt::of(&run, &journal, &heads, VERSION).map_err(|why| SealError::Refused(chain(&why)))?;
         let receipt = seal(unsigned, self.signer.as_ref()).await.map_err(|why| match &why {
             SigningError::Signer(SignerError::Unavailable(_)) => SealError::Unavailable(chain(&why)),
@@ -68,7 +68,7 @@ pub fn name_of(run: &RunId) -> String {
     format!("receipts/{run}.json")
 }
 
-fn ledger(why: LedgerError) -> SealError {
+fn ledger(why: &LedgerError) -> SealError {
     match why {
         LedgerError::Unavailable(_) | LedgerError::Throttled => SealError::Unavailable(why.to_string()),
         LedgerError::Corrupt { .. } | LedgerError::Unfit { .. } => SealError::Refused(why.to_string()),

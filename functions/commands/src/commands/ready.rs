@@ -74,6 +74,10 @@ fn missing<'a>(readiness: &'a Readiness, mode: &str) -> &'a [String] {
     }
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "JSON objects, made here: naming a member makes it"
+)]
 fn document(report: &ReadyReport, mode: &str, ready: bool) -> Value {
     let mut document = json!(report);
     document["for"] = json!(mode);

@@ -161,9 +161,8 @@ impl Today {
             .runs
             .iter()
             .filter_map(|run| {
-                let why = match &run.state {
-                    RunState::Incomplete { why } | RunState::Refused { why } => why,
-                    _ => return None,
+                let (RunState::Incomplete { why } | RunState::Refused { why }) = &run.state else {
+                    return None;
                 };
                 let hidden = run.plan.quiet && !self.sees;
                 let why = if hidden { "(quiet)".to_owned() } else { plain(why) };

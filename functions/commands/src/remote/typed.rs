@@ -67,11 +67,9 @@ pub fn outputs(command: &Command, name: &str) -> bool {
     let Command::Run(RunCommand::Report(options)) = command else {
         return false;
     };
-    match &options.out {
-        Some(path) => Path::new(name) == path,
-        None => {
-            let page = Path::new(name).extension().is_some_and(|extension| extension == "html");
-            page && !name.starts_with('.') && !name.contains('/')
-        }
+    if let Some(path) = &options.out {
+        return Path::new(name) == path;
     }
+    let page = Path::new(name).extension().is_some_and(|extension| extension == "html");
+    page && !name.starts_with('.') && !name.contains('/')
 }

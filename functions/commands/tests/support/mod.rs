@@ -8,6 +8,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,11 +78,13 @@ impl Stack {
         environment.truncate(start);
         environment.push_str("\noperators:\n");
         for (name, roles) in OPERATORS {
-            environment.push_str(&format!(
-                "  {name}: {{login: {name}@corp.example, aws: \"{}\", roles: [{}]}}\n",
+            writeln!(
+                environment,
+                "  {name}: {{login: {name}@corp.example, aws: \"{}\", roles: [{}]}}",
                 arn(name),
                 roles.join(", ")
-            ));
+            )
+            .unwrap();
         }
         std::fs::write(config.join("env/prod.yaml"), environment).unwrap();
         let actions = rollcall_connectors::catalogue();

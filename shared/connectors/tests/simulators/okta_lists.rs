@@ -306,7 +306,7 @@ async fn the_log_holds_what_a_hook_delivers_under_the_key_that_its_delivery_has(
             .unwrap();
         gone.insert(id);
     }
-    let until = since.checked_add(std::time::Duration::from_secs(60)).unwrap();
+    let until = since.checked_add(std::time::Duration::from_mins(1)).unwrap();
     let kinds = ["user.deactivated".to_owned(), "user.signed-in".to_owned()];
     let (mut keys, mut left, mut cursor) = (BTreeSet::new(), BTreeSet::new(), None);
     loop {

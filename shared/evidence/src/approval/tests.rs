@@ -71,30 +71,33 @@ async fn another_key_does_not_count() {
     assert!(check_review(&review, &Keys::default()).is_err(), "no key at all");
 }
 
+/// Alters one part of a review.
+type Alter = fn(&mut Review);
+
 #[tokio::test]
 async fn every_altered_part_is_noticed() {
     let signer = samples::signer();
     let keys = Keys::from(*signer.public_key());
     let good = decided(review(), Decision::Approved, &signer).await;
     let forged = Doubt::Signature(signer.key_id().to_owned());
-    let altered: [(&str, fn(&mut Review)); 8] = [
+    let altered: [(&str, Alter); 8] = [
         ("about", |review| signed(review).statement.about.push('x')),
         ("hash", |review| signed(review).statement.hash = Digest::new("ff")),
         ("decision", |review| {
-            signed(review).statement.decision = Decision::Refused
+            signed(review).statement.decision = Decision::Refused;
         }),
         ("by", |review| {
-            signed(review).statement.by = "mallory@corp.example".to_owned()
+            signed(review).statement.by = "mallory@corp.example".to_owned();
         }),
         ("at", |review| signed(review).statement.at += Duration::from_millis(1)),
         ("expires_at", |review| {
-            signed(review).statement.expires_at += Duration::from_hours(24)
+            signed(review).statement.expires_at += Duration::from_hours(24);
         }),
         ("format", |review| {
-            signed(review).statement.format = "rollcall-approval/2".to_owned()
+            signed(review).statement.format = "rollcall-approval/2".to_owned();
         }),
         ("value", |review| {
-            signed(review).signature.value.replace_range(0..4, "AAAA")
+            signed(review).signature.value.replace_range(0..4, "AAAA");
         }),
     ];
     for (part, alter) in altered {

@@ -274,7 +274,7 @@ async fn a_receipt_of_another_run_does_not_count() {
 /// The pages that a browser opens, see tests/browser; written into the folder of `ROLLCALL_PAGES` when it is set.
 #[tokio::test]
 async fn pages_for_a_browser() {
-    let pages = [
+    let pages = vec![
         ("cut", Sample::of(leavers::run()).sealed().await),
         ("leaver", samples::leaver().sealed().await),
         ("hostile", samples::hostile().sealed().await),

@@ -4,7 +4,7 @@ use rollcall_model::ledger::{Due, Settle};
 use rollcall_model::{Answer, Goal, RunState};
 
 use super::Bench;
-use super::samples::{at, draft, run};
+use super::samples::{self, at, draft, run};
 
 /// A claimed run is lost to others until the lease has ended.
 pub async fn a_claimed_run_is_lost_to_others(bench: &Bench) {
@@ -16,7 +16,7 @@ pub async fn a_claimed_run_is_lost_to_others(bench: &Bench) {
     let lost = bench.ledger.claim_run(&run.id, &other, at(59)).await.unwrap();
     assert!(matches!(lost, Answer::Lost(name) if name == holder.name));
     let won = bench.ledger.claim_run(&run.id, &other, at(60)).await.unwrap();
-    assert_eq!(bench.won(won).run, run);
+    assert_eq!(bench.won(won).run, samples::salted(&run));
     let unknown = format!("{}-unknown", bench.tag).as_str().into();
     let stale = bench.ledger.claim_run(&unknown, &other, at(0)).await;
     assert!(matches!(stale.unwrap(), Answer::Stale));
@@ -48,7 +48,7 @@ pub async fn an_earlier_holder_writes_nothing(bench: &Bench) {
         assert_eq!(refused, Answer::Lost(other.name.clone()));
     }
     assert_eq!(bench.ledger.journal(&run.id).await.unwrap(), []);
-    assert_eq!(bench.ledger.run(&run.id).await.unwrap(), Some(run.clone()));
+    assert_eq!(bench.ledger.run(&run.id).await.unwrap(), Some(samples::salted(&run)));
     let head = new.heads.get_mut(&"sf-us".into()).unwrap();
     let written = bench
         .ledger

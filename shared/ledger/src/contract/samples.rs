@@ -125,6 +125,14 @@ pub fn run(id: &str, person: &str, connections: &[&str]) -> Run {
     }
 }
 
+/// The first run of a person as whoever claims it has it: with the salt that follows from the key which it brought.
+pub fn salted(run: &Run) -> Run {
+    Run {
+        salt: rollcall_model::run::derived_salt(&run.salt, &run.id),
+        ..run.clone()
+    }
+}
+
 /// A journal entry to be.
 pub fn draft(what: &str) -> Draft {
     Draft {

@@ -171,7 +171,10 @@ mod tests {
         let mut row = attributes(&Key::new("RUN#1", "RUN"), 1, "n", "{}", None, None);
         row.remove("v");
         let error = item_of(&row).unwrap_err();
-        assert_eq!(error.to_string(), "unreadable item RUN#1 RUN: no version");
+        assert_eq!(
+            error.to_string(),
+            "unreadable item RUN#1 RUN: no version; a newer version wrote it, or it was damaged"
+        );
     }
 
     #[test]

@@ -100,8 +100,8 @@ const fn span(name: &'static str, meaning: &'static str) -> Metric {
     }
 }
 
-const fn alarm(when: &'static str, runbook: &'static str) -> Option<Alarm> {
-    Some(Alarm { when, runbook })
+const fn alarm(when: &'static str, runbook: &'static str) -> Alarm {
+    Alarm { when, runbook }
 }
 
 const DOORS: &str = "doors";
@@ -145,7 +145,7 @@ pub const RUNS_ENDED: Metric = Metric {
 };
 /// A cut that is not whole.
 pub const CUT_INCOMPLETE: Metric = Metric {
-    alarm: alarm("≥ 1 in 5 minutes", "cut-incomplete"),
+    alarm: Some(alarm("≥ 1 in 5 minutes", "cut-incomplete")),
     ..sum(
         "CutIncomplete",
         WORKER,
@@ -157,7 +157,7 @@ pub const CUT_INCOMPLETE: Metric = Metric {
 pub const ACCESS_RETURNED: Metric = Metric {
     dimensions: &[CONNECTION],
     undivided: true,
-    alarm: alarm("≥ 1 in 5 minutes, over all connections", "access-returned"),
+    alarm: Some(alarm("≥ 1 in 5 minutes, over all connections", "access-returned")),
     ..sum(
         "AccessReturned",
         WORKER,
@@ -167,7 +167,7 @@ pub const ACCESS_RETURNED: Metric = Metric {
 };
 /// The guard held a stage.
 pub const GUARD_TRIPPED: Metric = Metric {
-    alarm: alarm("≥ 1 in 5 minutes", "guard-tripped"),
+    alarm: Some(alarm("≥ 1 in 5 minutes", "guard-tripped")),
     ..sum(
         "GuardTripped",
         WORKER,
@@ -177,7 +177,7 @@ pub const GUARD_TRIPPED: Metric = Metric {
 };
 /// A refused credential.
 pub const CREDENTIAL_FAILING: Metric = Metric {
-    alarm: alarm("≥ 1 in 5 minutes", "credential-refused"),
+    alarm: Some(alarm("≥ 1 in 5 minutes", "credential-refused")),
     ..sum(
         "CredentialFailing",
         WORKER,
@@ -187,7 +187,7 @@ pub const CREDENTIAL_FAILING: Metric = Metric {
 };
 /// A credential that ends.
 pub const CREDENTIAL_DAYS_LEFT: Metric = Metric {
-    alarm: alarm("< 30", "credential-expiring"),
+    alarm: Some(alarm("< 30", "credential-expiring")),
     ..gauge(
         "CredentialDaysLeft",
         Unit::Count,
@@ -234,7 +234,7 @@ pub const REVIEW_AGE: Metric = gauge(
 );
 /// The oldest cut that waits.
 pub const CUT_WAITING: Metric = Metric {
-    alarm: alarm("> 900", "cut-waiting"),
+    alarm: Some(alarm("> 900", "cut-waiting")),
     ..gauge(
         "CutWaiting",
         Unit::Seconds,
@@ -246,7 +246,7 @@ pub const CUT_WAITING: Metric = Metric {
 pub const HOOK_SILENT: Metric = Metric {
     dimensions: &[CONNECTION],
     undivided: true,
-    alarm: alarm("≥ 1", "hook-silent"),
+    alarm: Some(alarm("≥ 1", "hook-silent")),
     ..gauge(
         "HookSilent",
         Unit::Count,
@@ -256,7 +256,7 @@ pub const HOOK_SILENT: Metric = Metric {
 };
 /// The clock ticked.
 pub const CLOCK_TICKED: Metric = Metric {
-    alarm: alarm("missing for 5 minutes", "clock-stopped"),
+    alarm: Some(alarm("missing for 5 minutes", "clock-stopped")),
     ..sum(
         "ClockTicked",
         CLOCK,
