@@ -80,6 +80,10 @@ impl Place {
         Cloud::start(
             BINARY,
             &[
+                // The account and the region in which this test made its key.
+                ("AWS_REGION", &required("AWS_REGION")),
+                ("AWS_ACCESS_KEY_ID", &required("AWS_ACCESS_KEY_ID")),
+                ("AWS_SECRET_ACCESS_KEY", &required("AWS_SECRET_ACCESS_KEY")),
                 ("AWS_ENDPOINT_URL", &required("ROLLCALL_TEST_AWS_URL")),
                 ("AWS_ENDPOINT_URL_DYNAMODB", &required("ROLLCALL_TEST_DYNAMODB_URL")),
                 ("ROLLCALL_TABLE", &self.name),
@@ -210,7 +214,7 @@ async fn what_the_ledger_does_not_hold_is_refused_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_cannot_sign_is_worth_another_try_and_says_what_is_missing() {
-    let place = Place::new().await;
+    let mut place = Place::new().await;
     let run = place.run("disabled", Some(RunState::Done)).await;
     let cloud = place.start();
     place.kms.disable_key().key_id(&place.key).send().await.unwrap();
@@ -220,6 +224,8 @@ async fn a_key_that_cannot_sign_is_worth_another_try_and_says_what_is_missing() 
         answer["errorMessage"].as_str().unwrap().contains("kms:Sign"),
         "{answer}"
     );
+    // A key that is not there cannot even be read.
+    place.key = "00000000-0000-4000-8000-000000000000".to_owned();
     let (success, output) = place.start().ended();
     assert!(!success && output.contains("\"code\":\"RC0203\""), "{output}");
 }
