@@ -1,4 +1,4 @@
-//! Every metric, one struct each with one `emit`. What each means is in the [table](super::table).
+//! Every metric, one struct each with one `emit`. What each means is in the [`super::table`].
 
 use std::time::Duration;
 
