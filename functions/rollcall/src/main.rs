@@ -69,6 +69,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Reviews(options) => commands::reviews::run(&options, &out).await,
         Command::Expect(options) => commands::expect::run(&options, &out).await,
         Command::Leave(options) => commands::leave::run(&options, &out).await,
+        Command::Forget(options) => commands::forget::run(&options, &out).await,
         Command::Pause(options) => commands::pause::pause(&options, &out).await,
         Command::Resume(options) => commands::pause::resume(&options, &out).await,
     }

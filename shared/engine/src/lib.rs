@@ -14,6 +14,7 @@ mod drain;
 mod drive;
 mod error;
 mod expect;
+mod forget;
 mod guard;
 mod hold;
 mod intake;
@@ -42,21 +43,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rollcall_model::ledger::{Keeping, documents};
 use rollcall_model::{ActionCatalogue, ConnectionId, Connector, Digest, Files, Ledger, Queue, Signer};
 use rollcall_policy::{Bundle, Configuration};
 use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::{Clock, Ids};
+use serde_json::json;
 
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
 pub use expect::{Approval, Expectation, Window};
+pub use forget::{ForgetWish, Forgetting, forgotten};
 pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};
 pub use people::{BadRow, read_people};
 pub use preflight::Looked;
 pub use reviews::Approver;
 pub use settings::Settings;
-pub use sweep::{Swept, sweep};
+pub use sweep::{Swept, retire, sweep};
 pub use undo::{UndoTerms, UndoWish};
 
 /// Everything a run needs of the outside.
@@ -100,6 +104,9 @@ impl Engine {
     /// An engine over its parts.
     pub fn new(parts: Parts, settings: Settings) -> Self {
         let current = Arc::clone(&parts.configuration);
+        parts.ledger.keep(Keeping {
+            events: current.retention.events,
+        });
         let pinned = Arc::new(Mutex::new(BTreeMap::from([(current.digest.clone(), current)])));
         Self {
             parts: Arc::new(parts),
@@ -127,6 +134,14 @@ impl Engine {
         let bundle = serde_json::to_vec(&self.parts.configuration.to_bundle())
             .map_err(|why| EngineError::Configuration(why.to_string()))?;
         self.parts.files.put(&name, bundle.into()).await?;
+        let kept = json!(sweep::Kept::of(&self.parts.configuration.retention));
+        let stands = self.parts.ledger.document(documents::CONFIG, sweep::RETENTION).await?;
+        if stands.is_none_or(|stands| stands.body != kept) {
+            self.parts
+                .ledger
+                .put_document(documents::CONFIG, sweep::RETENTION, &kept)
+                .await?;
+        }
         Ok(())
     }
 

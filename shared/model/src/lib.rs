@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod person;
 pub mod plan;
 pub mod queue;
+pub mod redact;
 pub mod review;
 pub mod run;
 pub mod signer;

@@ -5,6 +5,7 @@ pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod expect;
 pub(crate) mod explain;
+pub(crate) mod forget;
 pub(crate) mod leave;
 pub(crate) mod link;
 pub(crate) mod pause;

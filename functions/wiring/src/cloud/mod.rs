@@ -65,6 +65,9 @@ impl Stack {
 
     /// Wakes what is due and whose wake was lost.
     pub async fn sweep(&self) -> Result<Swept, EngineError> {
-        rollcall_engine::sweep(self.ledger.as_ref(), self.queue.as_ref(), self.clock.now()).await
+        let now = self.clock.now();
+        let swept = rollcall_engine::sweep(self.ledger.as_ref(), self.queue.as_ref(), now).await?;
+        rollcall_engine::retire(self.ledger.as_ref(), self.files.as_ref(), now).await?;
+        Ok(swept)
     }
 }
