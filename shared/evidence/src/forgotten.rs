@@ -168,7 +168,11 @@ mod tests {
             destroyed: BTreeMap::from([("runs".to_owned(), 1)]),
             binary_version: "0".to_owned(),
         };
-        let text = Forgotten::seal(statement.clone(), &signer).await.unwrap().to_text().unwrap();
+        let text = Forgotten::seal(statement.clone(), &signer)
+            .await
+            .unwrap()
+            .to_text()
+            .unwrap();
         assert!(Forgotten::is(text.as_bytes()));
         let read = Forgotten::verify(text.as_bytes(), &keys).unwrap();
         assert_eq!(read.statement, statement);

@@ -134,7 +134,9 @@ impl Files for Folder {
 
 /// The folder that everything under a prefix lies in.
 fn start_of(root: &Path, prefix: &str) -> PathBuf {
-    prefix.rsplit_once('/').map_or_else(|| root.to_owned(), |(folder, _)| root.join(folder))
+    prefix
+        .rsplit_once('/')
+        .map_or_else(|| root.to_owned(), |(folder, _)| root.join(folder))
 }
 
 /// The names of all bodies in a folder; none when it is not there.

@@ -19,7 +19,8 @@ use crate::table::{Item, Key, Table, When, Write, Written};
 const BUSY: Duration = Duration::from_secs(10);
 
 /// The schema, one entry a version. Entries are never changed, only added, and only add.
-const SCHEMA: &[&str] = &["
+const SCHEMA: &[&str] = &[
+    "
     CREATE TABLE items (
         pk TEXT NOT NULL,
         sk TEXT NOT NULL,
@@ -41,9 +42,11 @@ const SCHEMA: &[&str] = &["
         dead INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX messages_visible ON messages (lane, dead, visible_at);
-", "
+",
+    "
     CREATE INDEX items_expiring ON items (expires_at) WHERE expires_at IS NOT NULL;
-"];
+",
+];
 
 /// Why the file did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -305,7 +308,10 @@ impl Table for SqliteTable {
                 .collect::<rusqlite::Result<Vec<_>>>()
         };
         let items = self.sqlite.call(job).await?;
-        let next = items.last().filter(|_| items.len() >= most).map(|item| item.key.clone());
+        let next = items
+            .last()
+            .filter(|_| items.len() >= most)
+            .map(|item| item.key.clone());
         Ok((items, next))
     }
 

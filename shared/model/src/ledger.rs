@@ -501,6 +501,8 @@ pub mod documents {
 
     /// The name that a person's key is kept by: it names nobody.
     pub fn key_id(person: &crate::PersonKey) -> String {
-        crate::digest::sha256(format!("person {person}").as_bytes()).as_str().to_owned()
+        crate::digest::sha256(format!("person {person}").as_bytes())
+            .as_str()
+            .to_owned()
     }
 }

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod long;
 pub mod outcome;
 pub mod person;
+pub mod personal;
 pub mod plan;
 pub mod queue;
 pub mod redact;

@@ -81,7 +81,9 @@ impl Names {
                 *document = Value::from(0);
                 true
             }
-            Value::Array(items) => items.iter_mut().fold(false, |changed, item| self.clear(item) || changed),
+            Value::Array(items) => items
+                .iter_mut()
+                .fold(false, |changed, item| self.clear(item) || changed),
             Value::Object(members) => {
                 let had = members.len();
                 members.retain(|name, _| !self.stand_in(name));
@@ -106,8 +108,14 @@ fn place(text: &str, name: &str, from: usize) -> Option<usize> {
         hay.get(at..end).is_some_and(|part| part.eq_ignore_ascii_case(needle))
             && text.is_char_boundary(at)
             && text.is_char_boundary(end)
-            && !text.get(..at).and_then(|before| before.chars().next_back()).is_some_and(char::is_alphanumeric)
-            && !text.get(end..).and_then(|after| after.chars().next()).is_some_and(char::is_alphanumeric)
+            && !text
+                .get(..at)
+                .and_then(|before| before.chars().next_back())
+                .is_some_and(char::is_alphanumeric)
+            && !text
+                .get(end..)
+                .and_then(|after| after.chars().next())
+                .is_some_and(char::is_alphanumeric)
     })
 }
 
@@ -126,15 +134,16 @@ fn percent(name: &str) -> String {
 /// As a JSON writer spells it that keeps to ASCII.
 fn escaped(name: &str) -> String {
     use std::fmt::Write as _;
-    name.encode_utf16().fold(String::with_capacity(name.len()), |mut text, unit| {
-        match u8::try_from(unit) {
-            Ok(byte) if byte.is_ascii() => text.push(char::from(byte)),
-            _ => {
-                let _ = write!(text, "\\u{unit:04x}");
+    name.encode_utf16()
+        .fold(String::with_capacity(name.len()), |mut text, unit| {
+            match u8::try_from(unit) {
+                Ok(byte) if byte.is_ascii() => text.push(char::from(byte)),
+                _ => {
+                    let _ = write!(text, "\\u{unit:04x}");
+                }
             }
-        }
-        text
-    })
+            text
+        })
 }
 
 #[cfg(test)]
@@ -169,7 +178,10 @@ mod tests {
     #[test]
     fn numbers_give_way_to_a_number_and_short_names_are_not_looked_for() {
         let names = names(&["123456", "Al"]);
-        assert_eq!(names.out_of("{\"user_id\":123456,\"n\":1234567}").unwrap(), "{\"user_id\":0,\"n\":1234567}");
+        assert_eq!(
+            names.out_of("{\"user_id\":123456,\"n\":1234567}").unwrap(),
+            "{\"user_id\":0,\"n\":1234567}"
+        );
         assert!(!names.stand_in("Al"));
     }
 

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod errors;
 mod events;
+mod personal;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub fn files() -> anyhow::Result<BTreeMap<String, String>> {
         ("cli.md".to_owned(), commands::page()),
         ("errors.md".to_owned(), errors::page()),
         ("events.md".to_owned(), events::page()?),
+        ("personal-data.md".to_owned(), personal::page()),
     ]);
     for (name, schema) in rollcall_policy::schemas() {
         files.insert(format!("schema/{name}"), pretty(&schema)?);
@@ -58,6 +60,10 @@ fn contents() -> String {
         (
             "[events.md](events.md)",
             "the kinds of events that a playbook's `on` may name",
+        ),
+        (
+            "[personal-data.md](personal-data.md)",
+            "which personal data is kept where, what for and for how long",
         ),
         ("[errors.md](errors.md)", "every error code, with a link to its page"),
         (

@@ -78,11 +78,16 @@ fn show_forgotten(what: &str, statement: &Statement, out: &Out) -> anyhow::Resul
     out.title(&format!("{}: the person was forgotten.", plain(what)));
     out.line(format!("  at         {}", moment(statement.at)));
     out.line(format!("  asked by   {}", plain(&statement.by)));
-    out.line(format!("  statement  {}", rollcall_evidence::Forgotten::name(&statement.id)));
+    out.line(format!(
+        "  statement  {}",
+        rollcall_evidence::Forgotten::name(&statement.id)
+    ));
     for one in &statement.runs {
         out.line(format!("  receipt    receipts/{}.json", plain(one.run.as_str())));
     }
-    out.line("\nThe receipts still verify: `rollcall receipt verify FILE`. Nothing tells any more whom they are about.");
+    out.line(
+        "\nThe receipts still verify: `rollcall receipt verify FILE`. Nothing tells any more whom they are about.",
+    );
     out.document(&json!({"forgotten": statement}))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -64,7 +64,12 @@ impl Engine {
             } else if self.names_in(&file, &names).await? {
                 found.theirs += 1;
                 if let Some(run) = run
-                    && self.parts.ledger.run(&run).await?.is_some_and(|run| !run.state.is_final())
+                    && self
+                        .parts
+                        .ledger
+                        .run(&run)
+                        .await?
+                        .is_some_and(|run| !run.state.is_final())
                 {
                     found
                         .obstacles

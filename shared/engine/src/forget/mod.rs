@@ -119,7 +119,9 @@ impl Engine {
 
     async fn begun(&self, who: &str) -> Result<Option<Note>, EngineError> {
         let begun = self.parts.ledger.documents(documents::FORGETTING, MOST).await?;
-        let notes = begun.into_iter().filter_map(|one| serde_json::from_value::<Note>(one.body).ok());
+        let notes = begun
+            .into_iter()
+            .filter_map(|one| serde_json::from_value::<Note>(one.body).ok());
         Ok(notes.into_iter().find(|note| note.is_about(who)))
     }
 
@@ -146,19 +148,21 @@ impl Engine {
                 }
             }
             None => {
-                found.notes.insert(
-                    "what the queues hold cannot be looked through: messages go within 14 days".to_owned(),
-                );
+                found
+                    .notes
+                    .insert("what the queues hold cannot be looked through: messages go within 14 days".to_owned());
             }
         }
         let mut runs = Vec::new();
         for run in &found.whom.runs {
             let run = self.parts.ledger.run(run).await?;
-            runs.extend(run.map(|run| Pseudonym {
-                person: run
-                    .is_salted()
-                    .then(|| digest::pseudonym(run.salt.as_bytes(), run.person.key.as_str().as_bytes())),
-                run: run.id,
+            runs.extend(run.map(|run| {
+                Pseudonym {
+                    person: run
+                        .is_salted()
+                        .then(|| digest::pseudonym(run.salt.as_bytes(), run.person.key.as_str().as_bytes())),
+                    run: run.id,
+                }
             }));
         }
         let statement = Statement {
@@ -180,7 +184,10 @@ impl Engine {
         let (note, bars, _) = self.survey(wish).await?;
         if !bars.is_empty() {
             let bars: Vec<String> = bars.into_iter().collect();
-            return Err(EngineError::Refused(format!("they cannot be forgotten now: {}", bars.join("; "))));
+            return Err(EngineError::Refused(format!(
+                "they cannot be forgotten now: {}",
+                bars.join("; ")
+            )));
         }
         let nonce = self.parts.ids.unique();
         let answer = self

@@ -35,7 +35,8 @@ impl Gathered {
         whom.persons.insert(person.key.clone());
         whom.accounts.insert(person.account.clone());
         let names = [Some(&person.display), Some(&person.login), person.email.as_ref()];
-        whom.names.extend(names.into_iter().flatten().filter(|name| !name.is_empty()).cloned());
+        whom.names
+            .extend(names.into_iter().flatten().filter(|name| !name.is_empty()).cloned());
         if !self.described.contains(person) {
             self.described.push(person.clone());
         }
@@ -136,7 +137,11 @@ impl Engine {
             found.whom.names.insert(document.id.clone());
         }
         // A directory's account had a key of its own until it was linked.
-        let keys = found.whom.accounts.iter().map(|one| format!("{}:{}", one.connection, one.id));
+        let keys = found
+            .whom
+            .accounts
+            .iter()
+            .map(|one| format!("{}:{}", one.connection, one.id));
         let keys: Vec<PersonKey> = keys.map(PersonKey::new).collect();
         found.whom.persons.extend(keys);
         Ok(())
@@ -238,7 +243,8 @@ fn homonyms(found: &mut Gathered, links: &[Document]) {
         };
         if !found.whom.persons.contains(&other.key) && found.whom.names.remove(&other.display) {
             found.notes.insert(
-                "somebody else has the same name: where it stands by itself in what is not theirs, it is left".to_owned(),
+                "somebody else has the same name: where it stands by itself in what is not theirs, it is left"
+                    .to_owned(),
             );
         }
     }
@@ -251,5 +257,6 @@ fn key_of(body: &Value) -> Option<PersonKey> {
 }
 
 fn account(id: &str) -> Option<AccountRef> {
-    id.split_once('/').map(|(connection, id)| AccountRef::new(connection, id))
+    id.split_once('/')
+        .map(|(connection, id)| AccountRef::new(connection, id))
 }

@@ -29,7 +29,9 @@ fn name(digest: &str) -> String {
 
 /// The file that an item's body lies in, when it does.
 pub(super) fn file_of(body: &str) -> Option<String> {
-    let spilled = body.starts_with(SPILLED_START).then(|| serde_json::from_str::<Spilled>(body).ok());
+    let spilled = body
+        .starts_with(SPILLED_START)
+        .then(|| serde_json::from_str::<Spilled>(body).ok());
     spilled.flatten().map(|spilled| name(&spilled.file))
 }
 

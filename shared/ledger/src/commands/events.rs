@@ -10,7 +10,7 @@ use super::TableLedger;
 use super::items::{EventItem, InboxItem};
 use super::keys;
 use super::writing::{Done, TRIES, as_read, exhausted, expiring, put_due};
-use crate::table::{Item, When};
+use crate::table::Item;
 
 /// How many rows are asked for in one read (DynamoDB reads up to 100 items at once).
 const ROWS_A_READ: u64 = 100;

@@ -110,7 +110,10 @@ impl TableLedger {
         if pk.starts_with("LOCK#") && named {
             let lock: LockItem = self.decode(item).await?;
             return Ok(match lock.lease {
-                Some(lease) => Fate::Bars(format!("a worker has claimed one of their accounts until {}", lease.until)),
+                Some(lease) => Fate::Bars(format!(
+                    "a worker has claimed one of their accounts until {}",
+                    lease.until
+                )),
                 None => Fate::Goes("claims"),
             });
         }
@@ -174,7 +177,10 @@ impl TableLedger {
             }
             entry.private = Value::Null;
             entry.change = None;
-            return Ok(Fate::Becomes(self.encode("journal entry", &entry).await?, "journal entries"));
+            return Ok(Fate::Becomes(
+                self.encode("journal entry", &entry).await?,
+                "journal entries",
+            ));
         }
         Ok(if sk.starts_with(keys::HEADS) {
             Fate::Stays
@@ -215,7 +221,9 @@ impl TableLedger {
                 None => true,
             };
             if !finished {
-                return Ok(Fate::Bars(format!("{run} of somebody else names them and has not ended")));
+                return Ok(Fate::Bars(format!(
+                    "{run} of somebody else names them and has not ended"
+                )));
             }
             if change {
                 entry.change = None;
@@ -261,7 +269,11 @@ impl TableLedger {
     async fn of_event(&self, whom: &Whom, names: &Names, item: &Item) -> Result<Fate, LedgerError> {
         if item.key.sk == "EVENT" {
             let event: EventItem = self.decode(item).await?;
-            if event.event.account.is_some_and(|account| whom.accounts.contains(&account)) {
+            if event
+                .event
+                .account
+                .is_some_and(|account| whom.accounts.contains(&account))
+            {
                 return Ok(Fate::Goes("events"));
             }
         }
@@ -285,9 +297,10 @@ impl TableLedger {
             }
             let body: Value = self.decode(item).await?;
             return Ok(match self.cleared(names, item, body, "mentions").await? {
-                Fate::Becomes(..) if review.state == ReviewState::Open => {
-                    Fate::Bars(format!("the review {} of somebody else names them and is open", review.id))
-                }
+                Fate::Becomes(..) if review.state == ReviewState::Open => Fate::Bars(format!(
+                    "the review {} of somebody else names them and is open",
+                    review.id
+                )),
                 other => other,
             });
         }
