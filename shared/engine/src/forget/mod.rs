@@ -119,10 +119,10 @@ impl Engine {
 
     async fn begun(&self, who: &str) -> Result<Option<Note>, EngineError> {
         let begun = self.parts.ledger.documents(documents::FORGETTING, MOST).await?;
-        let notes = begun
+        let mut notes = begun
             .into_iter()
             .filter_map(|one| serde_json::from_value::<Note>(one.body).ok());
-        Ok(notes.into_iter().find(|note| note.is_about(who)))
+        Ok(notes.find(|note| note.is_about(who)))
     }
 
     async fn survey(&self, wish: &ForgetWish) -> Result<(Note, BTreeSet<String>, BTreeSet<String>), EngineError> {

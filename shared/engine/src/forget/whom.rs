@@ -52,7 +52,10 @@ impl Engine {
         let names = self.every(documents::NAME).await?;
         let mut found = Gathered::default();
         found.whom.id = id;
-        found.whom.persons.insert(PersonKey::new(who));
+        let named = PersonKey::new(who);
+        if !self.parts.ledger.runs(Some(&named), 1).await?.is_empty() {
+            found.whom.persons.insert(named);
+        }
         found.whom.persons.extend(self.find_person(who).await?);
         for document in links.iter().chain(&owners).filter(|document| document.id == who) {
             found.whom.persons.extend(key_of(&document.body));
@@ -127,15 +130,16 @@ impl Engine {
                 found.describe(&person);
             }
         }
-        let theirs = |document: &&Document, whom: &Whom| {
-            key_of(&document.body).is_some_and(|person| whom.persons.contains(&person))
+        let theirs = |documents: &[Document], whom: &Whom| -> Vec<String> {
+            let theirs = documents
+                .iter()
+                .filter(|document| key_of(&document.body).is_some_and(|person| whom.persons.contains(&person)));
+            theirs.map(|document| document.id.clone()).collect()
         };
-        for document in owners.iter().filter(|document| theirs(document, &found.whom)) {
-            found.whom.accounts.extend(account(&document.id));
-        }
-        for document in names.iter().filter(|document| theirs(document, &found.whom)) {
-            found.whom.names.insert(document.id.clone());
-        }
+        let owned = theirs(owners, &found.whom);
+        found.whom.accounts.extend(owned.iter().filter_map(|id| account(id)));
+        let called = theirs(names, &found.whom);
+        found.whom.names.extend(called);
         // A directory's account had a key of its own until it was linked.
         let keys = found
             .whom
