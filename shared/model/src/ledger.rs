@@ -441,7 +441,13 @@ pub trait Ledger: Send + Sync {
     /// Destroys what a page of the ledger holds of somebody: their own items go, but for their runs and journals, which keep
     /// only what a receipt shows; from everything else their names are taken out. `dry`: only says what would be destroyed.
     /// Pages are gone through until there is none, and again until nothing is found.
-    async fn forget(&self, whom: &Whom, after: Option<&(String, String)>, dry: bool) -> Result<Forgot, LedgerError>;
+    async fn forget(
+        &self,
+        whom: &Whom,
+        after: Option<&(String, String)>,
+        now: Timestamp,
+        dry: bool,
+    ) -> Result<Forgot, LedgerError>;
 
     /// Says how long events are kept that are accepted from now on. Without it they are kept for ever.
     fn keep(&self, keeping: Keeping);

@@ -9,7 +9,7 @@ mod whom;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_evidence::{Forgotten, Pseudonym, Statement};
-use rollcall_model::ledger::{Ledger, Whom, documents};
+use rollcall_model::ledger::{Forgot, Ledger, Whom, documents};
 use rollcall_model::{Answer, digest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -130,7 +130,11 @@ impl Engine {
         let id = format!("fg_{}", random.get(..12).unwrap_or(&random));
         let mut found = self.gather(id, &wish.who).await?;
         let mut bars = self.bars(&found, wish.even_undo).await?;
-        let (mut destroyed, obstacles, _) = self.pages(&found.whom, true).await?;
+        let Forgot {
+            mut destroyed,
+            obstacles,
+            ..
+        } = self.pages(&found.whom, true).await?;
         bars.extend(obstacles);
         let files = self.look_through_files(&found.whom).await?;
         bars.extend(files.obstacles);
@@ -207,16 +211,16 @@ impl Engine {
         let bodies = self.bodies().await?;
         self.parts.ledger.sweep(usize::MAX).await?;
         for _ in 0..PASSES {
-            let (destroyed, obstacles, kept) = self.pages(whom, false).await?;
+            let pass = self.pages(whom, false).await?;
             self.parts.queue.forget(&whom.texts(), false).await?;
-            if let Some(why) = obstacles.into_iter().next() {
+            if let Some(why) = pass.obstacles.into_iter().next() {
                 return Err(EngineError::Refused(format!(
                     "something was written about them meanwhile, so the rest waits ({why}): `rollcall forget {} --yes` goes on",
                     whom.id
                 )));
             }
-            if destroyed.is_empty() {
-                return self.destroy_files(whom, &bodies, &kept).await;
+            if pass.destroyed.is_empty() {
+                return self.destroy_files(whom, &bodies, &pass.bodies).await;
             }
         }
         Err(EngineError::Refused(format!(
@@ -226,24 +230,22 @@ impl Engine {
     }
 
     /// One pass over the ledger: how much was found, what stands in the way, which files are still referred to.
-    #[expect(clippy::type_complexity, reason = "three sums of the same pages")]
-    async fn pages(
-        &self,
-        whom: &Whom,
-        dry: bool,
-    ) -> Result<(BTreeMap<String, u64>, BTreeSet<String>, BTreeSet<String>), EngineError> {
-        let (mut destroyed, mut obstacles, mut bodies) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        let mut after = None;
+    async fn pages(&self, whom: &Whom, dry: bool) -> Result<Forgot, EngineError> {
+        let mut pass = Forgot::default();
         loop {
-            let page = self.parts.ledger.forget(whom, after.as_ref(), dry).await?;
+            let page = self
+                .parts
+                .ledger
+                .forget(whom, pass.next.as_ref(), self.now(), dry)
+                .await?;
             for (what, count) in page.destroyed {
-                *destroyed.entry(what).or_default() += count;
+                *pass.destroyed.entry(what).or_default() += count;
             }
-            obstacles.extend(page.obstacles);
-            bodies.extend(page.bodies);
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok((destroyed, obstacles, bodies)),
+            pass.obstacles.extend(page.obstacles);
+            pass.bodies.extend(page.bodies);
+            pass.next = page.next;
+            if pass.next.is_none() {
+                return Ok(pass);
             }
         }
     }

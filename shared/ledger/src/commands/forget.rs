@@ -6,7 +6,7 @@
 
 use rollcall_model::ledger::{Forgot, Whom, documents};
 use rollcall_model::redact::Names;
-use rollcall_model::{AccountRef, Entry, LedgerError, Review, ReviewAbout, ReviewState, RunId, SignalBody};
+use rollcall_model::{AccountRef, Entry, LedgerError, Review, ReviewAbout, ReviewState, RunId, SignalBody, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -36,6 +36,7 @@ impl TableLedger {
         &self,
         whom: &Whom,
         after: Option<&(String, String)>,
+        now: Timestamp,
         dry: bool,
     ) -> Result<Forgot, LedgerError> {
         let names = whom.texts();
@@ -46,7 +47,11 @@ impl TableLedger {
             ..Forgot::default()
         };
         for item in items {
-            let fate = self.fate(whom, &names, &item).await?;
+            let fate = match self.fate(whom, &names, &item, now).await {
+                // What cannot be read may name anybody.
+                Err(LedgerError::Corrupt { item, why }) => Fate::Bars(format!("the item {item} cannot be read: {why}")),
+                fate => fate?,
+            };
             let (part, what) = match fate {
                 Fate::Stays => {
                     forgot.bodies.extend(body::file_of(&item.body));
@@ -90,7 +95,7 @@ impl TableLedger {
         Ok(forgot)
     }
 
-    async fn fate(&self, whom: &Whom, names: &Names, item: &Item) -> Result<Fate, LedgerError> {
+    async fn fate(&self, whom: &Whom, names: &Names, item: &Item, now: Timestamp) -> Result<Fate, LedgerError> {
         let Key { pk, sk } = &item.key;
         if let Some(run) = pk.strip_prefix("RUN#") {
             let run = RunId::new(run);
@@ -109,7 +114,7 @@ impl TableLedger {
         }
         if pk.starts_with("LOCK#") && named {
             let lock: LockItem = self.decode(item).await?;
-            return Ok(match lock.lease {
+            return Ok(match lock.lease.filter(|lease| lease.until > now) {
                 Some(lease) => Fate::Bars(format!(
                     "a worker has claimed one of their accounts until {}",
                     lease.until
@@ -118,9 +123,14 @@ impl TableLedger {
             });
         }
         if pk.starts_with("ACC#") && named {
-            if sk == keys::INBOX {
-                let inbox: InboxItem = self.decode(item).await?;
-                if inbox.drained < inbox.seq {
+            let place = sk.strip_prefix("IN#").and_then(|place| place.parse::<u64>().ok());
+            let head = match place {
+                None => Some(item.clone()),
+                Some(_) => self.read(Key::new(pk.as_str(), keys::INBOX)).await?,
+            };
+            if let Some(head) = head {
+                let head: InboxItem = self.decode(&head).await?;
+                if head.drained < place.unwrap_or(head.seq) {
                     return Ok(Fate::Bars("an event about them waits to be dealt with".to_owned()));
                 }
             }

@@ -269,8 +269,14 @@ impl Ledger for TableLedger {
         self.list_documents(kind, most).await
     }
 
-    async fn forget(&self, whom: &Whom, after: Option<&(String, String)>, dry: bool) -> Result<Forgot, LedgerError> {
-        self.forget_page(whom, after, dry).await
+    async fn forget(
+        &self,
+        whom: &Whom,
+        after: Option<&(String, String)>,
+        now: Timestamp,
+        dry: bool,
+    ) -> Result<Forgot, LedgerError> {
+        self.forget_page(whom, after, now, dry).await
     }
 
     fn keep(&self, keeping: Keeping) {

@@ -58,11 +58,14 @@ async fn forget(bench: &Bench, whom: &Whom) -> Forgot {
 async fn pages(bench: &Bench, whom: &Whom, dry: bool) -> Forgot {
     let mut all = Forgot::default();
     loop {
-        let page = bench.ledger.forget(whom, all.next.as_ref(), dry).await.unwrap();
+        let page = bench.ledger.forget(whom, all.next.as_ref(), at(1), dry).await.unwrap();
         for (what, count) in page.destroyed {
             *all.destroyed.entry(what).or_default() += count;
         }
-        all.obstacles.extend(page.obstacles);
+        // On a table that others use, too, items lie whose long bodies are in files of theirs.
+        let obstacles = page.obstacles.into_iter();
+        all.obstacles
+            .extend(obstacles.filter(|why| !why.contains("cannot be read")));
         all.next = page.next;
         if all.next.is_none() {
             return all;

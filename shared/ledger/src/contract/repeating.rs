@@ -209,8 +209,14 @@ impl Ledger for Repeating {
         repeat!(self.0.documents(kind, most))
     }
 
-    async fn forget(&self, whom: &Whom, after: Option<&(String, String)>, dry: bool) -> Result<Forgot, LedgerError> {
-        repeat!(self.0.forget(whom, after, dry))
+    async fn forget(
+        &self,
+        whom: &Whom,
+        after: Option<&(String, String)>,
+        now: Timestamp,
+        dry: bool,
+    ) -> Result<Forgot, LedgerError> {
+        repeat!(self.0.forget(whom, after, now, dry))
     }
 
     fn keep(&self, keeping: Keeping) {

@@ -202,7 +202,7 @@ async fn forgetting_ends_alike_wherever_it_was_cut_off() {
         let done = tokio::select! {
             biased;
             () = stage.engine.life.ended() => false,
-            done = stage.engine.engine.forget(&wish(LEAVER)) => done.is_ok(),
+            done = stage.engine.forget(&wish(LEAVER)) => done.is_ok(),
         };
         assert!(!stage.world.injector.struck().is_empty(), "{point} is reached");
         if !done {
