@@ -159,7 +159,7 @@ pub const KEPT: &[Kept] = &[
         "a random key; its name is a digest",
         "pseudonyms in receipts and journals",
         "with the person's last run",
-        "goes first of all that proves anything",
+        "goes",
     ),
     kept(
         Place::Ledger,
