@@ -10,12 +10,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_model::ledger::{Document, RunClaim, documents};
 use rollcall_model::plan::Goal;
-use rollcall_model::{Ledger, Queue, Run, RunId};
+use rollcall_model::{Files, Ledger, Queue, Run, RunId};
 use rollcall_runtime::clock::between;
 use rollcall_runtime::telemetry::metrics::{ClockTicked, CredentialDaysLeft, CutWaiting, ReviewAge};
 use serde_json::{Value, json};
 
-use crate::{Engine, EngineError, Swept, sweep};
+use crate::{Engine, EngineError, Swept, retire, sweep};
 
 const CUT: &str = "cut";
 /// As many open reviews as are looked at; they come newest first.
