@@ -125,6 +125,11 @@ pub enum Command {
         after_help = "Examples:\n  rollcall leave amara.okafor@corp.example --at 2026-11-27T17:00[Australia/Melbourne]\n  rollcall leave amara.okafor@corp.example --at 17:00 --to sam.lindqvist@corp.example   at five where she is\n  rollcall leave amara.okafor@corp.example --at now --quiet\n  rollcall leave list\n  rollcall leave cancel lv_5f1c09d2a7b3"
     )]
     Leave(LeaveOptions),
+    /// Forget somebody: destroy their key, who they were, and every private part. Receipts stay, and name nobody.
+    #[command(
+        after_help = "Examples:\n  rollcall forget amara.okafor@corp.example         what would be destroyed\n  rollcall forget amara.okafor@corp.example --yes\n  rollcall forget fg_5f1c09d2a7b3 --yes              go on after a failure"
+    )]
+    Forget(ForgetOptions),
     /// Stop writes: everything, one connection or one playbook.
     #[command(after_help = "Examples:\n  rollcall pause\n  rollcall pause connection/sf-us --include-cuts")]
     Pause(PauseOptions),
@@ -330,6 +335,22 @@ pub struct UndoOptions {
     /// Carry it out at once, without reading the plan first.
     #[arg(long)]
     pub yes: bool,
+    #[command(flatten)]
+    pub config: ConfigOptions,
+    #[command(flatten)]
+    pub data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct ForgetOptions {
+    /// Sign-in name, `connection/id` or a run of theirs; or `fg_…`, to go on.
+    pub person: String,
+    /// Do it. Nothing brings it back.
+    #[arg(long)]
+    pub yes: bool,
+    /// Also when a run of theirs could still be taken back.
+    #[arg(long)]
+    pub even_undo: bool,
     #[command(flatten)]
     pub config: ConfigOptions,
     #[command(flatten)]

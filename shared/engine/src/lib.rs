@@ -15,6 +15,7 @@ mod drain;
 mod drive;
 mod error;
 mod expect;
+mod forget;
 mod guard;
 mod health;
 mod hold;
@@ -48,16 +49,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rollcall_model::ledger::{Keeping, documents};
 use rollcall_model::{ActionCatalogue, ConnectionId, Connector, Digest, Files, Ledger, Queue, Sealer, Verifier};
 use rollcall_policy::{Bundle, Configuration};
 use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::{Clock, Ids};
+use serde_json::json;
 
 pub use approvals::{expectation_statement, review_statement};
 pub use ask::{Asked, Proposal};
 pub use error::EngineError;
 pub use expect::{Approval, Expectation, Window, listed as expectations};
 pub use health::{Health, measure, tick};
+pub use forget::{ForgetWish, Forgetting, forgotten};
 pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};
 pub use people::{BadRow, read_people};
@@ -66,7 +70,7 @@ pub use ready::{ReadyReport, ReadyWish};
 pub use restored::{Restored, mark_restored};
 pub use reviews::Approver;
 pub use settings::Settings;
-pub use sweep::{Swept, sweep};
+pub use sweep::{Swept, retire, sweep};
 pub use undo::{UndoTerms, UndoWish};
 
 /// Everything a run needs of the outside.
@@ -116,6 +120,9 @@ impl Engine {
             *connector = Arc::new(noticing);
         }
         let current = Arc::clone(&parts.configuration);
+        parts.ledger.keep(Keeping {
+            events: current.retention.events,
+        });
         let pinned = Arc::new(Mutex::new(BTreeMap::from([(current.digest.clone(), current)])));
         Self {
             parts: Arc::new(parts),
@@ -144,6 +151,14 @@ impl Engine {
         let bundle = serde_json::to_vec(&self.parts.configuration.to_bundle())
             .map_err(|why| EngineError::Configuration(why.to_string()))?;
         self.parts.files.put(&name, bundle.into()).await?;
+        let kept = json!(sweep::Kept::of(&self.parts.configuration.retention));
+        let stands = self.parts.ledger.document(documents::CONFIG, sweep::RETENTION).await?;
+        if stands.is_none_or(|stands| stands.body != kept) {
+            self.parts
+                .ledger
+                .put_document(documents::CONFIG, sweep::RETENTION, &kept)
+                .await?;
+        }
         self.note_credentials().await?;
         self.watch_hooks().await
     }

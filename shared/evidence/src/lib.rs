@@ -6,6 +6,7 @@
 pub mod approval;
 mod compare;
 pub mod fault;
+pub mod forgotten;
 pub mod keys;
 pub mod public_key;
 mod reader;
@@ -19,6 +20,7 @@ pub mod verify;
 mod samples;
 
 pub use fault::{Fault, Place};
+pub use forgotten::{Forgotten, Pseudonym, Statement};
 pub use keys::{FileSigner, KeyError};
 pub use public_key::{PublicKey, PublicKeyError};
 pub use receipt::{FORMAT, Header, Journal, Manifest, Receipt, SealError, Sealed, Unsealable, Unsigned, seal};

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use rollcall_model::{FileError, Files};
 
 /// The longest part of a name, in bytes: what common file systems take, with room for a temporary suffix.
@@ -83,8 +84,96 @@ impl Files for Folder {
         .await
     }
 
+    async fn list(&self, prefix: &str, after: Option<&str>, most: usize) -> Result<Vec<String>, FileError> {
+        let root = Arc::clone(&self.root);
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        blocking(move || {
+            let mut names = Vec::new();
+            walk(&root, &start_of(&root, &prefix), &mut names).map_err(|error| failed(&error))?;
+            names.retain(|name| name.starts_with(&prefix) && after.as_ref().is_none_or(|after| name > after));
+            names.sort();
+            names.truncate(most);
+            Ok(names)
+        })
+        .await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), FileError> {
+        let path = self.path(name)?;
+        blocking(move || gone(&path).map_err(|error| failed(&error))).await
+    }
+
+    async fn expire(&self, prefix: &str, before: Timestamp) -> Result<usize, FileError> {
+        let root = Arc::clone(&self.root);
+        let prefix = prefix.to_owned();
+        blocking(move || {
+            let mut names = Vec::new();
+            walk(&root, &start_of(&root, &prefix), &mut names).map_err(|error| failed(&error))?;
+            let mut removed = 0;
+            for name in names.iter().filter(|name| name.starts_with(&prefix)) {
+                let path = root.join(name);
+                let stored = match std::fs::metadata(&path).and_then(|about| about.modified()) {
+                    Ok(stored) => stored,
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                    Err(error) => return Err(failed(&error)),
+                };
+                if Timestamp::try_from(stored).is_ok_and(|stored| stored < before) {
+                    gone(&path).map_err(|error| failed(&error))?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        })
+        .await
+    }
+
     fn locate(&self, name: &str) -> String {
         self.root.join(name).display().to_string()
+    }
+}
+
+/// The folder that everything under a prefix lies in.
+fn start_of(root: &Path, prefix: &str) -> PathBuf {
+    prefix
+        .rsplit_once('/')
+        .map_or_else(|| root.to_owned(), |(folder, _)| root.join(folder))
+}
+
+/// The names of all bodies in a folder; none when it is not there.
+fn walk(root: &Path, folder: &Path, names: &mut Vec<String>) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            walk(root, &entry.path(), names)?;
+        } else if let Ok(name) = entry.path().strip_prefix(root) {
+            let name = name.to_string_lossy().into_owned();
+            // What a crash left half written has a hidden name, and is no body.
+            if is_name(&name) {
+                names.push(name);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn gone(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // An empty folder may name an account; one that is not empty stays.
+    let mut folder = path.parent();
+    while let Some(empty) = folder.filter(|folder| std::fs::remove_dir(folder).is_ok()) {
+        folder = empty.parent();
+    }
+    match folder {
+        Some(folder) if folder.exists() => std::fs::File::open(folder)?.sync_all(),
+        _ => Ok(()),
     }
 }
 

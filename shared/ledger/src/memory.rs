@@ -54,6 +54,23 @@ impl Files for MemoryFiles {
             .ok_or_else(|| FileError::Missing(name.to_owned()))
     }
 
+    async fn list(&self, prefix: &str, after: Option<&str>, most: usize) -> Result<Vec<String>, FileError> {
+        Ok(self.with(|bodies| {
+            let names = bodies.keys().filter(|name| name.starts_with(prefix));
+            names
+                .filter(|name| after.is_none_or(|after| name.as_str() > after))
+                .take(most)
+                .cloned()
+                .collect()
+        }))
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), FileError> {
+        checked(name)?;
+        self.with(|bodies| bodies.remove(name));
+        Ok(())
+    }
+
     fn locate(&self, name: &str) -> String {
         format!("memory:{name}")
     }

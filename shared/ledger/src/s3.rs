@@ -87,6 +87,52 @@ impl S3Files {
     }
 }
 
+impl S3Files {
+    /// Deletes the versions of a body by their ids: all, or all but the one that is read.
+    async fn remove_versions(&self, name: &str, but_latest: bool) -> Result<(), FileError> {
+        let key = self.key(name)?;
+        let failed = |why: String| FileError::Unavailable(format!("removing {name}: {why}"));
+        let (mut key_marker, mut version_marker) = (None, None);
+        loop {
+            let page = self
+                .client
+                .list_object_versions()
+                .bucket(&self.bucket)
+                .prefix(&key)
+                .set_key_marker(key_marker)
+                .set_version_id_marker(version_marker)
+                .send()
+                .await
+                .map_err(|error| failed(explain(&error)))?;
+            let versions = page
+                .versions()
+                .iter()
+                .map(|one| (one.key(), one.version_id(), one.is_latest()));
+            let markers = page
+                .delete_markers()
+                .iter()
+                .map(|one| (one.key(), one.version_id(), one.is_latest()));
+            for (of, version, latest) in versions.chain(markers) {
+                if of != Some(key.as_str()) || (but_latest && latest == Some(true)) {
+                    continue;
+                }
+                self.client
+                    .delete_object()
+                    .bucket(&self.bucket)
+                    .key(&key)
+                    .set_version_id(version.map(str::to_owned))
+                    .send()
+                    .await
+                    .map_err(|error| failed(explain(&error)))?;
+            }
+            if page.is_truncated() != Some(true) {
+                return Ok(());
+            }
+            (key_marker, version_marker) = (page.next_key_marker, page.next_version_id_marker);
+        }
+    }
+}
+
 #[async_trait]
 impl Files for S3Files {
     async fn put(&self, name: &str, body: Bytes) -> Result<(), FileError> {
@@ -124,6 +170,45 @@ impl Files for S3Files {
         let body = answer.body.collect().await;
         body.map(aws_sdk_s3::primitives::AggregatedBytes::into_bytes)
             .map_err(|error| FileError::Unavailable(format!("reading {name}: {error}")))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, most: usize) -> Result<Vec<String>, FileError> {
+        let mut names = Vec::new();
+        let mut token = None;
+        while names.len() < most {
+            let answer = self
+                .client
+                .list_objects_v2()
+                .bucket(&self.bucket)
+                .prefix(self.address(prefix))
+                .set_start_after(after.map(|after| self.address(after)))
+                .max_keys(i32::try_from((most - names.len()).min(1000)).unwrap_or(1000))
+                .set_continuation_token(token)
+                .send()
+                .await
+                .map_err(|error| FileError::Unavailable(format!("listing {prefix}: {}", explain(&error))))?;
+            for object in answer.contents() {
+                if let Some(name) = object.key().and_then(|key| key.strip_prefix(&self.prefix)) {
+                    names.push(name.to_owned());
+                }
+            }
+            token = answer.next_continuation_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(names)
+    }
+
+    /// A plain delete would leave the body behind as a noncurrent version (S3 user guide, "Deleting object versions from a
+    /// versioning-enabled bucket"), so every version is deleted by its id, delete markers too.
+    async fn remove(&self, name: &str) -> Result<(), FileError> {
+        self.remove_versions(name, false).await
+    }
+
+    async fn replace(&self, name: &str, body: Bytes) -> Result<(), FileError> {
+        self.put(name, body).await?;
+        self.remove_versions(name, true).await
     }
 
     fn locate(&self, name: &str) -> String {

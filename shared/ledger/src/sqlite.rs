@@ -19,7 +19,8 @@ use crate::table::{Item, Key, Table, When, Write, Written};
 const BUSY: Duration = Duration::from_secs(10);
 
 /// The schema, one entry a version. Entries are never changed, only added, and only add.
-const SCHEMA: &[&str] = &["
+const SCHEMA: &[&str] = &[
+    "
     CREATE TABLE items (
         pk TEXT NOT NULL,
         sk TEXT NOT NULL,
@@ -41,7 +42,11 @@ const SCHEMA: &[&str] = &["
         dead INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE INDEX messages_visible ON messages (lane, dead, visible_at);
-"];
+",
+    "
+    CREATE INDEX items_expiring ON items (expires_at) WHERE expires_at IS NOT NULL;
+",
+];
 
 /// Why the file did not do as asked.
 #[derive(Debug, thiserror::Error)]
@@ -191,6 +196,8 @@ fn open(path: &Path) -> Result<Connection, OpenError> {
         }
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // What is removed is people's data: it does not stay in free pages.
+    connection.pragma_update(None, "secure_delete", "ON")?;
     migrate(&mut connection)?;
     Ok(connection)
 }
@@ -286,6 +293,64 @@ impl Table for SqliteTable {
                 .collect()
         };
         Ok(self.sqlite.call(job).await?)
+    }
+
+    async fn scan(&self, after: Option<&Key>, most: usize) -> Result<(Vec<Item>, Option<Key>), LedgerError> {
+        let (after, now) = (after.cloned(), self.now());
+        let (pk, sk) = after.map_or_else(Default::default, |key| (key.pk, key.sk));
+        let job = move |connection: &mut Connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM items WHERE (pk, sk) > (?1, ?2)
+                 AND (expires_at IS NULL OR expires_at > ?3) ORDER BY pk, sk LIMIT ?4"
+            ))?;
+            statement
+                .query_map(params![pk, sk, now, limit(most)], item)?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let items = self.sqlite.call(job).await?;
+        let next = items
+            .last()
+            .filter(|_| items.len() >= most)
+            .map(|item| item.key.clone());
+        Ok((items, next))
+    }
+
+    async fn sweep(&self, most: usize) -> Result<usize, LedgerError> {
+        let now = self.now();
+        let job = move |connection: &mut Connection| {
+            // Nothing to remove costs a read, not a synchronous write.
+            let any = connection
+                .prepare_cached("SELECT 1 FROM items WHERE expires_at IS NOT NULL AND expires_at <= ?1 LIMIT 1")?
+                .query_row(params![now], |_| Ok(()))
+                .optional()?;
+            if any.is_none() {
+                return Ok(0);
+            }
+            connection
+                .prepare_cached(
+                    "DELETE FROM items WHERE rowid IN (SELECT rowid FROM items
+                     WHERE expires_at IS NOT NULL AND expires_at <= ?1 LIMIT ?2)",
+                )?
+                .execute(params![now, limit(most)])
+        };
+        Ok(self.sqlite.call(job).await?)
+    }
+
+    /// Deleted rows are overwritten at once (`secure_delete`); what older versions of the file and the write-ahead log still
+    /// hold goes with a new copy of the whole file.
+    async fn compact(&self) -> Result<(), LedgerError> {
+        let job = |connection: &mut Connection| {
+            connection.execute_batch("VACUUM")?;
+            let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            Ok(busy == 0)
+        };
+        if self.sqlite.call(job).await? {
+            Ok(())
+        } else {
+            Err(LedgerError::Unavailable(
+                "another process reads the ledger's file, so its log could not be emptied".to_owned(),
+            ))
+        }
     }
 
     async fn due(&self, now: i64, most: usize) -> Result<Vec<Item>, LedgerError> {

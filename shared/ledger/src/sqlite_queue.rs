@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::{Either, select};
-use rollcall_model::queue::{DELAY_LIMIT, MESSAGE_LIMIT};
+use rollcall_model::queue::{DELAY_LIMIT, MESSAGE_LIMIT, Named};
+use rollcall_model::redact::Names;
 use rollcall_model::{Delivery, Lane, Queue, QueueError};
 use rollcall_runtime::clock::Clock;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
@@ -208,6 +209,33 @@ impl Queue for SqliteQueue {
                 .collect()
         };
         Ok(self.sqlite.call(job).await?)
+    }
+
+    async fn forget(&self, names: &Names, dry: bool) -> Result<Option<Named>, QueueError> {
+        let names = names.clone();
+        let job = move |connection: &mut Connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let found = transaction
+                .prepare("SELECT id, body, dead FROM messages")?
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .collect::<rusqlite::Result<Vec<(i64, String, bool)>>>()?;
+            let mut named = Named::default();
+            for (id, _, dead) in found.iter().filter(|(_, body, _)| names.stand_in(body)) {
+                if !dead {
+                    named.live += 1;
+                    continue;
+                }
+                named.dead += 1;
+                if !dry {
+                    transaction
+                        .prepare_cached("DELETE FROM messages WHERE id = ?1 AND dead = 1")?
+                        .execute(params![id])?;
+                }
+            }
+            transaction.commit()?;
+            Ok(named)
+        };
+        Ok(Some(self.sqlite.call(job).await?))
     }
 
     async fn redrive(&self, lane: Lane) -> Result<usize, QueueError> {

@@ -124,6 +124,21 @@ pub trait Table: Send + Sync {
     /// (pages are followed); `backwards` from the end.
     async fn query(&self, pk: &str, prefix: &str, backwards: bool, most: usize) -> Result<Vec<Item>, LedgerError>;
 
+    /// A page of all items that have not expired, in an order of the table's own: those behind `after`, and the place to go on
+    /// from; none at the end. What is written meanwhile may be missed.
+    async fn scan(&self, after: Option<&Key>, most: usize) -> Result<(Vec<Item>, Option<Key>), LedgerError>;
+
+    /// Removes up to `most` items that have expired; how many. DynamoDB's time to live does it by itself.
+    async fn sweep(&self, most: usize) -> Result<usize, LedgerError> {
+        let _ = most;
+        Ok(0)
+    }
+
+    /// Overwrites what was removed, where the table keeps it on a disk of ours.
+    async fn compact(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
     /// Items whose `due_at` has come, earliest first. May be stale.
     async fn due(&self, now: i64, most: usize) -> Result<Vec<Item>, LedgerError>;
 }

@@ -4,7 +4,7 @@
 //! caller's nonce, so that a repeated write that had succeeded the first time answers `AlreadyMine`. Lists (`due`,
 //! documents) may be stale and never decide anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ use crate::event::{Event, Signal};
 use crate::ids::{AccountRef, ConnectionId, PersonKey, RunId, SignalKey};
 use crate::journal::{Chain, Draft, Entry};
 use crate::plan::Goal;
+use crate::redact::Names;
 use crate::review::{Review, ReviewState};
 use crate::run::Run;
 
@@ -246,6 +247,50 @@ pub struct Timer {
     pub version: u64,
 }
 
+/// Somebody who is to be forgotten: every name by which the state may hold them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whom {
+    /// What stands for them afterwards: `fg_…`.
+    pub id: String,
+    /// Their keys; more than one when a directory's account was not linked from the beginning.
+    pub persons: BTreeSet<PersonKey>,
+    /// Their accounts.
+    pub accounts: BTreeSet<AccountRef>,
+    /// Their runs.
+    pub runs: BTreeSet<RunId>,
+    /// Names for people, sign-in names, addresses, numbers.
+    pub names: BTreeSet<String>,
+}
+
+impl Whom {
+    /// Everything that is looked for in texts.
+    pub fn texts(&self) -> Names {
+        let keys = self.persons.iter().map(|key| key.as_str().to_owned());
+        let accounts = self.accounts.iter().flat_map(|one| [one.to_string(), one.id.clone()]);
+        Names::new(keys.chain(accounts).chain(self.names.iter().cloned()))
+    }
+}
+
+/// What a page of the ledger held of somebody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forgot {
+    /// How much was destroyed, or would be, by what it is.
+    pub destroyed: BTreeMap<String, u64>,
+    /// What stands in the way: nothing of that kind was touched.
+    pub obstacles: BTreeSet<String>,
+    /// Files that items which stay refer to.
+    pub bodies: BTreeSet<String>,
+    /// Where to go on; none at the end.
+    pub next: Option<(String, String)>,
+}
+
+/// How long what is written from now on is kept, where the ledger says so with the writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    /// Events, inbox rows, and claims that were let go.
+    pub events: std::time::Duration,
+}
+
 /// Durable state.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -409,6 +454,30 @@ pub trait Ledger: Send + Sync {
 
     /// All documents of a kind, in order of id. May be stale.
     async fn documents(&self, kind: &str, most: usize) -> Result<Vec<Document>, LedgerError>;
+
+    /// Destroys what a page of the ledger holds of somebody: their own items go, but for their runs and journals, which keep
+    /// only what a receipt shows; from everything else their names are taken out. `dry`: only says what would be destroyed.
+    /// Pages are gone through until there is none, and again until nothing is found.
+    async fn forget(
+        &self,
+        whom: &Whom,
+        after: Option<&(String, String)>,
+        now: Timestamp,
+        dry: bool,
+    ) -> Result<Forgot, LedgerError>;
+
+    /// Says how long events are kept that are accepted from now on. Without it they are kept for ever.
+    fn keep(&self, keeping: Keeping);
+
+    /// Removes runs, with their journals and files, that ended before a moment, and reviews that were over before it; and what
+    /// is known of people who left, with their last run. At most so many runs and reviews; how many.
+    async fn retire(&self, before: Timestamp, most: usize) -> Result<usize, LedgerError>;
+
+    /// Removes up to `most` items that have expired, where the store does not do so by itself; how many.
+    async fn sweep(&self, most: usize) -> Result<usize, LedgerError>;
+
+    /// Overwrites what was removed, where the store lies on a disk of ours.
+    async fn compact(&self) -> Result<(), LedgerError>;
 }
 
 /// Kinds of documents, so that no two rooms use one name for two things.

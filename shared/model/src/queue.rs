@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Lane, Signal};
 use crate::ids::{AccountRef, RunId};
+use crate::redact::Names;
 
 /// What travels on a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,15 @@ pub struct Delivery {
     pub body: String,
     /// How often it has been handed out, this time included.
     pub attempt: u32,
+}
+
+/// Messages that name somebody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Dead letters.
+    pub dead: usize,
+    /// Messages that are still to be handled.
+    pub live: usize,
 }
 
 /// Why a queue did not take or give messages.
@@ -73,6 +83,12 @@ pub trait Queue: Send + Sync {
     async fn give_back(&self, lane: Lane, delivery: &Delivery, delay: Duration) -> Result<(), QueueError>;
     /// Messages that were delivered too often, with their bodies.
     async fn dead(&self, lane: Lane, most: usize) -> Result<Vec<Delivery>, QueueError>;
+    /// Removes the dead letters that name somebody (only counts them when `dry`), and counts the messages on their way that do.
+    /// None when the queue cannot be looked through (SQS): what it holds goes with its retention.
+    async fn forget(&self, names: &Names, dry: bool) -> Result<Option<Named>, QueueError> {
+        let _ = (names, dry);
+        Ok(None)
+    }
     /// Sends all dead letters of a lane back to it; how many.
     async fn redrive(&self, lane: Lane) -> Result<usize, QueueError>;
 }

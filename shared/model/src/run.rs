@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::digest;
-use crate::ids::{ConnectionId, Digest, PersonKey, ReviewId, RunId, SignalKey};
+use crate::ids::{AccountRef, ConnectionId, Digest, PersonKey, ReviewId, RunId, SignalKey};
 use crate::outcome::Outcome;
 use crate::person::{Person, SourceState};
 use crate::plan::{Change, ChangeKey, RunPlan, StagePlan};
@@ -99,6 +99,9 @@ pub struct ChangeRecord {
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub reference: serde_json::Value,
 }
+
+/// What the key of somebody who was forgotten begins with.
+const FORGOTTEN: &str = "forgotten:";
 
 /// What a derived salt begins with.
 const DERIVED: &str = "derived:";
@@ -294,6 +297,52 @@ impl Run {
             Some(old) => *old = record,
             None => self.changes.push(record),
         }
+    }
+
+    /// Whom the run was for when they were forgotten since: what stands for them.
+    pub fn forgotten(&self) -> Option<&str> {
+        self.plan.person.as_str().strip_prefix(FORGOTTEN)
+    }
+
+    /// Leaves nothing of the person in it: what stays are times, hashes and states.
+    pub fn forget(&mut self, id: &str) {
+        let nobody = PersonKey::new(format!("{FORGOTTEN}{id}"));
+        let blank = |account: &AccountRef| AccountRef::new(&account.connection, "forgotten");
+        self.person = Person {
+            key: nobody.clone(),
+            account: blank(&self.person.account),
+            state: self.person.state,
+            display: crate::redact::FORGOTTEN.to_owned(),
+            login: String::new(),
+            email: None,
+            manager: None,
+            groups: Vec::new(),
+            roles: Vec::new(),
+            attributes: BTreeMap::new(),
+        };
+        self.plan.subject = blank(&self.plan.subject);
+        self.plan.person = nobody;
+        self.plan.successor = None;
+        self.plan.unassigned = None;
+        for step in self.plan.stages.iter_mut().flat_map(|stage| &mut stage.steps) {
+            step.accounts.clear();
+            step.with = serde_json::Value::Null;
+        }
+        match &mut self.state {
+            RunState::Incomplete { why } | RunState::Superseded { why } | RunState::Refused { why } => {
+                crate::redact::FORGOTTEN.clone_into(why);
+            }
+            _ => {}
+        }
+        self.bound = None;
+        self.stage_plan = None;
+        self.changes.clear();
+        self.triggers.clear();
+        self.notes.clear();
+        self.said = None;
+        self.exception = None;
+        self.read = None;
+        self.salt.clear();
     }
 
     /// Adds a line to the story.

@@ -336,6 +336,28 @@ pub struct Held {
     pub on_expiry: OnExpiry,
 }
 
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Runs that have ended, with their journals and evidence; reviews; and what is known of people who left.
+    pub runs: Duration,
+    /// Events, raw messages, claims that were let go. Longer than a vendor may deliver an event again, so that none counts
+    /// twice.
+    pub events: Duration,
+    /// For how long a run's data is needed to take it back: `rollcall forget` asks before it destroys them sooner.
+    pub undo: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            runs: Duration::from_hours(24 * 400),
+            events: Duration::from_hours(24 * 30),
+            undo: Duration::from_hours(24 * 30),
+        }
+    }
+}
+
 /// What becomes of a held cut that nobody decided in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -458,6 +480,8 @@ pub struct Configuration {
     pub licences: BTreeMap<String, LicenceCost>,
     /// Guard settings.
     pub guard: Guard,
+    /// How long things are kept.
+    pub retention: Retention,
     /// Modes.
     pub modes: Modes,
     /// Operators by the name under which they sign in.

@@ -11,6 +11,7 @@ mod operators;
 mod people;
 mod playbook;
 mod recipients;
+mod retention;
 mod root;
 mod stages;
 mod tables;
@@ -218,6 +219,7 @@ pub(crate) fn assemble(
         tables,
         licences,
         guard: root.guard,
+        retention: root.retention,
         modes: env.modes,
         operators: env.operators,
         playbooks,

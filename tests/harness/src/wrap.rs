@@ -88,6 +88,24 @@ impl Table for FaultTable {
         )
     }
 
+    async fn scan(&self, after: Option<&Key>, most: usize) -> Result<(Vec<Item>, Option<Key>), LedgerError> {
+        pointed!(
+            self,
+            "scan",
+            self.inner.scan(after, most),
+            Err(unavailable()),
+            Err(unavailable())
+        )
+    }
+
+    async fn sweep(&self, most: usize) -> Result<usize, LedgerError> {
+        self.inner.sweep(most).await
+    }
+
+    async fn compact(&self) -> Result<(), LedgerError> {
+        self.inner.compact().await
+    }
+
     async fn due(&self, now: i64, most: usize) -> Result<Vec<Item>, LedgerError> {
         self.inner.due(now, most).await
     }
@@ -139,6 +157,14 @@ impl Queue for FaultQueue {
         self.inner.dead(lane, most).await
     }
 
+    async fn forget(
+        &self,
+        names: &rollcall_model::redact::Names,
+        dry: bool,
+    ) -> Result<Option<rollcall_model::queue::Named>, QueueError> {
+        self.inner.forget(names, dry).await
+    }
+
     async fn redrive(&self, lane: Lane) -> Result<usize, QueueError> {
         self.inner.redrive(lane).await
     }
@@ -176,6 +202,34 @@ impl Files for FaultFiles {
             Err(file_failed()),
             Err(file_failed())
         )
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, most: usize) -> Result<Vec<String>, FileError> {
+        self.inner.list(prefix, after, most).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), FileError> {
+        pointed!(
+            self,
+            &format!("remove {name}"),
+            self.inner.remove(name),
+            Err(file_failed()),
+            Err(file_failed())
+        )
+    }
+
+    async fn replace(&self, name: &str, body: Bytes) -> Result<(), FileError> {
+        pointed!(
+            self,
+            &format!("replace {name}"),
+            self.inner.replace(name, body.clone()),
+            Err(file_failed()),
+            Err(file_failed())
+        )
+    }
+
+    async fn expire(&self, prefix: &str, before: rollcall_model::Timestamp) -> Result<usize, FileError> {
+        self.inner.expire(prefix, before).await
     }
 
     fn locate(&self, name: &str) -> String {

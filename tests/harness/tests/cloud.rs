@@ -77,6 +77,10 @@ impl Table for Fresh {
         self.table().await.query(pk, prefix, backwards, most).await
     }
 
+    async fn scan(&self, after: Option<&Key>, most: usize) -> Result<(Vec<Item>, Option<Key>), LedgerError> {
+        self.table().await.scan(after, most).await
+    }
+
     async fn due(&self, now: i64, most: usize) -> Result<Vec<Item>, LedgerError> {
         self.table().await.due(now, most).await
     }

@@ -5,6 +5,7 @@ mod commands;
 mod errors;
 mod events;
 mod metrics;
+mod personal;
 mod typed;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub fn files() -> anyhow::Result<BTreeMap<String, String>> {
         ("errors.md".to_owned(), errors::page()),
         ("events.md".to_owned(), events::page()?),
         ("metrics.md".to_owned(), metrics::page()),
+        ("personal-data.md".to_owned(), personal::page()),
     ]);
     for (name, schema) in rollcall_policy::schemas() {
         files.insert(format!("schema/{name}"), pretty(&schema)?);
@@ -63,6 +65,10 @@ fn contents() -> String {
         (
             "[events.md](events.md)",
             "the kinds of events that a playbook's `on` may name",
+        ),
+        (
+            "[personal-data.md](personal-data.md)",
+            "which personal data is kept where, what for and for how long",
         ),
         ("[errors.md](errors.md)", "every error code, with a link to its page"),
         (

@@ -2,6 +2,7 @@
 
 mod story;
 
+use rollcall_evidence::Statement;
 use rollcall_model::ledger::{Disposition, StoredEvent, documents};
 use rollcall_model::{PersonKey, Run, RunId, SignalKey};
 use serde_json::json;
@@ -23,6 +24,9 @@ pub(crate) async fn run(options: &ExplainOptions, place: &Place, out: &Out) -> a
     let Some(what) = &options.what else {
         return latest(&store, place.sees_quiet(&options.config), out).await;
     };
+    if let Some(statement) = forgotten(what, &store).await? {
+        return show_forgotten(what, &statement, out);
+    }
     let sees = place.sees_quiet(&options.config);
     let found = find(what, &store).await?;
     let Some(found) = found.and_then(|found| if sees { Some(found) } else { found.for_everybody(what) }) else {
@@ -56,6 +60,34 @@ pub(crate) async fn run(options: &ExplainOptions, place: &Place, out: &Out) -> a
         "event": found.event.as_ref().map(event_document),
         "runs": told.chain(named).collect::<Vec<_>>(),
     }))?;
+    Ok(Exit::SUCCESS)
+}
+
+/// The statement about whoever a run was for, or whom a `fg_…` stands for, if they were forgotten.
+async fn forgotten(what: &str, store: &Store) -> anyhow::Result<Option<Statement>> {
+    let run = store.ledger.run(&RunId::new(what)).await?;
+    let id = run.as_ref().map_or(Some(what), Run::forgotten);
+    match id {
+        Some(id) => Ok(rollcall_engine::forgotten(store.ledger.as_ref(), id).await?),
+        None => Ok(None),
+    }
+}
+
+fn show_forgotten(what: &str, statement: &Statement, out: &Out) -> anyhow::Result<Exit> {
+    out.title(&format!("{}: the person was forgotten.", plain(what)));
+    out.line(format!("  at         {}", moment(statement.at)));
+    out.line(format!("  asked by   {}", plain(&statement.by)));
+    out.line(format!(
+        "  statement  {}",
+        rollcall_evidence::Forgotten::name(&statement.id)
+    ));
+    for one in &statement.runs {
+        out.line(format!("  receipt    receipts/{}.json", plain(one.run.as_str())));
+    }
+    out.line(
+        "\nThe receipts still verify: `rollcall receipt verify FILE`. Nothing tells any more whom they are about.",
+    );
+    out.document(&json!({"forgotten": statement}))?;
     Ok(Exit::SUCCESS)
 }
 

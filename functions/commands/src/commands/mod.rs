@@ -5,6 +5,7 @@ pub(crate) mod apply;
 mod check;
 mod expect;
 mod explain;
+mod forget;
 mod leave;
 mod link;
 mod pause;
@@ -46,6 +47,7 @@ pub async fn run(command: &Command, place: &Place, out: &Out) -> anyhow::Result<
         Command::Reviews(options) => reviews::run(options, place, out).await,
         Command::Expect(options) => expect::run(options, place, out).await,
         Command::Leave(options) => leave::run(options, place, out).await,
+        Command::Forget(options) => forget::run(options, place, out).await,
         Command::Pause(options) => pause::pause(options, place, out).await,
         Command::Restored(options) => restored::run(options, place, out).await,
         Command::Resume(options) => pause::resume(options, place, out).await,

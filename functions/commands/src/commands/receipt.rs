@@ -1,7 +1,8 @@
-//! `rollcall receipt verify`: needs the receipt and a public key, nothing else.
+//! `rollcall receipt verify`: needs the receipt, or the statement about somebody who was forgotten, and a public key, nothing
+//! else.
 
 use anyhow::Context as _;
-use rollcall_evidence::{PublicKey, verify as check};
+use rollcall_evidence::{Forgotten, PublicKey, verify as check};
 use serde_json::json;
 
 use crate::Exit;
@@ -20,6 +21,9 @@ pub(crate) fn verify(options: &VerifyOptions, out: &Out) -> anyhow::Result<Exit>
         let pem = std::fs::read_to_string(file)
             .with_context(|| format!("the public key {} cannot be read: name one with --key", file.display()))?;
         keys.extend(PublicKey::all_from_pem(&pem).with_context(|| format!("{} holds no public key", file.display()))?);
+    }
+    if Forgotten::is(&text) {
+        return statement(&text, &keys, out);
     }
     match check(&text, &keys) {
         Ok(verified) => {
@@ -57,6 +61,32 @@ pub(crate) fn verify(options: &VerifyOptions, out: &Out) -> anyhow::Result<Exit>
             out.line(format!("  {fault}"));
             out.document(&json!({"valid": false, "fault": fault.to_string()}))?;
             Ok(Exit::from(1))
+        }
+    }
+}
+
+/// The same for a statement about somebody who was forgotten.
+fn statement(text: &[u8], keys: &[PublicKey], out: &Out) -> anyhow::Result<ExitCode> {
+    match Forgotten::verify(text, keys) {
+        Ok(verified) => {
+            let stated = &verified.statement;
+            out.title(&format!(
+                "The statement is as it was signed by key {}.",
+                verified.signature.key_id
+            ));
+            out.line(format!("  forgotten  {} at {}", plain(&stated.id), moment(stated.at)));
+            out.line(format!("  asked by   {}", plain(&stated.by)));
+            for one in &stated.runs {
+                out.line(format!("  run        {}", plain(one.run.as_str())));
+            }
+            out.document(&json!({"valid": true, "key_id": verified.signature.key_id, "statement": stated}))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(fault) => {
+            out.title("The statement is not as it was signed.");
+            out.line(format!("  {fault}"));
+            out.document(&json!({"valid": false, "fault": fault.to_string()}))?;
+            Ok(ExitCode::from(1))
         }
     }
 }

@@ -119,6 +119,7 @@ pub fn rule(command: &Command) -> Rule {
             Some(LeaveCommand::List(_)) => of("leave list", Where::Console, LOOK),
             Some(LeaveCommand::Cancel(_)) => of("leave cancel", Where::Console, OPERATE),
         },
+        Command::Forget(_) => of("forget", Where::Worker, OPERATE),
         Command::Pause(_) => of("pause", Where::Console, OPERATE),
         Command::Restored(_) => of("restored", Where::Console, OPERATE),
         Command::Resume(_) => of("resume", Where::Console, OPERATE),

@@ -71,8 +71,9 @@ impl Stack {
         }
     }
 
-    /// Wakes what is due and whose wake was lost, and measures.
+    /// Wakes what is due and whose wake was lost, measures, and takes away what has been kept long enough.
     pub async fn tick(&self) -> Result<Swept, EngineError> {
-        rollcall_engine::tick(self.ledger.as_ref(), self.queue.as_ref(), self.clock.now()).await
+        let now = self.clock.now();
+        rollcall_engine::tick(self.ledger.as_ref(), self.queue.as_ref(), self.files.as_ref(), now).await
     }
 }

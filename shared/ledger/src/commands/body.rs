@@ -27,6 +27,14 @@ fn name(digest: &str) -> String {
     format!("bodies/{digest}")
 }
 
+/// The file that an item's body lies in, when it does.
+pub(super) fn file_of(body: &str) -> Option<String> {
+    let spilled = body
+        .starts_with(SPILLED_START)
+        .then(|| serde_json::from_str::<Spilled>(body).ok());
+    spilled.flatten().map(|spilled| name(&spilled.file))
+}
+
 impl TableLedger {
     /// The text that an item holds. A long one is in the files before anything refers to it.
     pub(super) async fn encode<T: Serialize + Sync>(&self, what: &str, value: &T) -> Result<String, LedgerError> {

@@ -7,7 +7,7 @@ use super::TableLedger;
 use super::items::{InboxItem, RunItem, RunName, TriggerItem};
 use super::keys;
 use super::locks::under;
-use super::writing::{Done, TRIES, exhausted, put, put_due};
+use super::writing::{Done, TRIES, exhausted, expiring, put, put_due};
 use crate::table::{Item, WRITE_LIMIT, When, Write};
 
 /// What rows are dealt with as.
@@ -18,6 +18,8 @@ pub(super) struct Dealing<'a> {
     pub(super) joins: Option<&'a RunId>,
     /// True while the run is being opened: nobody else can see it yet, so its joins are not counted.
     pub(super) opening: bool,
+    /// The end of the lease under which they are dealt with: about now.
+    pub(super) until: rollcall_model::Timestamp,
     /// Events that the run names itself.
     pub(super) known: &'a [rollcall_model::SignalKey],
 }
@@ -35,6 +37,7 @@ impl TableLedger {
             joins: None,
             opening: false,
             known: &[],
+            until: lock.holder.until,
         };
         self.deal(lock, inbox, upto, &dealing).await
     }
@@ -51,6 +54,7 @@ impl TableLedger {
             joins: Some(run),
             opening: false,
             known: &[],
+            until: lock.holder.until,
         };
         self.deal(lock, inbox, upto, &dealing).await
     }
@@ -124,6 +128,7 @@ impl TableLedger {
         dealing: &Dealing<'_>,
     ) -> Result<(Vec<Write>, u64), LedgerError> {
         let mut parts = Vec::new();
+        let expires_at = self.expiry(dealing.until);
         let mut drained = rows.first().map_or(upto, |row| row.seq - 1);
         for row in rows.iter().take_while(|row| row.seq <= upto) {
             let event = &row.event.key;
@@ -132,7 +137,7 @@ impl TableLedger {
                 break;
             }
             let made = self.encode("disposition", dealing.disposition).await?;
-            parts.push(put(keys::disposition(event), made, When::Absent));
+            parts.push(expiring(keys::disposition(event), made, expires_at));
             if let Some(run) = joins {
                 let item = TriggerItem { event: event.clone() };
                 let body = self.encode("trigger", &item).await?;

@@ -1,5 +1,7 @@
 //! Taking events in, and reading inboxes.
 
+use std::sync::PoisonError;
+
 use jiff::Timestamp;
 use rollcall_model::ledger::{Disposition, Inbox, InboxRow, StoredEvent};
 use rollcall_model::{AccountRef, Answer, Event, LedgerError, Signal, SignalKey};
@@ -7,8 +9,8 @@ use rollcall_model::{AccountRef, Answer, Event, LedgerError, Signal, SignalKey};
 use super::TableLedger;
 use super::items::{EventItem, InboxItem};
 use super::keys;
-use super::writing::{Done, TRIES, as_read, exhausted, put, put_due};
-use crate::table::{Item, When};
+use super::writing::{Done, TRIES, as_read, exhausted, expiring, put_due};
+use crate::table::Item;
 
 /// How many rows are asked for in one read (DynamoDB reads up to 100 items at once).
 const ROWS_A_READ: u64 = 100;
@@ -21,6 +23,7 @@ impl TableLedger {
         due_at: Timestamp,
         nonce: &str,
     ) -> Result<Answer<()>, LedgerError> {
+        let expires_at = self.expiry(due_at);
         for _ in 0..TRIES {
             let (stored, inbox) = match &event.account {
                 None => (self.read(keys::event(&event.key)).await?, None),
@@ -66,10 +69,10 @@ impl TableLedger {
                     seq: head.seq,
                     event: event.clone(),
                 };
-                parts.push(put(
+                parts.push(expiring(
                     keys::inbox_row(account, head.seq),
                     self.encode("inbox row", &row).await?,
-                    When::Absent,
+                    expires_at,
                 ));
             }
             let item = EventItem {
@@ -79,7 +82,7 @@ impl TableLedger {
                 nonce: nonce.to_owned(),
             };
             let body = self.encode("event", &item).await?;
-            parts.insert(0, put(keys::event(&event.key), body, When::Absent));
+            parts.insert(0, expiring(keys::event(&event.key), body, expires_at));
             match self.write(&parts, nonce).await? {
                 Done::Now => return Ok(Answer::Won(())),
                 Done::Before => return Ok(Answer::AlreadyMine(())),
@@ -110,7 +113,8 @@ impl TableLedger {
         self.inbox_from(account, item.as_ref()).await
     }
 
-    /// The inbox whose head was read as `item`. Rows are never removed, so what the head names is there.
+    /// The inbox whose head was read as `item`. A row goes when its time is over, and never before, so a row that the head names
+    /// and that is not there is one that nobody dealt with for as long as events are kept: too late for it.
     pub(super) async fn inbox_from(&self, account: &AccountRef, item: Option<&Item>) -> Result<Inbox, LedgerError> {
         let mut inbox = Inbox {
             account: account.clone(),
@@ -131,13 +135,16 @@ impl TableLedger {
             let last = head.seq.min(next + ROWS_A_READ - 1);
             let wanted: Vec<_> = (next..=last).map(|seq| keys::inbox_row(account, seq)).collect();
             for (key, row) in wanted.iter().zip(self.table.get(&wanted).await?) {
-                let Some(row) = row else {
-                    return Err(LedgerError::Corrupt {
-                        item: format!("{}/{}", key.pk, key.sk),
-                        why: "the inbox names a row that is not there".to_owned(),
-                    });
-                };
-                inbox.rows.push(self.decode(&row).await?);
+                match row {
+                    Some(row) => inbox.rows.push(self.decode(&row).await?),
+                    None if self.keeping.read().unwrap_or_else(PoisonError::into_inner).is_some() => {}
+                    None => {
+                        return Err(LedgerError::Corrupt {
+                            item: format!("{}/{}", key.pk, key.sk),
+                            why: "the inbox names a row that is not there".to_owned(),
+                        });
+                    }
+                }
             }
             next = last + 1;
         }

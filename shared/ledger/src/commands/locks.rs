@@ -184,11 +184,14 @@ impl TableLedger {
                 fence: lock.fence,
             }),
         };
-        Ok(put(
-            keys::lock(&lock.key),
-            self.encode("lock", &free).await?,
-            When::Version(lock.fence),
-        ))
+        // Long after anybody could come back who held it before, nothing needs its fence any more.
+        Ok(Write::Put {
+            key: keys::lock(&lock.key),
+            body: self.encode("lock", &free).await?,
+            due_at: None,
+            expires_at: self.expiry(lock.holder.until),
+            when: When::Version(lock.fence),
+        })
     }
 }
 

@@ -27,12 +27,14 @@ mod body;
 mod documents;
 mod drain;
 mod events;
+mod forget;
 mod items;
 mod journal;
 mod key;
 mod keys;
 mod locks;
 mod open;
+mod retire;
 mod reviews;
 mod runs;
 mod settle;
@@ -40,13 +42,14 @@ mod timers;
 mod writing;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollcall_model::journal::{Chain, Draft, Entry};
 use rollcall_model::ledger::{
-    Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent, Timer,
+    Document, Due, Forgot, Head, Holder, Inbox, Keeping, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent,
+    Timer, Whom,
 };
 use rollcall_model::{
     AccountRef, Answer, ConnectionId, Digest, Event, Files, Goal, Ledger, LedgerError, PersonKey, Review, ReviewId,
@@ -69,12 +72,25 @@ const EVERYTHING: usize = 1_000_000;
 pub struct TableLedger {
     table: Arc<dyn Table>,
     files: Arc<dyn Files>,
+    keeping: Arc<RwLock<Option<Keeping>>>,
 }
 
 impl TableLedger {
     /// A ledger over a table, with a place for long bodies.
     pub fn new(table: Arc<dyn Table>, files: Arc<dyn Files>) -> Self {
-        Self { table, files }
+        Self {
+            table,
+            files,
+            keeping: Arc::default(),
+        }
+    }
+
+    /// When something expires that is written at this moment, in milliseconds; never, unless somebody said how long it is
+    /// kept.
+    fn expiry(&self, at: Timestamp) -> Option<i64> {
+        let keeping = *self.keeping.read().unwrap_or_else(PoisonError::into_inner);
+        let keeping = i64::try_from(keeping?.events.as_millis()).ok()?;
+        Some(at.as_millisecond().saturating_add(keeping))
     }
 }
 
@@ -270,5 +286,31 @@ impl Ledger for TableLedger {
 
     async fn documents(&self, kind: &str, most: usize) -> Result<Vec<Document>, LedgerError> {
         self.list_documents(kind, most).await
+    }
+
+    async fn forget(
+        &self,
+        whom: &Whom,
+        after: Option<&(String, String)>,
+        now: Timestamp,
+        dry: bool,
+    ) -> Result<Forgot, LedgerError> {
+        self.forget_page(whom, after, now, dry).await
+    }
+
+    fn keep(&self, keeping: Keeping) {
+        *self.keeping.write().unwrap_or_else(PoisonError::into_inner) = Some(keeping);
+    }
+
+    async fn retire(&self, before: Timestamp, most: usize) -> Result<usize, LedgerError> {
+        self.retire_ended(before, most).await
+    }
+
+    async fn sweep(&self, most: usize) -> Result<usize, LedgerError> {
+        self.table.sweep(most).await
+    }
+
+    async fn compact(&self) -> Result<(), LedgerError> {
+        self.table.compact().await
     }
 }

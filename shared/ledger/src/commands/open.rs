@@ -44,6 +44,7 @@ impl TableLedger {
             joins: Some(&run.id),
             opening: true,
             known: &run.triggers,
+            until: lock.holder.until,
         };
         for _ in 0..TRIES {
             match self.before_opening(run, holder).await? {

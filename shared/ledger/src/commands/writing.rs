@@ -73,6 +73,17 @@ pub(super) fn put_due(key: Key, body: String, due_at: Option<i64>, when: When) -
     }
 }
 
+/// Stores a new item that may vanish after a moment.
+pub(super) fn expiring(key: Key, body: String, expires_at: Option<i64>) -> Write {
+    Write::Put {
+        key,
+        body,
+        due_at: None,
+        expires_at,
+        when: When::Absent,
+    }
+}
+
 /// The version that a put under this condition makes.
 pub(super) fn after(when: When) -> u64 {
     match when {

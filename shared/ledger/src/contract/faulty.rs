@@ -156,6 +156,21 @@ impl Table for FaultyTable {
         }
     }
 
+    async fn scan(&self, after: Option<&Key>, most: usize) -> Result<(Vec<Item>, Option<Key>), LedgerError> {
+        match self.begin().await {
+            None | Some(Fault::Stale) => self.inner.scan(after, most).await,
+            Some(fault) => Err(Self::error(fault)),
+        }
+    }
+
+    async fn sweep(&self, most: usize) -> Result<usize, LedgerError> {
+        self.inner.sweep(most).await
+    }
+
+    async fn compact(&self) -> Result<(), LedgerError> {
+        self.inner.compact().await
+    }
+
     async fn due(&self, now: i64, most: usize) -> Result<Vec<Item>, LedgerError> {
         match self.begin().await {
             None => {

@@ -33,3 +33,26 @@ pub async fn names_cannot_leave_the_store(files: &Arc<dyn Files>) {
         assert!(matches!(got, Err(FileError::Unavailable(_))), "{name:?}");
     }
 }
+
+/// What is removed is missing, is listed no more, and may be removed again; what is replaced has its new content.
+pub async fn what_is_removed_is_missing_and_not_listed(files: &Arc<dyn Files>) {
+    let names = ["listed/a/1", "listed/a/2", "listed/b/1", "listed2/1"];
+    for name in names {
+        files.put(name, Bytes::from_static(b"x")).await.unwrap();
+    }
+    assert_eq!(files.list("listed/", None, 10).await.unwrap(), names[..3]);
+    assert_eq!(files.list("listed/a", None, 1).await.unwrap(), names[..1]);
+    assert_eq!(
+        files.list("listed/", Some("listed/a/1"), 10).await.unwrap(),
+        names[1..3]
+    );
+    assert_eq!(files.list("nothing/", None, 10).await.unwrap(), [""; 0]);
+    for _ in 0..2 {
+        files.remove("listed/a/1").await.unwrap();
+    }
+    assert!(matches!(files.get("listed/a/1").await, Err(FileError::Missing(_))));
+    assert_eq!(files.list("listed/", None, 10).await.unwrap(), names[1..3]);
+    files.replace("listed/a/2", Bytes::from_static(b"y")).await.unwrap();
+    assert_eq!(files.get("listed/a/2").await.unwrap(), "y");
+    assert!(files.remove("../out").await.is_err());
+}

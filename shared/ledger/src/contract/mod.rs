@@ -18,6 +18,7 @@ pub mod claiming;
 pub mod deciding;
 pub mod filing;
 pub mod finishing;
+pub mod forgetting;
 pub mod joining;
 pub mod journalling;
 pub mod opening;

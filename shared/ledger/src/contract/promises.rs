@@ -41,6 +41,9 @@ macro_rules! ledger_promises {
                 documents_stand_by_themselves, reviews_are_listed_newest_first_and_the_open_ones_alone;
             timing: a_timer_is_due_from_its_moment_on, a_timer_is_set_once, a_timer_is_written_on_by_one,
                 a_timer_is_removed_under_its_version, timers_are_listed_by_kind;
+            forgetting: a_person_has_one_key_and_each_run_a_salt_of_its_own,
+                who_is_forgotten_leaves_only_what_a_receipt_shows, what_has_not_ended_stands_in_the_way,
+                an_event_is_kept_as_long_as_was_said, what_was_kept_long_enough_goes;
             working: work_is_done_once_although_workers_die;
         }
     };
@@ -64,7 +67,8 @@ macro_rules! queue_promises {
 macro_rules! file_promises {
     ($bench:expr) => {
         $crate::promise_tests! { on $bench;
-            filing: bodies_come_back, what_was_never_stored_is_missing, names_cannot_leave_the_store;
+            filing: bodies_come_back, what_was_never_stored_is_missing, names_cannot_leave_the_store,
+                what_is_removed_is_missing_and_not_listed;
         }
     };
 }
@@ -77,7 +81,7 @@ macro_rules! table_promises {
             tables: versions_grow_and_fence, all_parts_are_written_or_none,
                 a_repeated_write_is_recognisable, one_of_many_writes_happens,
                 a_partition_is_read_by_prefix_in_order, items_are_due_earliest_first,
-                an_expired_item_is_gone;
+                an_expired_item_is_gone, a_scan_meets_every_item_once;
         }
     };
 }

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rollcall_model::journal::{Chain, Draft, Entry};
 use rollcall_model::ledger::{
-    Document, Due, Head, Holder, Inbox, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent, Timer,
+    Document, Due, Forgot, Head, Holder, Inbox, Keeping, Lock, LockKey, Reservation, RunClaim, Settle, StoredEvent,
+    Timer, Whom,
 };
 use rollcall_model::{
     AccountRef, Answer, ConnectionId, Digest, Event, Goal, Ledger, LedgerError, PersonKey, Review, ReviewId,
@@ -225,5 +226,31 @@ impl Ledger for Repeating {
 
     async fn documents(&self, kind: &str, most: usize) -> Result<Vec<Document>, LedgerError> {
         repeat!(self.0.documents(kind, most))
+    }
+
+    async fn forget(
+        &self,
+        whom: &Whom,
+        after: Option<&(String, String)>,
+        now: Timestamp,
+        dry: bool,
+    ) -> Result<Forgot, LedgerError> {
+        repeat!(self.0.forget(whom, after, now, dry))
+    }
+
+    fn keep(&self, keeping: Keeping) {
+        self.0.keep(keeping);
+    }
+
+    async fn retire(&self, before: Timestamp, most: usize) -> Result<usize, LedgerError> {
+        repeat!(self.0.retire(before, most))
+    }
+
+    async fn sweep(&self, most: usize) -> Result<usize, LedgerError> {
+        repeat!(self.0.sweep(most))
+    }
+
+    async fn compact(&self) -> Result<(), LedgerError> {
+        repeat!(self.0.compact())
     }
 }

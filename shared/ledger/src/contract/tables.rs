@@ -210,3 +210,31 @@ pub async fn an_expired_item_is_gone(bench: &TableBench) {
     assert_eq!(bench.write(&[again], "b").await, Written::All);
     assert!(bench.one(&key).await.is_some(), "until the year 9999");
 }
+
+/// Page by page a scan meets every item once that was there, and none that has expired; sweeping harms none of them.
+pub async fn a_scan_meets_every_item_once(bench: &TableBench) {
+    let keys: Vec<Key> = (0..7).map(|n| bench.key(&format!("scan-{n}"))).collect();
+    for key in &keys {
+        bench.write(&[put(key, "{}", When::Absent)], &key.pk).await;
+    }
+    let gone = Write::Put {
+        key: bench.key("scan-expired"),
+        body: "{}".to_owned(),
+        due_at: None,
+        expires_at: Some(1000),
+        when: When::Absent,
+    };
+    bench.write(&[gone], "gone").await;
+    bench.table.sweep(1_000).await.unwrap();
+    let (mut met, mut after) = (Vec::new(), None);
+    loop {
+        let (items, next) = bench.table.scan(after.as_ref(), 3).await.unwrap();
+        met.extend(items.into_iter().map(|item| item.key));
+        let Some(next) = next else { break };
+        after = Some(next);
+    }
+    met.retain(|key| key.pk.starts_with(&format!("{}-scan", bench.tag)));
+    met.sort();
+    assert_eq!(met, keys);
+    bench.table.compact().await.unwrap();
+}

@@ -218,6 +218,30 @@ impl Table for DynamoTable {
         Ok(items)
     }
 
+    async fn scan(&self, after: Option<&Key>, most: usize) -> Result<(Vec<Item>, Option<Key>), LedgerError> {
+        let answer = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .limit(page_size(most))
+            .set_exclusive_start_key(after.map(key_attributes))
+            .send()
+            .await
+            .map_err(|error| failure("reading the table", &error))?;
+        let now = self.now();
+        let mut items = Vec::new();
+        for row in answer.items() {
+            let item = item_of(row)?;
+            if !is_gone(&item, now) {
+                items.push(item);
+            }
+        }
+        // A page may be empty and yet not be the last one.
+        let next = answer.last_evaluated_key.as_ref().map(key_of).transpose()?;
+        Ok((items, next))
+    }
+
     async fn due(&self, now: i64, most: usize) -> Result<Vec<Item>, LedgerError> {
         let shards = try_join_all((0..DUE_SHARDS).map(|shard| self.due_keys(shard, now, most))).await?;
         let mut keys: Vec<(i64, Key)> = shards.into_iter().flatten().collect();

@@ -17,6 +17,7 @@ pub(crate) const ROOT: &[&str] = &[
     "lists",
     "tables",
     "guard",
+    "retention",
 ];
 
 /// `rollcall.yaml`: what there is.
@@ -46,6 +47,27 @@ pub struct RootFile {
     /// Limits and approvers.
     #[schemars(default)]
     pub guard: Option<GuardFile>,
+    /// How long things are kept.
+    #[schemars(default)]
+    pub retention: Option<RetentionFile>,
+}
+
+pub(crate) const RETENTION: &[&str] = &["runs", "events", "undo"];
+
+/// How long things are kept.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionFile {
+    /// Runs that have ended, with journals and evidence, reviews, and what is known of people who left: `400d` by default, `31d`
+    /// at least. Receipts stay; they name nobody.
+    #[schemars(default)]
+    pub runs: Option<String>,
+    /// Events and raw messages: `30d` by default, `7d` at least.
+    #[schemars(default)]
+    pub events: Option<String>,
+    /// How long after its end `rollcall forget` asks before it makes an undo impossible: `30d` by default.
+    #[schemars(default)]
+    pub undo: Option<String>,
 }
 
 /// A connection: its kind, or its kind with more about it.

@@ -121,7 +121,7 @@ fn held(reader: &mut Reader, node: &Node, held: &mut Held) {
 }
 
 /// A time that is not nothing.
-fn time(reader: &mut Reader, node: &Node, what: &str) -> Option<Duration> {
+pub(super) fn time(reader: &mut Reader, node: &Node, what: &str) -> Option<Duration> {
     let milliseconds = u64::try_from(reader.duration(node, what)?).ok()?;
     if milliseconds == 0 {
         reader.problem(

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_model::ids::ConnectionId;
 
-use super::guard;
-use crate::configuration::{Guard, Kind, MatchRow};
+use super::{guard, retention};
+use crate::configuration::{Guard, Kind, MatchRow, Retention};
 use crate::files;
 use crate::reader::Reader;
 use crate::suggest::nearest;
@@ -23,6 +23,7 @@ pub(super) struct Root {
     /// Path by table name.
     pub tables: BTreeMap<String, (String, At)>,
     pub guard: Guard,
+    pub retention: Retention,
 }
 
 /// A list as written.
@@ -76,6 +77,7 @@ pub(super) fn read(reader: &mut Reader, tree: &Node) -> Option<Root> {
         .map(|node| tables(reader, node))
         .unwrap_or_default();
     let guard = guard::read(reader, fields.get("guard"), &connections);
+    let retention = retention::read(reader, fields.get("retention"));
     Some(Root {
         connections,
         leaving,
@@ -85,6 +87,7 @@ pub(super) fn read(reader: &mut Reader, tree: &Node) -> Option<Root> {
         lists,
         tables,
         guard,
+        retention,
     })
 }
 

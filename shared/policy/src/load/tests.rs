@@ -179,6 +179,29 @@ fn held_stages_press_by_default_and_as_configured() {
 }
 
 #[test]
+fn things_are_kept_by_default_and_as_configured_and_never_too_short() {
+    let day = Duration::from_hours(24);
+    let kept = with(&[]).unwrap().retention;
+    assert_eq!((kept.runs, kept.events, kept.undo), (day * 400, day * 30, day * 30));
+    let root = |text: &str| format!("{}\nretention: {text}\n", files()["rollcall.yaml"]);
+    let kept = with(&[("rollcall.yaml", &root("{runs: 90d, events: 7d, undo: 1h}"))])
+        .unwrap()
+        .retention;
+    assert_eq!(
+        (kept.runs, kept.events, kept.undo),
+        (day * 90, day * 7, Duration::from_hours(1))
+    );
+    for (text, what) in [
+        ("{events: 6d}", "must still be known"),
+        ("{runs: 30d}", "watched"),
+        ("{receipts: 1d}", "receipts"),
+    ] {
+        let problems = with(&[("rollcall.yaml", &root(text))]).unwrap_err().to_string();
+        assert!(problems.contains(what), "{problems}");
+    }
+}
+
+#[test]
 fn a_directory_may_suspend_its_leavers() {
     let mut files = folder::read(&fixtures().join("company")).unwrap();
     let root = files["rollcall.yaml"].replace(

@@ -5,6 +5,7 @@ mod cost;
 mod dismantle_when;
 mod expect;
 mod faults;
+mod forget;
 mod guard;
 mod held;
 mod last_admin;
