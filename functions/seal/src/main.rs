@@ -1,6 +1,7 @@
-//! Seal: makes, signs and keeps the receipt of a run that is ending, as a Lambda function that the worker invokes.
+//! Seal: makes, signs and keeps the receipt of a run that is ending, and the statement that somebody was forgotten, as a Lambda
+//! function that the worker invokes.
 //!
-//! It is the only role that may use the receipt key. It reads the ledger itself and is told nothing but a run's id, so whoever
+//! It is the only role that may use the receipt key. It reads the ledger itself and is told nothing but an id, so whoever
 //! may invoke it can have nothing signed that the ledger does not hold.
 
 use std::sync::Arc;
@@ -34,17 +35,17 @@ async fn main() -> anyhow::Result<()> {
 async fn serve(sealing: Arc<Sealing>, request: Value) -> Result<SealAnswer, Diagnostic> {
     let request: SealRequest = serde_json::from_value(request).map_err(|why| {
         failed(&SealError::Refused(format!(
-            "the request is no {{\"run\": \"run_…\"}}: {why}"
+            "the request is neither {{\"run\": \"run_…\"}} nor {{\"forgotten\": \"fg_…\"}}: {why}"
         )))
     })?;
     let answer = sealing.seal(&request).await.map_err(|why| failed(&why))?;
-    info!(run = %request.run, "A receipt was sealed.");
+    info!(name = answer.receipt, "A document was sealed.");
     Ok(answer)
 }
 
 fn failed(why: &SealError) -> Diagnostic {
     let code = codes::RECEIPT_NOT_SIGNED;
-    error!(code = code.id, %why, "A receipt could not be sealed.");
+    error!(code = code.id, %why, "A document could not be sealed.");
     Diagnostic {
         error_type: error_type(why).to_owned(),
         error_message: format!("{code}: {why}"),

@@ -127,7 +127,13 @@ impl Engine {
     /// One tick of a clock that runs beside this worker.
     pub async fn tick(&self) -> Result<Swept, EngineError> {
         let parts = &self.parts;
-        tick(parts.ledger.as_ref(), parts.queue.as_ref(), parts.files.as_ref(), self.now()).await
+        tick(
+            parts.ledger.as_ref(),
+            parts.queue.as_ref(),
+            parts.files.as_ref(),
+            self.now(),
+        )
+        .await
     }
 
     /// Notes that a run is let go of while its cut is due and not whole: before it is let go of, so that it is still ours.

@@ -7,14 +7,21 @@ use rollcall_model::files::folders;
 use rollcall_model::ledger::{Due, documents};
 use rollcall_model::{Files, Lane, Ledger, Message, Queue};
 use rollcall_policy::configuration::Retention;
+use rollcall_runtime::clock::between;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{Engine, EngineError};
 
 /// The document that says how long things are kept, so that the clock needs no configuration.
 pub(crate) const RETENTION: &str = "retention";
-/// How much one sweep retires; the next one goes on.
-const RETIRED: usize = 100;
+/// The document that says when everything was last gone through.
+const RETIRED: &str = "retired";
+/// How much one pass retires; when there is more, the next sweep goes on.
+const MOST: usize = 100;
+/// How long nothing more is looked for once nothing was left: a pass reads lists and lists files, and what is kept for days is
+/// not kept to the minute.
+const PAUSE: Duration = Duration::from_hours(1);
 /// How long a day's memory of a vendor is kept.
 const KEPT: Duration = Duration::from_hours(48);
 /// How much longer than runs the parts of items are kept that lie in files: whatever still refers to one was written since.
@@ -37,9 +44,14 @@ impl Kept {
     }
 }
 
-/// Removes what was kept long enough; how much. Nothing, as long as no worker has said how long that is. Where the store has
-/// rules for that (a table's time to live, a bucket's lifecycle), they do their part.
+/// Removes what was kept long enough; how much. Nothing, as long as no worker has said how long that is, and for an hour after a
+/// pass that left nothing. Where the store has rules for that (a table's time to live, a bucket's lifecycle), they do their part.
 pub async fn retire(ledger: &dyn Ledger, files: &dyn Files, now: Timestamp) -> Result<usize, EngineError> {
+    let last = ledger.document(documents::CONFIG, RETIRED).await?;
+    let last = last.and_then(|last| serde_json::from_value::<Timestamp>(last.body).ok());
+    if last.is_some_and(|last| between(last, now) < PAUSE) {
+        return Ok(0);
+    }
     let kept = ledger.document(documents::CONFIG, RETENTION).await?;
     let Some(kept) = kept.and_then(|kept| serde_json::from_value::<Kept>(kept.body).ok()) else {
         return Ok(0);
@@ -48,7 +60,8 @@ pub async fn retire(ledger: &dyn Ledger, files: &dyn Files, now: Timestamp) -> R
         Timestamp::from_millisecond(now.as_millisecond().saturating_sub(span)).unwrap_or(Timestamp::UNIX_EPOCH)
     };
     let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-    let mut gone = ledger.retire(before(kept.runs_ms), RETIRED).await?;
+    let mut gone = ledger.retire(before(kept.runs_ms), MOST).await?;
+    let is_all = gone < MOST;
     gone += ledger.sweep(1_000).await?;
     for (prefix, span) in [
         (folders::SIGNALS, kept.events_ms),
@@ -58,6 +71,9 @@ pub async fn retire(ledger: &dyn Ledger, files: &dyn Files, now: Timestamp) -> R
         (folders::BODIES, kept.runs_ms.saturating_add(ms(LONGER))),
     ] {
         gone += files.expire(prefix, before(span)).await?;
+    }
+    if is_all {
+        ledger.put_document(documents::CONFIG, RETIRED, &json!(now)).await?;
     }
     if gone > 0 {
         tracing::info!(gone, "What was kept long enough was removed.");

@@ -25,6 +25,6 @@ pub use keys::{FileSigner, KeyError};
 pub use public_key::{PublicKey, PublicKeyError};
 pub use receipt::{FORMAT, Header, Journal, Manifest, Receipt, SealError, Sealed, Unsealable, Unsigned, seal};
 pub use report::{Finding, Folds, Proof, Report};
-pub use sealer::LocalSealer;
+pub use sealer::{LocalSealer, VERSION};
 pub use timeline::Timeline;
 pub use verify::{Verified, verify};

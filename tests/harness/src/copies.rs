@@ -1,6 +1,5 @@
 //! Tables that are copied in the middle of a story, as a backup does, and put in the place of the one that goes on.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,51 +7,19 @@ use async_trait::async_trait;
 use rollcall_ledger::table::{Item, Key, Table, When, Write, Written};
 use rollcall_model::LedgerError;
 
-/// A table that knows every key it ever wrote, so that all of it can be read.
-pub struct Recorded {
-    inner: Arc<dyn Table>,
-    keys: Mutex<BTreeSet<Key>>,
-}
-
-impl Recorded {
-    /// Over a table that is empty.
-    pub fn new(inner: Arc<dyn Table>) -> Self {
-        Self {
-            inner,
-            keys: Mutex::default(),
+/// Every item of a table, in order of key.
+pub async fn items(table: &dyn Table) -> Vec<Item> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let (page, next) = table.scan(after.as_ref(), 500).await.expect("the table answers");
+        all.extend(page);
+        match next {
+            Some(next) => after = Some(next),
+            None => break,
         }
     }
-
-    /// Every item that is there now, in order of key.
-    pub async fn items(&self) -> Vec<Item> {
-        let keys: Vec<Key> = locked(&self.keys).iter().cloned().collect();
-        let mut items = Vec::new();
-        for some in keys.chunks(25) {
-            let found = self.inner.get(some).await.expect("the table answers");
-            items.extend(found.into_iter().flatten());
-        }
-        items
-    }
-}
-
-#[async_trait]
-impl Table for Recorded {
-    async fn write(&self, parts: &[Write], nonce: &str) -> Result<Written, LedgerError> {
-        locked(&self.keys).extend(parts.iter().map(|part| part.key().clone()));
-        self.inner.write(parts, nonce).await
-    }
-
-    async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, LedgerError> {
-        self.inner.get(keys).await
-    }
-
-    async fn query(&self, pk: &str, prefix: &str, backwards: bool, most: usize) -> Result<Vec<Item>, LedgerError> {
-        self.inner.query(pk, prefix, backwards, most).await
-    }
-
-    async fn due(&self, now: i64, most: usize) -> Result<Vec<Item>, LedgerError> {
-        self.inner.due(now, most).await
-    }
+    all.sort_by(|one, other| one.key.cmp(&other.key));
+    all
 }
 
 /// Puts items into an empty table as they are, with their versions and nonces: a version grows with each write.
@@ -162,6 +129,13 @@ impl Table for Restorable {
         match self.restored() {
             Some(table) => table.due(now, most).await,
             None => self.source.table().due(now, most).await,
+        }
+    }
+
+    async fn scan(&self, after: Option<&Key>, most: usize) -> Result<(Vec<Item>, Option<Key>), LedgerError> {
+        match self.restored() {
+            Some(table) => table.scan(after, most).await,
+            None => self.source.table().scan(after, most).await,
         }
     }
 }

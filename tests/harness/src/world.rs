@@ -111,7 +111,8 @@ pub struct World {
     pub busy: AtomicU64,
     /// How far time jumps when nobody has anything to do.
     pub idle: Duration,
-    table: Arc<dyn Table>,
+    /// What the ledger writes, to be looked at.
+    pub table: Arc<dyn Table>,
     settings: Settings,
     ids: Arc<SeededIds>,
     secrets: Secrets,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rollcall_engine::{Restored, mark_restored};
 use rollcall_harness::clock::JumpClock;
-use rollcall_harness::copies::{Copies, Recorded, Restorable, fill};
+use rollcall_harness::copies::{Copies, Restorable, fill, items};
 use rollcall_harness::story::Story;
 use rollcall_harness::world::{BEGINNING, World, WorldSpec};
 use rollcall_harness::{oracle, story};
@@ -18,8 +18,8 @@ use rollcall_model::{Outcome, Run, RunState};
 use rollcall_runtime::Clock as _;
 use rollcall_simulators::world::CHANNEL;
 
-/// SQLite in memory, copied through what was written to it.
-struct InMemory(Recorded);
+/// SQLite in memory.
+struct InMemory(Arc<dyn Table>);
 
 /// Its clock stands at the beginning of the story: nothing in it vanishes.
 fn sqlite() -> Arc<dyn Table> {
@@ -30,19 +30,19 @@ fn sqlite() -> Arc<dyn Table> {
 
 impl InMemory {
     fn boxed() -> Box<dyn Copies> {
-        Box::new(Self(Recorded::new(sqlite())))
+        Box::new(Self(sqlite()))
     }
 }
 
 #[async_trait]
 impl Copies for InMemory {
     fn table(&self) -> &dyn Table {
-        &self.0
+        self.0.as_ref()
     }
 
     async fn copy(&self) -> Arc<dyn Table> {
         let copy = sqlite();
-        fill(copy.as_ref(), &self.0.items().await).await;
+        fill(copy.as_ref(), &items(self.0.as_ref()).await).await;
         copy
     }
 }

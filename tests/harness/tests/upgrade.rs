@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rollcall_harness::clock::JumpClock;
-use rollcall_harness::copies::{Copies, Recorded, Restorable, fill};
+use rollcall_harness::copies::{self, Copies, Restorable, fill};
 use rollcall_harness::story::Story;
 use rollcall_harness::world::{BEGINNING, World, WorldSpec};
 use rollcall_harness::{oracle, story};
@@ -199,18 +199,18 @@ async fn a_state_of_a_newer_version_is_refused_by_name_and_the_item_is_left_as_i
 
 /// Keeps what it copied.
 struct Kept {
-    table: Recorded,
+    table: Arc<dyn Table>,
     items: Arc<Mutex<Vec<Item>>>,
 }
 
 #[async_trait]
 impl Copies for Kept {
     fn table(&self) -> &dyn Table {
-        &self.table
+        self.table.as_ref()
     }
 
     async fn copy(&self) -> Arc<dyn Table> {
-        let items = self.table.items().await;
+        let items = copies::items(self.table.as_ref()).await;
         *self.items.lock().expect("one thread") = items;
         sqlite()
     }
@@ -220,7 +220,7 @@ impl Copies for Kept {
 async fn after(write: usize) -> Option<Vec<Item>> {
     let items = Arc::new(Mutex::new(Vec::new()));
     let kept = Kept {
-        table: Recorded::new(sqlite()),
+        table: sqlite(),
         items: Arc::clone(&items),
     };
     let table = Arc::new(Restorable::new(Box::new(kept), write));

@@ -66,7 +66,7 @@ pub(crate) fn verify(options: &VerifyOptions, out: &Out) -> anyhow::Result<Exit>
 }
 
 /// The same for a statement about somebody who was forgotten.
-fn statement(text: &[u8], keys: &[PublicKey], out: &Out) -> anyhow::Result<ExitCode> {
+fn statement(text: &[u8], keys: &[PublicKey], out: &Out) -> anyhow::Result<Exit> {
     match Forgotten::verify(text, keys) {
         Ok(verified) => {
             let stated = &verified.statement;
@@ -80,13 +80,13 @@ fn statement(text: &[u8], keys: &[PublicKey], out: &Out) -> anyhow::Result<ExitC
                 out.line(format!("  run        {}", plain(one.run.as_str())));
             }
             out.document(&json!({"valid": true, "key_id": verified.signature.key_id, "statement": stated}))?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::SUCCESS)
         }
         Err(fault) => {
             out.title("The statement is not as it was signed.");
             out.line(format!("  {fault}"));
             out.document(&json!({"valid": false, "fault": fault.to_string()}))?;
-            Ok(ExitCode::from(1))
+            Ok(Exit::from(1))
         }
     }
 }

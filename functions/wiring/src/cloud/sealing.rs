@@ -29,18 +29,20 @@ const REFUSED: &str = "SealRefused";
 /// How it names one that another try may mend.
 const UNAVAILABLE: &str = "SealUnavailable";
 
-/// What `seal` is asked.
+/// What `seal` is asked: `{"run": "run_…"}` or `{"forgotten": "fg_…"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SealRequest {
-    /// `run_…`
-    pub run: RunId,
+#[serde(rename_all = "snake_case")]
+pub enum SealRequest {
+    /// The receipt of a run.
+    Run(RunId),
+    /// The statement that somebody was forgotten.
+    Forgotten(String),
 }
 
 /// What `seal` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealAnswer {
-    /// The receipt's name in the bucket: `receipts/run_….json`.
+    /// Its name in the bucket: `receipts/run_….json`, `receipts/forgotten-fg_….json`.
     pub receipt: String,
 }
 
@@ -66,7 +68,10 @@ impl Sealing {
 
     /// Serves one request.
     pub async fn seal(&self, request: &SealRequest) -> Result<SealAnswer, SealError> {
-        let receipt = self.0.seal(&request.run).await?;
+        let receipt = match request {
+            SealRequest::Run(run) => self.0.seal(run).await?,
+            SealRequest::Forgotten(id) => self.0.seal_forgotten(id).await?,
+        };
         Ok(SealAnswer { receipt })
     }
 }
@@ -124,13 +129,9 @@ impl LambdaSealer {
             self.unavailable(why)
         })
     }
-}
 
-#[async_trait]
-impl Sealer for LambdaSealer {
-    async fn seal(&self, run: &RunId) -> Result<String, SealError> {
-        let request = SealRequest { run: run.clone() };
-        let request = serde_json::to_vec(&request).map_err(|why| SealError::Refused(why.to_string()))?;
+    async fn ask(&self, request: &SealRequest) -> Result<String, SealError> {
+        let request = serde_json::to_vec(request).map_err(|why| SealError::Refused(why.to_string()))?;
         let answer = self
             .client
             .invoke()
@@ -150,6 +151,17 @@ impl Sealer for LambdaSealer {
     }
 }
 
+#[async_trait]
+impl Sealer for LambdaSealer {
+    async fn seal(&self, run: &RunId) -> Result<String, SealError> {
+        self.ask(&SealRequest::Run(run.clone())).await
+    }
+
+    async fn seal_forgotten(&self, id: &str) -> Result<String, SealError> {
+        self.ask(&SealRequest::Forgotten(id.to_owned())).await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that fails, panics")]
@@ -161,6 +173,20 @@ mod tests {
             .behavior_version(aws_sdk_lambda::config::BehaviorVersion::v2026_01_12())
             .build();
         LambdaSealer::new(&config, "rc-seal")
+    }
+
+    #[test]
+    fn a_request_names_a_run_or_somebody_who_was_forgotten() {
+        for (request, text) in [
+            (SealRequest::Run(RunId::new("run_1")), r#"{"run":"run_1"}"#),
+            (SealRequest::Forgotten("fg_1".to_owned()), r#"{"forgotten":"fg_1"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&request).unwrap(), text);
+            assert_eq!(serde_json::from_str::<SealRequest>(text).unwrap(), request);
+        }
+        for odd in [r#"{"run":"run_1","forgotten":"fg_1"}"#, "{}", r#"{"person":"x"}"#] {
+            assert!(serde_json::from_str::<SealRequest>(odd).is_err(), "{odd}");
+        }
     }
 
     #[test]

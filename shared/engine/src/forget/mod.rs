@@ -8,7 +8,7 @@ mod whom;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_evidence::{Forgotten, Pseudonym, Statement};
+use rollcall_evidence::{Pseudonym, Statement, VERSION};
 use rollcall_model::ledger::{Forgot, Ledger, Whom, documents};
 use rollcall_model::{Answer, digest};
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ impl Engine {
         if let Some(statement) = forgotten(self.parts.ledger.as_ref(), &wish.who).await?
             && self.begun(&wish.who).await?.is_none()
         {
-            let name = self.state_forgotten(&statement).await?;
+            let name = self.parts.sealer.seal_forgotten(&statement.id).await?;
             self.parts.ledger.compact().await?;
             return Ok((statement, name));
         }
@@ -107,7 +107,7 @@ impl Engine {
             .ledger
             .put_document(documents::FORGOTTEN, &statement.id, &json!(statement))
             .await?;
-        let name = self.state_forgotten(&statement).await?;
+        let name = self.parts.sealer.seal_forgotten(&statement.id).await?;
         self.parts
             .ledger
             .remove_document(documents::FORGETTING, &statement.id)
@@ -175,7 +175,7 @@ impl Engine {
             by: wish.by.clone(),
             runs,
             destroyed,
-            binary_version: self.settings.binary_version.clone(),
+            binary_version: VERSION.to_owned(),
         };
         let note = Note {
             whom: found.whom,
@@ -248,20 +248,6 @@ impl Engine {
                 return Ok(pass);
             }
         }
-    }
-
-    /// The signed statement in the files: made once, and never replaced.
-    async fn state_forgotten(&self, statement: &Statement) -> Result<String, EngineError> {
-        let name = Forgotten::name(&statement.id);
-        if self.parts.files.get(&name).await.is_ok() {
-            return Ok(name);
-        }
-        let sealed = Forgotten::seal(statement.clone(), self.parts.signer.as_ref())
-            .await
-            .map_err(|why| EngineError::Receipt(why.to_string()))?;
-        let text = sealed.to_text().map_err(|why| EngineError::Receipt(why.to_string()))?;
-        self.parts.files.put(&name, text.into()).await?;
-        Ok(name)
     }
 }
 

@@ -259,6 +259,7 @@ impl TableLedger {
             documents::LINK => text(inner.get("person").unwrap_or(&Value::Null), "key")
                 .is_some_and(|key| whom.persons.iter().any(|person| person.as_str() == key)),
             documents::OWNER | documents::NAME => is_theirs(whom, &inner),
+            documents::OBSERVED => whom.runs.contains(&RunId::new(id)),
             documents::PLAN | documents::DEAD => names.stand_in(&inner.to_string()),
             _ => false,
         };
@@ -269,6 +270,7 @@ impl TableLedger {
                 documents::FINDING => "findings",
                 documents::EXPECTED => "announcements",
                 documents::EXCEPTION => "exceptions",
+                documents::OBSERVED => "observations",
                 _ => "links and names",
             })
         } else {

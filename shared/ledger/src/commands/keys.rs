@@ -102,6 +102,16 @@ pub(super) fn listed(opened_at: Timestamp, id: &RunId) -> String {
     format!("{LISTED}{:015}#{id}", opened_at.as_millisecond())
 }
 
+/// The place in a list before which everything stands that was opened before a moment.
+pub(super) fn listed_before(before: Timestamp) -> String {
+    format!("{LISTED}{:015}", before.as_millisecond())
+}
+
+/// The same in the list of reviews.
+pub(super) fn listed_reviews_before(before: Timestamp) -> String {
+    format!("{LISTED_REVIEW}{:015}", before.as_millisecond())
+}
+
 /// A limited window.
 pub(super) fn window(key: &str, start: Timestamp) -> Key {
     Key::new(format!("RSV#{key}"), format!("{:015}", start.as_millisecond()))

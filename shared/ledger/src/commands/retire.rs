@@ -12,7 +12,9 @@ impl TableLedger {
     pub(super) async fn retire_ended(&self, before: Timestamp, most: usize) -> Result<usize, LedgerError> {
         let mut gone = 0;
         let names = self.table.query(keys::RUNS, keys::LISTED, false, most).await?;
-        for name in names {
+        // Oldest first: what was opened later has not ended before.
+        let last = keys::listed_before(before);
+        for name in names.into_iter().take_while(|name| name.key.sk < last) {
             let id = self.decode::<RunName>(&name).await?.run;
             match self.read(keys::run(&id)).await? {
                 Some(item) => {
@@ -31,7 +33,8 @@ impl TableLedger {
             .table
             .query(keys::REVIEWS, keys::LISTED_REVIEW, false, most)
             .await?;
-        for name in listed {
+        let last = keys::listed_reviews_before(before);
+        for name in listed.into_iter().take_while(|name| name.key.sk < last) {
             let id = self.decode::<ReviewName>(&name).await?.review;
             let item = self.read(keys::review(&id)).await?;
             if let Some(item) = &item {

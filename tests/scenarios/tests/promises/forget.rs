@@ -199,10 +199,11 @@ async fn forgetting_ends_alike_wherever_it_was_cut_off() {
         };
         let mut stage = two_left(spec).await;
         let before = state(&stage.world).await;
+        let theirs = wish(LEAVER);
         let done = tokio::select! {
             biased;
             () = stage.engine.life.ended() => false,
-            done = stage.engine.forget(&wish(LEAVER)) => done.is_ok(),
+            done = stage.engine.forget(&theirs) => done.is_ok(),
         };
         assert!(!stage.world.injector.struck().is_empty(), "{point} is reached");
         if !done {
