@@ -10,12 +10,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_model::ledger::{Document, RunClaim, documents};
 use rollcall_model::plan::Goal;
-use rollcall_model::{Files, Ledger, Queue, Run, RunId};
+use rollcall_model::{Ledger, Queue, Run, RunId};
 use rollcall_runtime::clock::between;
 use rollcall_runtime::telemetry::metrics::{ClockTicked, CredentialDaysLeft, CutWaiting, ReviewAge};
 use serde_json::{Value, json};
 
-use crate::{Engine, EngineError, Swept, retire, sweep};
+use crate::{Engine, EngineError, Swept, sweep};
 
 const CUT: &str = "cut";
 /// As many open reviews as are looked at; they come newest first.
@@ -50,18 +50,11 @@ impl Health {
     }
 }
 
-/// One tick of the clock: wakes what is due, measures, and says that it has ticked. A sweep that fails is no tick. Last it takes
-/// away what was kept long enough: that something goes later harms nobody.
-pub async fn tick(
-    ledger: &dyn Ledger,
-    queue: &dyn Queue,
-    files: &dyn Files,
-    now: Timestamp,
-) -> Result<Swept, EngineError> {
+/// One tick of the clock: wakes what is due, measures, and says that it has ticked. A sweep that fails is no tick.
+pub async fn tick(ledger: &dyn Ledger, queue: &dyn Queue, now: Timestamp) -> Result<Swept, EngineError> {
     let swept = sweep(ledger, queue, now).await?;
     measure(ledger, now).await?.emit(now);
     ClockTicked.emit(now);
-    retire(ledger, files, now).await?;
     Ok(swept)
 }
 
@@ -126,14 +119,7 @@ pub(crate) fn leaves_cut_open(run: &Run) -> bool {
 impl Engine {
     /// One tick of a clock that runs beside this worker.
     pub async fn tick(&self) -> Result<Swept, EngineError> {
-        let parts = &self.parts;
-        tick(
-            parts.ledger.as_ref(),
-            parts.queue.as_ref(),
-            parts.files.as_ref(),
-            self.now(),
-        )
-        .await
+        tick(self.parts.ledger.as_ref(), self.parts.queue.as_ref(), self.now()).await
     }
 
     /// Notes that a run is let go of while its cut is due and not whole: before it is let go of, so that it is still ours.

@@ -31,6 +31,7 @@ mod people;
 mod preflight;
 mod ready;
 mod restored;
+mod retention;
 mod reviews;
 mod rows;
 mod seal;
@@ -49,12 +50,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rollcall_model::ledger::{Keeping, documents};
+use rollcall_model::ledger::Keeping;
 use rollcall_model::{ActionCatalogue, ConnectionId, Connector, Digest, Files, Ledger, Queue, Sealer, Verifier};
 use rollcall_policy::{Bundle, Configuration};
 use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::{Clock, Ids};
-use serde_json::json;
 
 pub use approvals::{expectation_statement, review_statement};
 pub use ask::{Asked, Proposal};
@@ -70,7 +70,7 @@ pub use ready::{ReadyReport, ReadyWish};
 pub use restored::{Restored, mark_restored};
 pub use reviews::Approver;
 pub use settings::Settings;
-pub use sweep::{Swept, retire, sweep};
+pub use sweep::{Swept, sweep};
 pub use undo::{UndoTerms, UndoWish};
 
 /// Everything a run needs of the outside.
@@ -151,15 +151,8 @@ impl Engine {
         let bundle = serde_json::to_vec(&self.parts.configuration.to_bundle())
             .map_err(|why| EngineError::Configuration(why.to_string()))?;
         self.parts.files.put(&name, bundle.into()).await?;
-        let kept = json!(sweep::Kept::of(&self.parts.configuration.retention));
-        let stands = self.parts.ledger.document(documents::CONFIG, sweep::RETENTION).await?;
-        if stands.is_none_or(|stands| stands.body != kept) {
-            self.parts
-                .ledger
-                .put_document(documents::CONFIG, sweep::RETENTION, &kept)
-                .await?;
-        }
         self.note_credentials().await?;
+        self.set_retention().await?;
         self.watch_hooks().await
     }
 

@@ -18,8 +18,9 @@ use serde::Serialize;
 use serde_json::json;
 use tracing::Instrument as _;
 
-use crate::hook;
+use crate::hook::{self, Heard};
 use crate::leave::{self, AgreedLeave};
+use crate::retention;
 use crate::watch::{self, Watched};
 use crate::{Engine, EngineError};
 
@@ -31,7 +32,23 @@ const AHEAD: Duration = Duration::from_mins(10);
 /// When a timer is looked at again whose work failed in a way that no repetition is known to mend.
 const STUMBLED: Duration = Duration::from_mins(15);
 
-/// What a timer is for.
+/// What a timer without a subject is for. Nobody's account is touched, so none is claimed.
+enum Chore {
+    Hook(Heard),
+    Retention,
+}
+
+impl Chore {
+    fn of(timer: &Timer) -> Option<Self> {
+        match timer.id.split('/').next()? {
+            hook::KIND => serde_json::from_value(timer.body.clone()).ok().map(Self::Hook),
+            retention::KIND => Some(Self::Retention),
+            _ => None,
+        }
+    }
+}
+
+/// What a timer about somebody is for.
 enum Kind {
     Leave(AgreedLeave),
     Watch(Watched),
@@ -71,10 +88,14 @@ impl Engine {
         let Some(timer) = self.due_timer(id).await? else {
             return Ok(());
         };
-        if timer.id.split('/').next() == Some(hook::KIND)
-            && let Ok(heard) = serde_json::from_value(timer.body.clone())
-        {
-            return self.look_at_hook(&timer, heard).await;
+        if let Some(chore) = Chore::of(&timer) {
+            let work = async {
+                match chore {
+                    Chore::Hook(heard) => self.look_at_hook(&timer, heard).await,
+                    Chore::Retention => self.retire(&timer).await,
+                }
+            };
+            return self.unless_stumbling(&timer, work).await;
         }
         let Some(kind) = Kind::of(&timer) else {
             let why = "this version cannot read this timer; it is kept and not looked at again";
@@ -105,8 +126,7 @@ impl Engine {
         Box::pin(self.work_claimed(subject, run.as_ref(), lock)).await
     }
 
-    /// The timer's own work: the run that is to be driven because of it. A panic, or an error that no repetition mends, must
-    /// not come back with every sweep.
+    /// The timer's own work: the run that is to be driven because of it.
     async fn rung(&self, timer: &Timer, lock: &Lock) -> Result<Option<RunId>, EngineError> {
         let work = async {
             match Kind::of(timer) {
@@ -115,6 +135,15 @@ impl Engine {
                 None => Ok(None),
             }
         };
+        self.unless_stumbling(timer, work).await
+    }
+
+    /// A panic, or an error that no repetition mends, must not come back with every sweep.
+    async fn unless_stumbling<T: Default>(
+        &self,
+        timer: &Timer,
+        work: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
         let why = match AssertUnwindSafe(work).catch_unwind().await {
             Ok(Err(error)) if !error.is_passing() => error.chain(),
             Ok(done) => return done,
@@ -124,7 +153,7 @@ impl Engine {
             .await?;
         self.put_timer(timer, &timer.body, Some(plus(self.now(), STUMBLED)))
             .await?;
-        Ok(None)
+        Ok(T::default())
     }
 
     async fn due_timer(&self, id: &str) -> Result<Option<Timer>, EngineError> {

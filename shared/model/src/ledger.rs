@@ -527,13 +527,11 @@ pub mod documents {
     pub const CREDENTIAL: &str = "credential";
     /// That the ledger was restored to an earlier moment.
     pub const RESTORED: &str = "restored";
-    /// Configurations by digest, as runs pin them.
-    pub const CONFIG: &str = "config";
 
     /// Every kind.
     pub const ALL: &[&str] = &[
         KEY, FORGETTING, FORGOTTEN, LINK, LINKS, OWNER, DENIED, EXPECTED, COVERAGE, NAME, PAUSE, EXCEPTION, PLAN,
-        COMMAND, TAKEN, ANSWER, DEAD, FINDING, OBSERVED, CUT_WAITS, CREDENTIAL, RESTORED, CONFIG,
+        COMMAND, TAKEN, ANSWER, DEAD, FINDING, OBSERVED, CUT_WAITS, CREDENTIAL, RESTORED,
     ];
 
     /// The name that a person's key is kept by: it names nobody.

@@ -330,14 +330,6 @@ pub const KEPT: &[Kept] = &[
         "their name is taken out",
     ),
     kept(
-        Place::Ledger,
-        "DOC#config",
-        "numbers",
-        "how long things are kept",
-        "for ever",
-        "stays: it names nobody",
-    ),
-    kept(
         Place::Files,
         "signals/",
         "raw messages that are too long for a queue",

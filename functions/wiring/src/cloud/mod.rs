@@ -71,9 +71,8 @@ impl Stack {
         }
     }
 
-    /// Wakes what is due and whose wake was lost, measures, and takes away what has been kept long enough.
+    /// Wakes what is due and whose wake was lost, and measures.
     pub async fn tick(&self) -> Result<Swept, EngineError> {
-        let now = self.clock.now();
-        rollcall_engine::tick(self.ledger.as_ref(), self.queue.as_ref(), self.files.as_ref(), now).await
+        rollcall_engine::tick(self.ledger.as_ref(), self.queue.as_ref(), self.clock.now()).await
     }
 }

@@ -250,7 +250,7 @@ impl TableLedger {
                 let theirs = whom.persons.iter().any(|person| documents::key_id(person) == id);
                 return Ok(if theirs { Fate::Goes("keys") } else { Fate::Stays });
             }
-            documents::FORGETTING | documents::FORGOTTEN | documents::CONFIG => return Ok(Fate::Stays),
+            documents::FORGETTING | documents::FORGOTTEN => return Ok(Fate::Stays),
             _ => {}
         }
         let body: Value = self.decode(item).await?;
