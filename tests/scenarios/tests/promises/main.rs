@@ -19,6 +19,7 @@ mod quiet;
 mod reads;
 mod ready;
 mod recovery;
+mod retention;
 mod sealing;
 mod stand_in;
 mod telling;
