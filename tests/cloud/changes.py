@@ -58,7 +58,7 @@ def otherwise(stack, checks) -> None:
     """The parameters that take something away or add something, all at once."""
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:pager"
     done = stack.deploy(OneloginConnection="", PreviousSecrets="true", VendorSecrets="both", Tracing="Active",
-                        LedgerTable="restored", AlarmTopic=topic, WorkerTimeout="300", QueueVisibility="1800")
+                        AlarmTopic=topic, WorkerTimeout="300", QueueVisibility="1800")
     checks.that("other parameters deploy", done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:])
     stack.look()
     checks.equal("a hook that is not wanted is not there", set(stack.functions), set(FUNCTIONS) - {"onelogin-hook"})
@@ -71,10 +71,6 @@ def otherwise(stack, checks) -> None:
     checks.that("a worker reads Secrets Manager, too", said["worker"]["VendorSecrets"]["Resource"].endswith(
         f":secret:rollcall/{STACK}/vendor/*") and "VendorParameters" in said["worker"], said["worker"])
     checks.that("every function may trace", all("Trace" in one for one in said.values()))
-    tables = {name: row["Environment"]["Variables"].get("ROLLCALL_TABLE") for name, row in stack.functions.items()}
-    checks.equal("every function uses the restored table", set(tables.values()) - {None}, {"restored"})
-    checks.equal("and may use no other", {one["Ledger"]["Resource"] for one in said.values() if "Ledger" in one},
-                 {f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/restored"})
     alarms = stack.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{STACK}-")["MetricAlarms"]
     checks.that("alarms go to the topic that was named", all(one["AlarmActions"] == [topic] for one in alarms)
                 and "Alarms" not in stack.ids)

@@ -27,6 +27,7 @@ import boto3
 
 import changes
 import check
+import restored
 import shape
 from shape import REGION, ROOT, STACK
 from statements import Rights
@@ -150,6 +151,8 @@ def main() -> int:
             Rights(stack, checks).all()
             print("==> a changed mapping", flush=True)
             changes.update(stack, checks, layer)
+            print("==> a restored table", flush=True)
+            restored.there_and_back(stack, checks)
             print("==> other parameters", flush=True)
             changes.otherwise(stack, checks)
             print("==> delete", flush=True)
