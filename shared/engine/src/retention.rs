@@ -43,8 +43,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes what was kept long enough, and writes the timer on. Where the store has rules for that (a table's time to live,
-    /// a bucket's lifecycle), they do their part. Two workers that do it at once remove the same.
+    /// Removes what was kept long enough, and writes the timer on. Two workers that do it at once remove the same.
     pub(crate) async fn retire(&self, timer: &Timer) -> Result<(), EngineError> {
         let (parts, now) = (&self.parts, self.now());
         let kept = &self.configuration().retention;

@@ -265,4 +265,21 @@ mod tests {
         assert_eq!(names, ["b"], "no temporary file is left");
         assert!(folder.get("../secret").await.is_err());
     }
+
+    #[tokio::test]
+    async fn what_was_stored_before_a_moment_is_removed_and_nothing_beside_it() {
+        let place = tempfile::tempdir().unwrap();
+        let files = Folder::new(place.path());
+        for name in ["kept/a/1", "kept/2", "receipts/r"] {
+            files.put(name, Bytes::from_static(b"x")).await.unwrap();
+        }
+        let hour = std::time::Duration::from_hours(1);
+        let now = Timestamp::now();
+        let earlier = now.checked_sub(hour).unwrap();
+        assert_eq!(files.expire("kept/", earlier).await.unwrap(), 0);
+        let later = now.checked_add(hour).unwrap();
+        assert_eq!(files.expire("kept/", later).await.unwrap(), 2);
+        assert_eq!(files.list("", None, 10).await.unwrap(), ["receipts/r"]);
+        assert!(!place.path().join("kept").exists(), "a folder's name may name somebody");
+    }
 }

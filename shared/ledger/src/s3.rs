@@ -12,6 +12,7 @@ use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::ObjectLockMode;
 use bytes::Bytes;
+use jiff::Timestamp;
 use rollcall_model::{FileError, Files};
 use rollcall_runtime::Clock;
 
@@ -19,6 +20,8 @@ use crate::aws::explain;
 use crate::folder::is_name;
 
 const DAY: i64 = 24 * 60 * 60;
+/// As many bodies as one call removes.
+const MOST_EXPIRED: usize = 1_000;
 
 /// How long a body that is stored cannot be deleted or shortened in its time: Object Lock in compliance mode, which binds every
 /// user of the account, its root included (S3 user guide, "Object Lock", retention modes). The bucket must have Object Lock on,
@@ -209,6 +212,40 @@ impl Files for S3Files {
     async fn replace(&self, name: &str, body: Bytes) -> Result<(), FileError> {
         self.put(name, body).await?;
         self.remove_versions(name, true).await
+    }
+
+    /// Removes at most [`MOST_EXPIRED`] in one call, so that it ends within a worker's time.
+    async fn expire(&self, prefix: &str, before: Timestamp) -> Result<usize, FileError> {
+        let failed = |why: String| FileError::Unavailable(format!("listing {prefix}: {why}"));
+        let (mut removed, mut token) = (0, None);
+        loop {
+            let page = self
+                .client
+                .list_objects_v2()
+                .bucket(&self.bucket)
+                .prefix(self.address(prefix))
+                .set_continuation_token(token)
+                .send()
+                .await
+                .map_err(|error| failed(explain(&error)))?;
+            for object in page.contents() {
+                let stored = object.last_modified().map(DateTime::secs);
+                let name = object.key().and_then(|key| key.strip_prefix(&self.prefix));
+                if let Some(name) = name
+                    && stored.is_some_and(|stored| stored < before.as_second())
+                {
+                    self.remove(name).await?;
+                    removed += 1;
+                    if removed == MOST_EXPIRED {
+                        return Ok(removed);
+                    }
+                }
+            }
+            token = page.next_continuation_token;
+            if token.is_none() {
+                return Ok(removed);
+            }
+        }
     }
 
     fn locate(&self, name: &str) -> String {

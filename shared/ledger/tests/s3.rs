@@ -11,12 +11,14 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_s3::types::ObjectLockRetentionMode;
 use bytes::Bytes;
 use rollcall_ledger::aws;
 use rollcall_ledger::s3::{Retention, S3Files};
 use rollcall_model::{FileError, Files};
+use rollcall_runtime::clock::plus;
 use rollcall_runtime::{Clock as _, SystemClock};
 use support::{config, required, unique};
 
@@ -136,4 +138,30 @@ async fn what_is_stored_with_a_retention_cannot_be_deleted_in_its_time() {
     };
     let files = S3Files::new(client, &plain, "").retaining(retention);
     assert!(files.put(name, body).await.is_err());
+}
+
+#[tokio::test]
+async fn what_was_stored_before_a_moment_is_removed_with_its_older_versions_and_nothing_beside_it() {
+    let (files, bucket) = new_files().await;
+    let client = aws::s3(&config(&required("ROLLCALL_TEST_AWS_URL")).await);
+    let versioned = aws_sdk_s3::types::VersioningConfiguration::builder()
+        .status(aws_sdk_s3::types::BucketVersioningStatus::Enabled)
+        .build();
+    let kept = client.put_bucket_versioning().bucket(&bucket);
+    kept.versioning_configuration(versioned).send().await.unwrap();
+    for body in [&b"1"[..], b"2"] {
+        files.put("kept/one", Bytes::from_static(body)).await.unwrap();
+    }
+    files.put("kept/two", Bytes::from_static(b"x")).await.unwrap();
+    files.put("receipts/r", Bytes::from_static(b"x")).await.unwrap();
+    let now = SystemClock.now();
+    let earlier = now.checked_sub(Duration::from_hours(1)).unwrap();
+    assert_eq!(files.expire("kept/", earlier).await.unwrap(), 0);
+    let later = plus(now, Duration::from_hours(1));
+    assert_eq!(files.expire("kept/", later).await.unwrap(), 2);
+    assert_eq!(files.list("", None, 10).await.unwrap(), ["receipts/r"]);
+    let left = client.list_object_versions().bucket(&bucket).send().await.unwrap();
+    let left: Vec<_> = left.versions().iter().filter_map(|one| one.key()).collect();
+    assert_eq!(left, ["rollcall/receipts/r"]);
+    assert_eq!(files.expire("kept/", later).await.unwrap(), 0);
 }

@@ -55,7 +55,7 @@ pub trait Files: Send + Sync {
     async fn replace(&self, name: &str, body: Bytes) -> Result<(), FileError> {
         self.put(name, body).await
     }
-    /// Removes what lies under a prefix and was stored before a moment; how many. A bucket's lifecycle rules do it there.
+    /// Removes what lies under a prefix and was stored before a moment, all or a part of it; how many.
     async fn expire(&self, prefix: &str, before: jiff::Timestamp) -> Result<usize, FileError> {
         let _ = (prefix, before);
         Ok(0)
