@@ -24,6 +24,9 @@ pub enum Fault {
     Stale,
 }
 
+/// As many operations faults at random last for: what needs many in a row to succeed must come to its end once they are over.
+const OUTAGE: u64 = 2_000;
+
 /// When which fault strikes.
 #[derive(Clone, Debug)]
 pub enum Script {
@@ -31,7 +34,7 @@ pub enum Script {
     Quiet,
     /// One fault, at the operation with this number, from 0.
     Once(u64, Fault),
-    /// Faults at random: a seed, and how many of a thousand operations go wrong.
+    /// Faults at random during [`OUTAGE`]: a seed, and how many of a thousand operations go wrong.
     Random {
         /// The seed: the same seed makes the same faults for the same operations.
         seed: u64,
@@ -99,7 +102,7 @@ impl FaultyTable {
                         Fault::Throttle,
                         Fault::Stale,
                     ];
-                    let strikes = next(&mut state.random) % 1000 < per_mille;
+                    let strikes = next(&mut state.random) % 1000 < per_mille && number < OUTAGE;
                     let which = next(&mut state.random) % faults.len() as u64;
                     strikes.then(|| faults[usize::try_from(which).unwrap()])
                 }

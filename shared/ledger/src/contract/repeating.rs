@@ -17,7 +17,7 @@ use rollcall_model::{
 use serde_json::Value;
 
 /// How often a command is repeated before the test is given up.
-const MOST: usize = 500;
+const MOST: usize = 2_500;
 
 /// A [`Ledger`] that repeats each command of another until it is answered.
 pub struct Repeating(pub Arc<dyn Ledger>);
