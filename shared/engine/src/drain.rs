@@ -14,6 +14,7 @@ use rollcall_policy::decide::{self, ListReads, PlaybookMatch, Wish};
 use rollcall_runtime::clock::{between, plus};
 use serde_json::json;
 
+use crate::intake::UNASKED;
 use crate::whose::{Known, Subject};
 use crate::{Engine, EngineError};
 
@@ -125,7 +126,7 @@ impl Engine {
         let matches = decide::goals(configuration, &row.event);
         if matches.is_empty() {
             self.returned(&inbox.account, &row.event).await?;
-            return self.nothing(lock, &inbox, row.seq, "no playbook asks for it").await;
+            return self.nothing(lock, &inbox, row.seq, UNASKED).await;
         }
         let mut inbox = inbox;
         let last = matches.len() - 1;

@@ -2,12 +2,17 @@
 
 use rollcall_model::ledger::documents;
 use rollcall_model::{AccountRef, Answer, Delivery, Event, EventKind, Message, Signal, SignalBody};
+use rollcall_policy::decide;
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::{Code, codes};
 use serde_json::json;
 use tracing::Instrument as _;
 
+use crate::undo::may_be_return;
 use crate::{Engine, EngineError};
+
+/// What is noted with an event of which nothing comes.
+pub(crate) const UNASKED: &str = "no playbook asks for it";
 
 impl Engine {
     /// Deals with one delivery. `Ok` means that it can be acknowledged: it is done, or the ledger knows what is left. An
@@ -87,12 +92,20 @@ impl Engine {
         }
     }
 
-    /// Reads a signal and takes its event into the ledger, once. Answers the account whose inbox holds it.
+    /// Reads a signal and takes its event into the ledger, once. Answers the account whose inbox holds it; none when nothing
+    /// comes of it.
     pub(crate) async fn accept(&self, signal: &Signal) -> Result<Option<AccountRef>, EngineError> {
         let event = self.read(signal).await?;
-        let due_at = plus(self.now(), self.settings.lease);
+        let (ledger, now) = (&self.parts.ledger, self.now());
         let nonce = self.parts.ids.unique();
-        match self.parts.ledger.accept(&event, signal, due_at, &nonce).await? {
+        let nothing = self.is_nothing(&event);
+        let answer = if nothing {
+            ledger.set_aside(&event, signal, UNASKED, now, &nonce).await?
+        } else {
+            let due_at = plus(now, self.settings.lease);
+            ledger.accept(&event, signal, due_at, &nonce).await?
+        };
+        match answer {
             Answer::Won(()) | Answer::AlreadyMine(()) => {
                 tracing::info!(event = %event.key, kind = %event.kind, "Event accepted.");
             }
@@ -101,7 +114,13 @@ impl Engine {
             }
         }
         // Also for a duplicate: the worker that accepted it first may have died right after.
-        Ok(event.account)
+        Ok(event.account.filter(|_| !nothing))
+    }
+
+    /// Whether nothing can come of an event, whatever is known of its account: no playbook asks for such a one, and it does not
+    /// say that somebody is back. Then it needs neither its place in an order nor a claim.
+    fn is_nothing(&self, event: &Event) -> bool {
+        decide::goals(self.configuration(), event).is_empty() && !may_be_return(event)
     }
 
     /// The event in a signal. What no connector can read is kept as unknown.

@@ -294,11 +294,7 @@ impl Engine {
     /// Somebody may be back. A run that waits to take apart what is left looks at the source now and not at its hour; whoever
     /// comes back after it is named, because nothing gives them their access.
     pub(crate) async fn returned(&self, account: &AccountRef, event: &Event) -> Result<(), EngineError> {
-        let is_return = matches!(
-            event.kind,
-            EventKind::UserActivated | EventKind::UserUnsuspended | EventKind::UserCreated
-        );
-        if !is_return || !event.succeeded || event.ours {
+        if !may_be_return(event) {
             return Ok(());
         }
         let Subject::Known(known) = self.subject(account, Some(event)).await? else {
@@ -390,4 +386,13 @@ fn standing(exception: &Exception) -> String {
         exception.playbook,
         exception.source.as_str()
     )
+}
+
+/// Whether an event may say that somebody is back.
+pub(crate) fn may_be_return(event: &Event) -> bool {
+    let is_return = matches!(
+        event.kind,
+        EventKind::UserActivated | EventKind::UserUnsuspended | EventKind::UserCreated
+    );
+    is_return && event.succeeded && !event.ours
 }

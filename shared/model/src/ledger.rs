@@ -134,7 +134,7 @@ pub struct Inbox {
     pub rows: Vec<InboxRow>,
 }
 
-/// What was made of an event that was read from an inbox.
+/// What was made of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disposition {
@@ -151,7 +151,7 @@ pub struct StoredEvent {
     pub event: Event,
     /// The signal it was read from.
     pub signal: Signal,
-    /// Its place in its account's inbox; none when it names no account.
+    /// Its place in its account's inbox; none when it names no account, or was set aside.
     pub seq: Option<u64>,
     /// What was made of it, once decided.
     pub disposition: Option<Disposition>,
@@ -301,6 +301,17 @@ pub trait Ledger: Send + Sync {
         event: &Event,
         signal: &Signal,
         due_at: Timestamp,
+        nonce: &str,
+    ) -> Result<Answer<()>, LedgerError>;
+
+    /// Takes an event once of which nothing comes, whatever else is about its account: one write, no inbox, and what was made of
+    /// it is known at once. Most events that a directory sends are such. `Lost` as for [`Ledger::accept`].
+    async fn set_aside(
+        &self,
+        event: &Event,
+        signal: &Signal,
+        why: &str,
+        now: Timestamp,
         nonce: &str,
     ) -> Result<Answer<()>, LedgerError>;
 

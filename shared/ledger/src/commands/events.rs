@@ -80,6 +80,7 @@ impl TableLedger {
                 signal: signal.clone(),
                 seq,
                 nonce: nonce.to_owned(),
+                made: None,
             };
             let body = self.encode("event", &item).await?;
             parts.insert(0, expiring(keys::event(&event.key), body, expires_at));
@@ -92,13 +93,38 @@ impl TableLedger {
         exhausted()
     }
 
+    pub(super) async fn set_event_aside(
+        &self,
+        event: &Event,
+        signal: &Signal,
+        why: &str,
+        now: Timestamp,
+        nonce: &str,
+    ) -> Result<Answer<()>, LedgerError> {
+        let key = keys::event(&event.key);
+        let item = EventItem {
+            event: event.clone(),
+            signal: signal.clone(),
+            seq: None,
+            nonce: nonce.to_owned(),
+            made: Some(Disposition::Nothing(why.to_owned())),
+        };
+        let body = self.encode("event", &item).await?;
+        let part = expiring(key, body, self.expiry(now));
+        Ok(match self.write(&[part], nonce).await? {
+            Done::Now => Answer::Won(()),
+            Done::Before => Answer::AlreadyMine(()),
+            Done::No => Answer::Lost("this event was accepted before".to_owned()),
+        })
+    }
+
     pub(super) async fn stored_event(&self, key: &SignalKey) -> Result<Option<StoredEvent>, LedgerError> {
         let [event, made] = self.read_all([keys::event(key), keys::disposition(key)]).await?;
         let Some(event) = event else { return Ok(None) };
         let event: EventItem = self.decode(&event).await?;
         let disposition = match made {
             Some(item) => Some(self.decode::<Disposition>(&item).await?),
-            None => None,
+            None => event.made,
         };
         Ok(Some(StoredEvent {
             event: event.event,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rollcall_model::journal::Chain;
-use rollcall_model::ledger::Holder;
+use rollcall_model::ledger::{Disposition, Holder};
 use rollcall_model::{AccountRef, Event, ReviewId, Run, RunId, Signal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +14,9 @@ pub(super) struct EventItem {
     pub(super) signal: Signal,
     pub(super) seq: Option<u64>,
     pub(super) nonce: String,
+    /// What was made of it, when that was known as it came; otherwise beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) made: Option<Disposition>,
 }
 
 /// The head of an account's inbox.

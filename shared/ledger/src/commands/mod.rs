@@ -106,6 +106,17 @@ impl Ledger for TableLedger {
         self.accept_event(event, signal, due_at, nonce).await
     }
 
+    async fn set_aside(
+        &self,
+        event: &Event,
+        signal: &Signal,
+        why: &str,
+        now: Timestamp,
+        nonce: &str,
+    ) -> Result<Answer<()>, LedgerError> {
+        self.set_event_aside(event, signal, why, now, nonce).await
+    }
+
     async fn event(&self, key: &SignalKey) -> Result<Option<StoredEvent>, LedgerError> {
         self.stored_event(key).await
     }

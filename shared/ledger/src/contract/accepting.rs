@@ -1,11 +1,11 @@
 //! Taking events in.
 
 use futures::future::join_all;
-use rollcall_model::ledger::Due;
+use rollcall_model::ledger::{Disposition, Due};
 use rollcall_model::{Answer, SignalBody, SignalKey};
 
 use super::Bench;
-use super::samples::{at, event, signal};
+use super::samples::{self, at, event, signal};
 
 /// The second acceptance of an event is lost, whoever asks, and changes nothing; the first caller recognises its own.
 pub async fn an_event_is_accepted_once(bench: &Bench) {
@@ -125,4 +125,30 @@ pub async fn any_text_names_an_account(bench: &Bench) {
         assert_eq!((inbox.seq, inbox.rows.len()), (2, 2), "{name}");
         assert_eq!(inbox.rows[1].event.account, Some(bench.account(name)));
     }
+}
+
+/// An event that is set aside is taken once like any other, whichever way it comes again; nothing waits for anybody.
+pub async fn an_event_is_set_aside_once(bench: &Bench) {
+    let account = bench.account("aside");
+    let event = samples::event(&account, "aside");
+    let signal = samples::signal(&event.key, "{}");
+    let aside = |nonce: &'static str| bench.ledger.set_aside(&event, &signal, "nobody asks", at(0), nonce);
+    bench.won(aside("a").await.unwrap());
+    assert_eq!(aside("a").await.unwrap(), Answer::AlreadyMine(()));
+    assert!(matches!(aside("b").await.unwrap(), Answer::Lost(_)));
+    let accepted = bench.ledger.accept(&event, &signal, at(0), "c").await.unwrap();
+    assert!(matches!(accepted, Answer::Lost(_)));
+    let stored = bench.ledger.event(&event.key).await.unwrap().unwrap();
+    assert_eq!((&stored.event, &stored.signal, stored.seq), (&event, &signal, None));
+    assert_eq!(stored.disposition, Some(Disposition::Nothing("nobody asks".to_owned())));
+    let inbox = bench.ledger.inbox(&account).await.unwrap();
+    assert_eq!((inbox.seq, inbox.rows.len()), (0, 0));
+
+    // One that was accepted before is not set aside.
+    let other = samples::event(&account, "accepted");
+    bench.accept(&other).await;
+    let signal = samples::signal(&other.key, "{}");
+    let late = bench.ledger.set_aside(&other, &signal, "nobody asks", at(0), "d").await;
+    assert!(matches!(late.unwrap(), Answer::Lost(_)));
+    assert_eq!(bench.ledger.event(&other.key).await.unwrap().unwrap().disposition, None);
 }

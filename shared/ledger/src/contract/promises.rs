@@ -12,7 +12,7 @@ macro_rules! ledger_promises {
     };
     (@list $how:ident $what:expr;) => {
         $crate::promise_tests! { $how $what;
-            accepting: an_event_is_accepted_once, an_event_is_accepted_once_by_many_at_a_time,
+            accepting: an_event_is_accepted_once, an_event_is_accepted_once_by_many_at_a_time, an_event_is_set_aside_once,
                 every_event_has_its_own_place, an_event_without_account_is_kept,
                 an_account_is_due_until_it_is_drained, long_bodies_come_back, any_text_names_an_account;
             claiming: a_claim_is_exclusive_and_all_or_nothing, one_of_many_claims_wins,

@@ -46,6 +46,17 @@ impl Ledger for Repeating {
         repeat!(self.0.accept(event, signal, due_at, nonce))
     }
 
+    async fn set_aside(
+        &self,
+        event: &Event,
+        signal: &Signal,
+        why: &str,
+        now: Timestamp,
+        nonce: &str,
+    ) -> Result<Answer<()>, LedgerError> {
+        repeat!(self.0.set_aside(event, signal, why, now, nonce))
+    }
+
     async fn event(&self, key: &SignalKey) -> Result<Option<StoredEvent>, LedgerError> {
         repeat!(self.0.event(key))
     }
