@@ -229,8 +229,7 @@ pub fn short(digest: &str) -> String {
 
 /// An error with its causes, as one line.
 pub fn chain(error: &anyhow::Error) -> String {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    causes.join(": ")
+    rollcall_model::chain(error.as_ref())
 }
 
 /// Says on standard error why a command failed.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect;
-use rollcall_model::{HttpRequest, HttpResponse, Transport, TransportError};
+use rollcall_model::{HttpRequest, HttpResponse, Transport, TransportError, chain};
 use url::{Host, Url};
 
 /// The largest body that is read, in bytes.
@@ -54,7 +54,7 @@ impl ReqwestTransport {
                 .connect_timeout(CONNECT)
                 .pool_idle_timeout(IDLE);
             let builder = if loopback { builder.no_proxy() } else { builder };
-            builder.build().map_err(|error| chain(&error))
+            builder.build().map_err(|error| causes(&error))
         })
         .as_ref()
         .map_err(|why| TransportError::Connect(why.clone()))
@@ -119,29 +119,17 @@ fn is_loopback(url: &Url) -> bool {
 /// Tells apart what was never sent, what took too long and what broke. A time-out while connecting counts as not connected.
 fn unanswered(error: &reqwest::Error, timeout: Duration) -> TransportError {
     if error.is_connect() {
-        TransportError::Connect(chain(error))
+        TransportError::Connect(causes(error))
     } else if error.is_timeout() {
         TransportError::Timeout(timeout)
     } else {
-        TransportError::Broken(chain(error))
+        TransportError::Broken(causes(error))
     }
 }
 
-/// An error with its causes. The address is left out: it may carry a name or an e-mail.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    if text.is_empty() {
-        "the request could not be made".clone_into(&mut text);
-    }
-    text
+/// What caused an error. Its own text is left out: it names the address, which may carry a name or an e-mail.
+fn causes(error: &reqwest::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| "the request could not be made".to_owned(), chain)
 }
 
 #[cfg(test)]

@@ -46,13 +46,6 @@ impl EngineError {
 
     /// The error with its causes, for one log line.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        text
+        rollcall_model::chain(self)
     }
 }

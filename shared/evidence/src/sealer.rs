@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use rollcall_model::ledger::documents;
-use rollcall_model::{Files, Ledger, LedgerError, Run, RunId, SealError, Sealer, Signer, SignerError};
+use rollcall_model::{Files, Ledger, LedgerError, Run, RunId, SealError, Sealer, Signer, SignerError, chain};
 
 use crate::forgotten::{Forgotten, Statement};
 use crate::receipt::{Receipt, SealError as SigningError, seal};
@@ -114,14 +114,4 @@ fn ledger(why: &LedgerError) -> SealError {
         LedgerError::Unavailable(_) | LedgerError::Throttled => SealError::Unavailable(why.to_string()),
         LedgerError::Corrupt { .. } | LedgerError::Unfit { .. } => SealError::Refused(why.to_string()),
     }
-}
-
-fn chain(why: &dyn std::error::Error) -> String {
-    let mut text = why.to_string();
-    let mut next = why.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

@@ -86,7 +86,7 @@ where
                 None => code.to_owned(),
             }
         }
-        other => chain(other),
+        other => rollcall_model::chain(other),
     }
 }
 
@@ -118,19 +118,4 @@ pub(crate) fn is_throttling(code: &str) -> bool {
             | "ThrottlingError"
             | "ProvisionedThroughputExceeded"
     )
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        // Several layers of the HTTP client repeat the text of the layer below.
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }

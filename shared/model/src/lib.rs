@@ -6,6 +6,7 @@
 //! traits are what the engine knows of the outside.
 
 pub mod action;
+pub mod causes;
 pub mod connector;
 pub mod digest;
 pub mod event;
@@ -28,6 +29,7 @@ pub mod signer;
 pub mod transport;
 
 pub use action::{Action, ActionCatalogue, EffectClass, Planned, Undo};
+pub use causes::chain;
 pub use connector::{
     AccountQuery, AccountSearch, Applied, Assigned, Assignment, Call, Completeness, Connector, GroupRead,
     ListedAccount, MatchKey, Member, Observation, Page, Probe, ProbeResult, State, SubjectRead,

@@ -158,19 +158,7 @@ impl Store {
 
 /// Only the service's code or the chain of causes: an answer may hold the value.
 fn unreadable(reference: &SecretRef, code: Option<&str>, error: &dyn std::error::Error) -> SecretError {
-    let why = code.map_or_else(
-        || {
-            let mut text = error.to_string();
-            let mut next = error.source();
-            while let Some(cause) = next {
-                text.push_str(": ");
-                text.push_str(&cause.to_string());
-                next = cause.source();
-            }
-            text
-        },
-        ToOwned::to_owned,
-    );
+    let why = code.map_or_else(|| rollcall_model::chain(error), ToOwned::to_owned);
     SecretError::Unreadable {
         reference: reference.clone(),
         why,

@@ -13,6 +13,7 @@ pub mod inject;
 pub mod matrix;
 pub mod oracle;
 pub mod owner;
+pub mod server;
 pub mod story;
 pub mod world;
 pub mod wrap;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
+use rollcall_harness::server::ServerTime;
 use rollcall_harness::story::{Arrives, Happens, Story};
 use rollcall_harness::world::{World, WorldSpec};
 use rollcall_harness::{Fault, exhaustive, oracle, story};
@@ -15,7 +16,7 @@ use rollcall_ledger::s3::S3Files;
 use rollcall_ledger::sqs::{LaneUrls, SqsQueue};
 use rollcall_ledger::table::{Item, Key, Table, Write, Written};
 use rollcall_model::{Files, Lane, LedgerError, Queue, RunState};
-use rollcall_runtime::{Ids, RandomIds, SystemClock};
+use rollcall_runtime::{Clock as _, Ids, RandomIds, SystemClock};
 use tokio::sync::OnceCell;
 
 /// The address of a test server. A missing one is a failure, never a skip: whoever asks for these tests wants them run.
@@ -41,7 +42,7 @@ fn unique(prefix: &str) -> String {
 /// A table in DynamoDB that is made when it is first used, so that every world can have one of its own.
 struct Fresh {
     client: Client,
-    table: OnceCell<DynamoTable>,
+    table: OnceCell<ServerTime<DynamoTable>>,
 }
 
 impl Fresh {
@@ -52,12 +53,13 @@ impl Fresh {
         })
     }
 
-    async fn table(&self) -> &DynamoTable {
+    async fn table(&self) -> &ServerTime<DynamoTable> {
         let make = || async {
             let name = unique("world");
             let made = create_table(&self.client, &name, &SystemClock).await;
             made.unwrap_or_else(|why| panic!("no table could be made: {why}"));
-            DynamoTable::new(self.client.clone(), name, Arc::new(SystemClock))
+            let table = DynamoTable::new(self.client.clone(), name, Arc::new(SystemClock));
+            ServerTime::new(table, SystemClock.now())
         };
         self.table.get_or_init(make).await
     }

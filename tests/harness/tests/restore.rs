@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use rollcall_engine::{Restored, mark_restored};
 use rollcall_harness::clock::JumpClock;
 use rollcall_harness::copies::{Copies, Restorable, fill, items};
+use rollcall_harness::server::ServerTime;
 use rollcall_harness::story::Story;
 use rollcall_harness::world::{BEGINNING, World, WorldSpec};
 use rollcall_harness::{oracle, story};
@@ -227,23 +228,23 @@ mod dynamodb {
     use aws_sdk_dynamodb::Client;
     use rollcall_ledger::aws;
     use rollcall_ledger::dynamodb::{DynamoTable, create_table};
-    use rollcall_runtime::{Ids, RandomIds, SystemClock};
+    use rollcall_runtime::{Clock as _, Ids, RandomIds, SystemClock};
 
     use super::*;
 
     struct InDynamoDb {
         client: Client,
         name: String,
-        table: DynamoTable,
+        table: ServerTime<DynamoTable>,
     }
 
-    async fn new_table(client: &Client) -> (String, DynamoTable) {
+    async fn new_table(client: &Client) -> (String, ServerTime<DynamoTable>) {
         let name = format!("restore-{}", RandomIds.unique());
         create_table(client, &name, &SystemClock)
             .await
             .expect("a table can be made");
         let table = DynamoTable::new(client.clone(), name.clone(), Arc::new(SystemClock));
-        (name, table)
+        (name, ServerTime::new(table, SystemClock.now()))
     }
 
     #[async_trait]

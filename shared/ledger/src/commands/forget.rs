@@ -129,8 +129,9 @@ impl TableLedger {
                 Some(_) => self.read(Key::new(pk.as_str(), keys::INBOX)).await?,
             };
             if let Some(head) = head {
-                let head: InboxItem = self.decode(&head).await?;
-                if head.drained < place.unwrap_or(head.seq) {
+                let account = self.decode::<InboxItem>(&head).await?.account;
+                let waiting = self.inbox_from(&account, Some(&head)).await?.rows;
+                if waiting.iter().any(|row| place.is_none_or(|place| row.seq == place)) {
                     return Ok(Fate::Bars("an event about them waits to be dealt with".to_owned()));
                 }
             }

@@ -4,7 +4,7 @@ use rollcall_model::ledger::documents;
 use rollcall_model::plan::Goal;
 use rollcall_model::{AccountRef, LedgerError, Review, ReviewState, Run, RunState, Timestamp};
 
-use super::items::{InboxItem, ReviewName, RunItem, RunName};
+use super::items::{ReviewName, RunItem, RunName};
 use super::{EVERYTHING, TableLedger, keys};
 use crate::table::{Item, Key, WRITE_LIMIT, When, Write};
 
@@ -103,9 +103,8 @@ impl TableLedger {
                 self.delete_document(kind, &account.to_string()).await?;
             }
             if let Some(inbox) = self.read(keys::inbox(account)).await? {
-                let head: InboxItem = self.decode(&inbox).await?;
                 // Events that nobody dealt with yet keep it.
-                if head.drained >= head.seq {
+                if self.inbox_from(account, Some(&inbox)).await?.rows.is_empty() {
                     self.remove(vec![inbox]).await?;
                 }
             }

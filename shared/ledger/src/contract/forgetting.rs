@@ -221,6 +221,18 @@ pub async fn an_event_is_kept_as_long_as_was_said(bench: &Bench) {
     let inbox = bench.ledger.inbox(&account).await.unwrap();
     let rows: Vec<&str> = inbox.rows.iter().map(|row| row.event.key.as_str()).collect();
     assert_eq!(rows, [samples::event(&account, "new").key.as_str()]);
+    assert_eq!(inbox.drained + 1, inbox.rows[0].seq, "what is gone is dealt with");
+
+    // An account of which nothing is left is let go of.
+    let gone = bench.account("gone");
+    let event = samples::event(&gone, "gone");
+    let signal = samples::signal(&event.key, "{}");
+    let nonce = format!("{} gone", bench.tag);
+    bench.ledger.accept(&event, &signal, long_ago, &nonce).await.unwrap();
+    let lock = bench.claim(&gone, &bench.holder("gone", at(60))).await;
+    let inbox = bench.ledger.inbox(&gone).await.unwrap();
+    assert_eq!((inbox.rows.len(), inbox.drained), (0, inbox.seq));
+    bench.won(bench.ledger.release_account(&lock, &inbox, None).await.unwrap());
 }
 
 /// Runs and reviews go when they were kept long enough, and with the last run of somebody who left what was known of them.
