@@ -126,8 +126,8 @@ pub const KEPT: &[Kept] = &[
         "RSV#",
         "run ids",
         "limits, the last administrator",
-        "until it is removed by hand: it names nobody",
-        "stays",
+        "`events` after the hour",
+        "stays: it names nobody",
     ),
     kept(
         Place::Ledger,

@@ -8,7 +8,7 @@ use super::items::{ReviewName, RunName, WindowItem};
 use super::keys;
 use super::writing::{Done, TRIES, as_read, exhausted, put, put_due};
 use super::{EVERYTHING, TableLedger};
-use crate::table::When;
+use crate::table::{When, Write};
 
 impl TableLedger {
     pub(super) async fn reserve_place(&self, reservation: &Reservation) -> Result<Answer<()>, LedgerError> {
@@ -28,7 +28,14 @@ impl TableLedger {
             }
             window.members.push(reservation.member.clone());
             let body = self.encode("window", &window).await?;
-            let part = put(place.clone(), body, as_read(item.as_ref()));
+            let part = Write::Put {
+                key: place.clone(),
+                body,
+                due_at: None,
+                // Windows are hours: one that lies as far back as an event that is forgotten is asked for by nobody.
+                expires_at: self.expiry(reservation.window),
+                when: as_read(item.as_ref()),
+            };
             match self.write(&[part], &reservation.member).await? {
                 Done::Now => return Ok(Answer::Won(())),
                 Done::Before => return Ok(Answer::AlreadyMine(())),
