@@ -196,7 +196,8 @@ def one_row(trial: Trial, permission: Permission, seen: list[Seen]) -> tuple[lis
     row = [permission.kind, permission.action, short(permission.resource)]
     if page:
         return [*row, "-", "", f"not asked about here; {page}"], ""
-    able = [one for one in seen if one.step.kind == permission.kind and any(permission.covers(*need) for need in one.needs)]
+    able = [one for one in seen if one.step.kind == permission.kind and any(permission.covers(*need) for need in one.needs)
+            and (permission.proved_by(one.step) or not one.step.narrow)]
     able.sort(key=lambda one: (not permission.proved_by(one.step), one.seconds))
     began = time.monotonic()
     for one in able:

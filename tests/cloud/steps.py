@@ -30,6 +30,8 @@ class Step:
     prepare: Callable[[], None] = lambda: None
     # The permissions that it was made for, each as an action and a part of the resource: for them it is tried first.
     proves: tuple[str, ...] = ()
+    # It sees nothing but what it was made for.
+    narrow: bool = False
     # Variables of the function's environment while it runs.
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -93,9 +95,9 @@ class Bench:
         return failures, reply
 
     def empty(self, *queues: str) -> None:
-        """Takes out what waits in queues."""
+        """Nothing waits in queues, and nothing that was sent to them for later."""
         for queue in queues:
-            self.stack.take(queue)
+            self.stack.sqs.purge_queue(QueueUrl=self.stack.queues[queue])
 
     def arrived(self, queue: str) -> None:
         """The messages that a queue was sent are at hand."""

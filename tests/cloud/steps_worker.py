@@ -41,7 +41,8 @@ class Work:
         return [
             Step("worker", "reads a large signal", lambda: self.bench.worked("bulk"), self.bench.large_signal),
             Step("worker", "puts a message aside", self.put_aside),
-            *[Step("worker", f"gives a message of {lane} back", lambda lane=lane: self.given_back(lane)) for lane in lanes],
+            *[Step("worker", f"gives a message of {lane} back", lambda lane=lane: self.given_back(lane),
+                   proves=(f"sqs:ChangeMessageVisibility rollcall-{lane}",), narrow=True) for lane in lanes],
             Step("worker", "hears what a hook did not send", self.heard, self.silent_hook),
             Step("worker", "works off a leaver", self.worked_off, self.nothing_kept, proves=("s3:PutObject /kept/",)),
             Step("worker", "reads what it kept for the day", self.recalled, self.bench.someone_leaves, proves=("s3:GetObject /kept/",)),
