@@ -28,7 +28,10 @@ async fn files(reply: Reply) -> (S3Files, Scripted) {
 }
 
 fn refused(status: u16, code: &str) -> Reply {
-    Reply::answer(status, format!("<Error><Code>{code}</Code><Message>told to</Message></Error>"))
+    Reply::answer(
+        status,
+        format!("<Error><Code>{code}</Code><Message>told to</Message></Error>"),
+    )
 }
 
 /// Whoever may not list a bucket cannot tell a missing file from a forbidden one: neither is taken for the other, one call is
@@ -37,7 +40,8 @@ fn refused(status: u16, code: &str) -> Reply {
 async fn a_denied_file_is_not_taken_for_a_missing_one() {
     let (files, server) = files(refused(403, "AccessDenied")).await;
     let error = files.get("kept/2026-03-02/sf-us/describe").await.unwrap_err();
-    let expected = "reading kept/2026-03-02/sf-us/describe: AccessDenied: told to (S3 says so of what is not there, too)";
+    let expected =
+        "reading kept/2026-03-02/sf-us/describe: AccessDenied: told to (S3 says so of what is not there, too)";
     assert_eq!(error, FileError::Unavailable(expected.to_owned()));
     assert_eq!(server.requests().len(), 1);
 }
