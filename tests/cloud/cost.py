@@ -16,7 +16,7 @@ import journey
 from check import Checks, until
 from deploy import Stack
 from proxy import Asked
-from steps import okta_body
+from hooks import okta_body
 from world import ROOT, World
 
 PAGE = ROOT / "docs/reference/cost.md"

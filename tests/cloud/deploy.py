@@ -10,20 +10,19 @@ import os
 import shutil
 import subprocess
 import time
+from functools import cached_property
 from pathlib import Path
 
 import yaml
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from check import until
+from operators import Operators, configured
 from world import ACCOUNT, REGION, ROOT, TOOLS, World, clean_environment, target
 
 STACK = "rollcall"
 ENVIRONMENT = "cloud"
-# Who asks the stack for things; an IAM user of theirs, with the template's policy for operators.
-OPERATOR = "priya"
+# A list that people keep beside the ledger: who is on hold.
+HOLD = "lists/hold.csv"
 KINDS = ("okta-hook", "onelogin-hook", "worker", "clock", "seal", "approve", "console")
 # Short, so that a message of a killed worker comes again while the test looks.
 WORKER_TIMEOUT = 60
@@ -66,9 +65,12 @@ def configuration(world: World, folder: Path) -> Path:
     # Limits of the guard are other tests' matter; here many people leave within minutes.
     root = config / "rollcall.yaml"
     text = root.read_text()
-    for limit in ("cut: 30/h", "cut: 10/h", "dismantle: 10/h"):
-        assert limit in text, f"{root} has no {limit}"
-        text = text.replace(limit, f"{limit.split(':')[0]}: 100000/h")
+    changed = {limit: f"{limit.split(':')[0]}: 100000/h" for limit in ("cut: 30/h", "cut: 10/h", "dismantle: 10/h")}
+    # One list is an object beside the ledger, as a company keeps whose list somebody else writes.
+    changed["hold: {group: okta-main/Legal-Hold}"] = f"hold: {{object: {HOLD}}}"
+    for old, new in changed.items():
+        assert old in text, f"{root} has no {old}"
+        text = text.replace(old, new)
     root.write_text(text)
     tenants, apps = {}, company.tells["apps"]
     for connection, tenant in company.tenants.items():
@@ -93,9 +95,7 @@ def configuration(world: World, folder: Path) -> Path:
             ssm.put_parameter(Name=hook, Value=tenant["hook_secret"], Type="SecureString")
             entry["hook"] = {"secrets": [f"ssm:{hook}"]}
         tenants[connection] = entry
-    operators = {OPERATOR: {"login": "priya.raman@corp.example", "aws": f"arn:aws:iam::{ACCOUNT}:user/{OPERATOR}",
-                            "roles": ["viewer", "operator", "approver", "confidential"]}}
-    text = {"tenants": tenants, "mode": {"default": "enforce"}, "operators": operators}
+    text = {"tenants": tenants, "mode": {"default": "enforce"}, "operators": configured()}
     (config / "env").mkdir(exist_ok=True)
     (config / "env" / f"{ENVIRONMENT}.yaml").write_text(yaml.safe_dump(text, sort_keys=False))
     return config
@@ -127,6 +127,7 @@ class Stack:
 
     def __init__(self, world: World):
         self.world = world
+        self.name = STACK
         self.cloudformation = world.client("cloudformation")
         self.lambda_ = world.client("lambda")
         self.iam = world.client("iam")
@@ -173,14 +174,32 @@ class Stack:
         self.queues = {url.rsplit("/", 1)[-1].removeprefix(f"{STACK}-"): url for url in self.physical("AWS::SQS::Queue")}
         self.settings = {kind: self.lambda_.get_function_configuration(FunctionName=name)
                          for kind, name in self.functions.items()}
+        # What the functions' environments hold; a restart may change something for one of them and for a while.
+        self.variables = {kind: settings["Environment"]["Variables"] for kind, settings in self.settings.items()}
         self.roles = {kind: settings["Role"].rsplit("/", 1)[-1] for kind, settings in self.settings.items()}
+        self.api_host = f"{self.api}.execute-api.localhost"
         self._make_up()
+        self.s3.put_object(Bucket=self.bucket, Key=HOLD, Body=b"# nobody\n")
+
+    @cached_property
+    def operators(self) -> Operators:
+        """Those who operate the stack; they come into being when somebody first asks for them."""
+        return Operators(self)
 
     def _make_up(self) -> None:
         """What the local AWS does otherwise than AWS, made up for from outside; the template stays as it is."""
         # It unpacks layers for Python and Node only, so the folder is named where it lies.
         for kind in ("worker", "approve", "console"):
-            self.restart(kind, ROLLCALL_CONFIG=str(self.config))
+            self.variables[kind]["ROLLCALL_CONFIG"] = str(self.config)
+            self.restart(kind)
+        # It knows an API by a name of its own only.
+        self.world.client("ssm").put_parameter(
+            Name=f"/rollcall/{STACK}/api", Value=f"http://{self.api_host}", Type="String", Overwrite=True)
+        # It says of a missing object that it is missing, to everybody. AWS says so only to whoever may list the bucket, and "access
+        # denied" to others (S3 API Reference, GetObject, Permissions): the relay answers as AWS does.
+        self.world.relay.listers = {
+            self.key_of(kind) for kind, role in self.roles.items() for document in self.policies(role).values()
+            for statement in document["Statement"] if "s3:ListBucket" in statement["Action"]}
         # It takes a number that is a parameter's value for a text, and then cannot compare.
         for mapping in self.lambda_.list_event_source_mappings()["EventSourceMappings"]:
             most = int(mapping["ScalingConfig"]["MaximumConcurrency"])
@@ -235,13 +254,11 @@ class Stack:
         digest = hashlib.sha256(f"{settings['FunctionArn']}:{settings['Role']}".encode()).hexdigest()
         return f"ASIA{digest[:16].upper()}"
 
-    def restart(self, kind: str, **changes: str) -> None:
-        """New environments for a function from its next invocation on, with these changes to its variables."""
-        variables = dict(self.settings[kind].get("Environment", {}).get("Variables", {}))
-        variables |= changes
+    def restart(self, kind: str, **meanwhile: str) -> None:
+        """New environments for a function from its next invocation on; until the next restart with these variables as well."""
         self._restarts = getattr(self, "_restarts", 0) + 1
-        variables["ROLLCALL_TEST_RESTART"] = str(self._restarts)
-        self.settings[kind] = self.lambda_.update_function_configuration(
+        variables = self.variables[kind] | meanwhile | {"ROLLCALL_TEST_RESTART": str(self._restarts)}
+        self.lambda_.update_function_configuration(
             FunctionName=self.functions[kind], Environment={"Variables": variables})
 
     def call(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, bytes]:
@@ -249,43 +266,11 @@ class Stack:
         connection = http.client.HTTPConnection("127.0.0.1", self.world.port, timeout=60)
         try:
             sent = {name: value for name, value in headers.items() if name not in ("host", "content-length", "connection")}
-            connection.request(method, path, body, sent | {"Host": f"{self.api}.execute-api.localhost"})
+            connection.request(method, path, body, sent | {"Host": self.api_host})
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
             connection.close()
-
-    def _operator(self) -> Credentials:
-        """The operator's own keys, which may call the operators' routes and nothing else."""
-        self.iam.create_user(UserName=OPERATOR)
-        routes = [f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.api}/*/POST/{name}" for name in ("console", "approve")]
-        allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": routes}]}
-        self.iam.put_user_policy(UserName=OPERATOR, PolicyName="operate", PolicyDocument=json.dumps(allowed))
-        key = self.iam.create_access_key(UserName=OPERATOR)["AccessKey"]
-        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
-
-    def operate(self, *argv: str, door: str = "console", seconds: float = 60) -> dict:
-        """What `rollcall --stack` does: posts a command, signed, and asks until a worker has run it. How it ended."""
-        answer = self.ask(door, {"argv": list(argv), "json": True})
-        if "wait" in answer:
-            def told() -> dict | None:
-                reply = self.ask(door, {"answer": answer["wait"]})
-                return None if reply.get("pending") else reply
-
-            return until(told, seconds, f"an answer to {argv}", pause=0.5)
-        return answer
-
-    def ask(self, door: str, body: dict) -> dict:
-        """One signed request to an operators' route; its answer."""
-        self._keys = getattr(self, "_keys", None) or self._operator()
-        text = json.dumps(body).encode()
-        request = AWSRequest("POST", f"http://{self.api}.execute-api.localhost/{door}", data=text,
-                             headers={"content-type": "application/json"})
-        SigV4Auth(self._keys, "execute-api", REGION).add_auth(request)
-        status, answer = self.call("POST", f"/{door}", dict(request.headers), text)
-        if status != 200:
-            raise RuntimeError(f"{door} answered {status}: {answer[:500]!r}")
-        return json.loads(answer)
 
     def invoke(self, kind: str, event: object) -> tuple[bool, object]:
         """A direct invocation: whether it went without an error of the function, and its answer."""
@@ -356,9 +341,10 @@ class Stack:
             TableName=self.table, BillingMode="PAY_PER_REQUEST", KeySchema=here["KeySchema"],
             AttributeDefinitions=here["AttributeDefinitions"],
             GlobalSecondaryIndexes=[{name: index[name] for name in ("IndexName", "KeySchema", "Projection")}])
-        for kind, settings in self.settings.items():
-            if "ROLLCALL_TABLE" in settings["Environment"]["Variables"]:
-                self.restart(kind, AWS_ENDPOINT_URL_DYNAMODB=self.world.dynamodb_url)
+        for kind, variables in self.variables.items():
+            if "ROLLCALL_TABLE" in variables:
+                variables["AWS_ENDPOINT_URL_DYNAMODB"] = self.world.dynamodb_url
+                self.restart(kind)
         return there
 
     def depth(self, queue: str) -> int:

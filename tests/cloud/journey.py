@@ -132,8 +132,8 @@ def killed(stack: Stack, checks: Checks) -> None:
     login, queue = company.hire(), stack.queues["urgent"]
     known, counted = stack.receipts(), company.do("counters")
     # The template's times are for production; here nobody waits minutes for what a queue does by itself.
-    stack.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "10"})
-    stack.lambda_.update_function_configuration(FunctionName=stack.functions["worker"], Timeout=20)
+    stack.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "5"})
+    stack.lambda_.update_function_configuration(FunctionName=stack.functions["worker"], Timeout=9)
     company.do("delay", ms=250)
     try:
         stack.leave(login)
@@ -153,7 +153,7 @@ def killed(stack: Stack, checks: Checks) -> None:
             return sorted(stack.receipts() - known)
 
         began = time.monotonic()
-        new = until(finished, 90, "the receipt", pause=2)
+        new = until(finished, 90, "the receipt", pause=1)
         print(f"  finished {time.monotonic() - began:.0f} s after the death", flush=True)
     finally:
         company.do("delay", ms=0)
@@ -190,7 +190,7 @@ def poison(stack: Stack, checks: Checks) -> None:
         "not a message" in item["body"]["S"] for item in letters), [item["body"]["S"][:200] for item in letters])
     # Every delivery dies before a worker can say why: SQS's own dead letters.
     queue, known = stack.queues["urgent"], stack.receipts()
-    stack.restart("worker", ROLLCALL_TABLE="no-such-table", ROLLCALL_ENV="nowhere")
+    stack.restart("worker", ROLLCALL_ENV="nowhere")
     arn = stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy", "VisibilityTimeout"])["Attributes"]
     most = int(json.loads(arn["RedrivePolicy"])["maxReceiveCount"])
     stack.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
@@ -201,7 +201,7 @@ def poison(stack: Stack, checks: Checks) -> None:
         checks.that(f"a message whose workers cannot start is with the dead letters after {most} deliveries", True)
     finally:
         stack.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": arn["VisibilityTimeout"]})
-        stack.restart("worker", ROLLCALL_TABLE=stack.table, ROLLCALL_ENV="cloud")
+        stack.restart("worker")
     redrive(stack, checks)
     new = stack.receipt_after(known, 60)
     left = stack.world.company.signed_in(login)
@@ -210,14 +210,52 @@ def poison(stack: Stack, checks: Checks) -> None:
 
 def redrive(stack: Stack, checks: Checks) -> None:
     """`rollcall --stack … redrive`, by an operator."""
-    ended = stack.operate("redrive")
-    checks.that("`redrive` sends the dead letters back", stack.depth("urgent-dead") == 0, ended)
+    exit_code, listed, why = stack.operators.rollcall("redrive", "--list")
+    letters = [one for one in listed.get("letters", []) if one["where"] == "queue/urgent"]
+    checks.that("`rollcall redrive --list` shows the dead letters", exit_code == 0 and bool(letters), (listed, why))
+    exit_code, sent, why = stack.operators.rollcall("redrive")
+    # What is none of ours stays with the ledger's dead letters, and the exit code says so.
+    checks.that("`rollcall redrive` sends the dead letters back", stack.depth("urgent-dead") == 0 and
+                sent.get("from_queues") == len(letters) and exit_code == (1 if sent.get("left") else 0), (exit_code, sent, why))
 
 
 def linked(stack: Stack, checks: Checks) -> None:
     """`rollcall --stack … link`, which the guard asks for before the first cut; a worker runs it."""
-    ended = stack.operate("link")
-    checks.that("`rollcall link` links everybody, by a worker", ended.get("exit") == 0, ended)
+    exit_code, said, why = stack.operators.rollcall("link")
+    checks.that("`rollcall link` links everybody, by a worker", exit_code == 0, (exit_code, said, why))
+
+
+def approved(stack: Stack, checks: Checks) -> None:
+    """Somebody whom the configuration protects leaves: each stage waits for a decision, which `approve` signs and a worker takes."""
+    world, operators = stack.world, stack.operators
+    login, known = world.company.tells["protected"], stack.receipts()
+    stack.leave(login)
+
+    def waits(stage: str) -> tuple[str, ...]:
+        """What is typed to approve the stage, as soon as it waits."""
+        def look() -> tuple[str, ...] | None:
+            exit_code, listed, why = operators.rollcall("reviews")
+            assert exit_code == 0, why
+            found = [one for one in listed["reviews"] if one["stage"] == stage]
+            return ("reviews", "approve", found[0]["id"], found[0]["plan_hash"]) if found else None
+
+        return until(look, 30, f"a review of the {stage}", pause=0.5)
+
+    cut = waits("cut")
+    checks.that("nothing is cut before somebody decides", bool(world.company.signed_in(login)))
+    exit_code, _, why = operators.rollcall(*cut)
+    checks.that("whoever has not the policy of approvers is refused by AWS", exit_code == 1 and "execute-api:Invoke" in why, why)
+    exit_code, said, why = operators.rollcall(*cut, who="ines")
+    checks.that("an approval signed by KMS is accepted by a worker", exit_code == 0, (exit_code, said, why))
+    dismantle = waits("dismantle")
+    left = world.company.signed_in(login)
+    checks.that("approved, the cut is carried out, and no more", not left and not stack.receipts() - known, left)
+    exit_code, _, why = operators.rollcall(*cut, who="ines")
+    checks.that("a second decision is refused", exit_code == 1 and bool(why), (exit_code, why))
+    exit_code, said, why = operators.rollcall(*dismantle, who="ines")
+    checks.that("the next stage is approved by itself", exit_code == 0, (exit_code, said, why))
+    new = stack.receipt_after(known, 30)
+    checks.that("and ends with one receipt", len(new) == 1, new)
 
 
 def together(stack: Stack, checks: Checks) -> None:

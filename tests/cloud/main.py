@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 import time
@@ -13,7 +12,7 @@ import journey
 import permissions
 from check import Checks
 from deploy import Stack
-from steps import Steps
+from steps import Bench, every
 from world import World
 
 PARTS = ("journey", "permissions", "dynamodb", "cost")
@@ -43,6 +42,8 @@ def one_stack(checks: Checks, parts: set[str]) -> None:
                 journey.killed(stack, checks)
             with checks.part("a poison message", stack.trouble):
                 journey.poison(stack, checks)
+            with checks.part("a review, approved", stack.trouble):
+                journey.approved(stack, checks)
             with checks.part("the clock", stack.trouble):
                 journey.ticking(stack, checks, began)
         if "permissions" in parts:
@@ -50,7 +51,7 @@ def one_stack(checks: Checks, parts: set[str]) -> None:
                 if not any(run.get("receipt") for run in stack.runs()):
                     journey.story(stack, checks, world.company.hire())
                 runs = [run for run in stack.runs() if run.get("receipt")]
-                permissions.table(stack, checks, Steps(stack, runs[0]["id"]).all())
+                permissions.table(stack, checks, every(Bench(stack, runs[0]["id"])))
         if "dynamodb" in parts:
             with checks.part("a leaver, with the table on Amazon's DynamoDB Local", stack.trouble):
                 here, there = len(stack.items()), stack.on_dynamodb_local()

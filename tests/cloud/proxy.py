@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/[^/]+/([^/]+)/aws4_request")
+# What S3 answers for what it does not let anybody see.
+DENIED = b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -158,6 +160,8 @@ class Relay:
         # What stands in ARNs between the service and the resource: region and account.
         self._scope = scope
         self._asked: list[Asked] = []
+        # Whether S3 denies what is missing to everybody but those whose keys are here, as AWS does to whoever may not list the bucket.
+        self.listers: set[str] | None = None
         self._lock = threading.Lock()
         relay = self
 
@@ -231,7 +235,9 @@ class Relay:
                 if attempt == 2:
                     raise
         told = answer.read()
-        self._note(handler, body, answer.status, told)
+        key = self._note(handler, body, answer.status, told)
+        if self.listers is not None and key not in self.listers and answer.status == 404 and b"<Code>NoSuchKey</Code>" in told:
+            answer.status, answer.reason, told = 403, "Forbidden", DENIED
         handler.send_response_only(answer.status, answer.reason)
         for name, value in answer.getheaders():
             if name.lower() not in HOP_BY_HOP:
@@ -242,7 +248,8 @@ class Relay:
         if not bodiless:
             handler.wfile.write(told)
 
-    def _note(self, handler: BaseHTTPRequestHandler, body: bytes, status: int, told: bytes) -> None:
+    def _note(self, handler: BaseHTTPRequestHandler, body: bytes, status: int, told: bytes) -> str:
+        """Writes a request down; whose key it was."""
         found = CREDENTIAL.search(handler.headers.get("authorization", ""))
         key, service = found.groups() if found else ("", "unsigned")
         operation = operation_of(service, handler.command, handler.path, handler.headers)
@@ -251,3 +258,4 @@ class Relay:
             needed = needs(service, operation, handler.path, handler.headers, body, self._scope)
             messages = messages_in(operation, body) if service == "sqs" else 0
             self._asked.append(Asked(time.time(), key, service, operation, status, writes, reads, messages, needed))
+        return key

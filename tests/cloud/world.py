@@ -76,7 +76,7 @@ class Company:
             for action in _actions()
             for scope in action.get("scopes", [])
             if scope.startswith("okta.")
-        } | {"okta.users.read", "okta.groups.read", "okta.roles.read", "okta.apps.read"}
+        } | {"okta.users.read", "okta.groups.read", "okta.roles.read", "okta.apps.read", "okta.logs.read"}
         command = [target() / "debug" / "company", "--scopes", ",".join(sorted(scopes))]
         self._process = subprocess.Popen(
             command + (["--estate"] if estate else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

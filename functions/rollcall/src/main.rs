@@ -40,7 +40,8 @@ fn log(cli: &Cli) {
     if asked || matches!(cli.command, Command::Serve(_)) {
         return telemetry::init(cli.telemetry());
     }
-    let (filter, _) = telemetry::levels(Some("warn"));
+    // The SDK warns of each place where it looked for credentials in vain, with what a proxy answered there. The command's own error says it.
+    let (filter, _) = telemetry::levels(Some("warn,aws_config=off"));
     // Only a second subscriber is refused, and there is none.
     let _ = tracing::subscriber::set_global_default(telemetry::people(filter, std::io::stderr));
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rollcall_model::{FileError, Files};
 use rollcall_runtime::Clock;
 
-use crate::aws::explain;
+use crate::aws::{error_code, explain};
 use crate::folder::is_name;
 
 const DAY: i64 = 24 * 60 * 60;
@@ -168,6 +168,12 @@ impl Files for S3Files {
             }
             // S3 answers "access denied" for a missing key to whoever may not list the bucket (S3 API reference, GetObject,
             // Permissions), so this may mean that there is none; it is never taken for that.
+            Err(error) if error_code(&error) == Some("AccessDenied") => {
+                return Err(FileError::Unavailable(format!(
+                    "reading {name}: {} (S3 says so of what is not there, too)",
+                    explain(&error)
+                )));
+            }
             Err(error) => return Err(FileError::Unavailable(format!("reading {name}: {}", explain(&error)))),
         };
         let body = answer.body.collect().await;

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
-use aws_sdk_ssm::error::{DisplayErrorContext, ProvideErrorMetadata as _};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_ssm::error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use bytes::Bytes;
@@ -22,6 +23,12 @@ use serde::Serialize;
 const TIMEOUT: Duration = Duration::from_secs(35);
 /// Where to connect to instead of the API's own name; the name stays in the request. For a local AWS whose names nobody resolves.
 const ADDRESS: &str = "ROLLCALL_API_ADDRESS";
+
+const EXPIRED: &str = "AWS does not accept your credentials, or not any more: sign in again (`aws sso login`)";
+const UNSIGNED: &str =
+    "AWS does not accept your signature: look at this machine's clock, and at the secret key if you typed it";
+const OUT_OF_REACH: &str =
+    "look at your network; when AWS itself is in trouble, docs/runbooks/break-glass.md says what works without it";
 
 /// A stack's API, as one caller uses it.
 pub(super) struct Api {
@@ -55,12 +62,18 @@ impl Api {
                 "there is no stack {} in {region}: the parameter {parameter} is missing. Look at its name, AWS_REGION and AWS_PROFILE",
                 plain(stack)
             ),
+            // IAM refuses a name that is not there as well, to whoever may read one stack's parameter only.
             Some("AccessDeniedException") => anyhow::anyhow!(
-                "you may not read the parameter {parameter} in {region}: your role needs ssm:GetParameter on it (docs/guides/operate.md)"
+                "there is no stack {} in {region}, or your role may not read its parameter {parameter}: look at the name, AWS_REGION and AWS_PROFILE; the role needs ssm:GetParameter on it (docs/guides/operate.md)",
+                plain(stack)
             ),
-            Some("ExpiredTokenException" | "UnrecognizedClientException" | "InvalidClientTokenId") => anyhow::anyhow!(
-                "AWS does not accept your credentials any more: sign in again (`aws sso login`)"
-            ),
+            Some("ExpiredTokenException" | "UnrecognizedClientException" | "InvalidClientTokenId") => {
+                anyhow::anyhow!(EXPIRED)
+            }
+            Some("InvalidSignatureException") => anyhow::anyhow!(UNSIGNED),
+            _ if matches!(why, SdkError::DispatchFailure(_) | SdkError::TimeoutError(_)) => {
+                anyhow::Error::new(why).context(format!("AWS cannot be reached from here ({region}): {OUT_OF_REACH}"))
+            }
             _ => anyhow::anyhow!("the parameter {parameter} cannot be read: {}", DisplayErrorContext(&why)),
         })?;
         let url = found
@@ -84,11 +97,12 @@ impl Api {
     pub(super) async fn post(&self, route: &str, document: &impl Serialize) -> anyhow::Result<Reply> {
         let body = serde_json::to_vec(document)?;
         let request = self.request(route, body).await?;
-        let response = self
-            .transport
-            .send(request, TIMEOUT)
-            .await
-            .with_context(|| format!("the API of {} at {} does not answer", self.stack, self.url))?;
+        let response = self.transport.send(request, TIMEOUT).await.with_context(|| {
+            format!(
+                "the API of {} at {} does not answer: {OUT_OF_REACH}",
+                self.stack, self.url
+            )
+        })?;
         self.read(route, response.status().as_u16(), response.body())
     }
 
@@ -133,6 +147,9 @@ impl Api {
             return Ok(Reply::Done(done));
         }
         match status {
+            // The gateway's own words, of which it says little (AWS re:Post, "How do I troubleshoot HTTP 403 errors from API Gateway?").
+            403 if said(body).contains("security token") => anyhow::bail!(EXPIRED),
+            403 if said(body).contains("signature") => anyhow::bail!(UNSIGNED),
             403 => anyhow::bail!(
                 "AWS does not let you call {}: your role needs execute-api:Invoke on its route POST /{route} (docs/guides/operate.md)",
                 self.stack
@@ -150,9 +167,19 @@ impl Api {
     }
 }
 
+/// What the gateway says in a refusal of its own, in small letters.
+fn said(body: &[u8]) -> String {
+    let document: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    document["message"].as_str().unwrap_or_default().to_lowercase()
+}
+
 async fn credentials(config: &SdkConfig) -> anyhow::Result<Credentials> {
     const NONE: &str =
         "there are no AWS credentials here: sign in (`aws sso login`), or choose a profile with AWS_PROFILE";
     let provider = config.credentials_provider().context(NONE)?;
-    provider.provide_credentials().await.context(NONE)
+    provider.provide_credentials().await.map_err(|why| match why {
+        // A list of every place that has none.
+        CredentialsError::CredentialsNotLoaded(_) => anyhow::anyhow!(NONE),
+        why => anyhow::Error::new(why).context(NONE),
+    })
 }

@@ -93,8 +93,7 @@ async fn wait(api: &Api, route: &str, id: &str, name: &str, typed: &Typed, out: 
     let question = AnswerTo { answer: id.to_owned() };
     let later = format!("`rollcall answer {id} --stack {name}` prints the answer, for a day");
     let begun = Instant::now();
-    out.progress(&format!("{id}: a worker of {name} takes it …"));
-    let mut warned = false;
+    let (mut told, mut warned) = (false, false);
     loop {
         let asked = tokio::select! {
             asked = api.post(route, &question) => asked?,
@@ -108,6 +107,10 @@ async fn wait(api: &Api, route: &str, id: &str, name: &str, typed: &Typed, out: 
         if let Reply::Done(done) = asked {
             out.progress_done();
             return finish(&done, &typed.cli.command, out);
+        }
+        if !told {
+            told = true;
+            out.progress(&format!("{id}: a worker of {name} takes it …"));
         }
         let waited = begun.elapsed();
         if waited > PATIENCE {

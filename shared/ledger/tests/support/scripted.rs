@@ -22,6 +22,14 @@ impl Reply {
         }
     }
 
+    /// Whatever is to be answered.
+    pub(crate) fn answer(status: u16, body: impl Into<String>) -> Self {
+        Self {
+            status,
+            body: body.into(),
+        }
+    }
+
     /// An error of the service, with further members (`,"Name":…`).
     pub(crate) fn error(code: &str, members: &str) -> Self {
         let body = format!("{{\"__type\":\"com.amazonaws.test#{code}\",\"message\":\"told to\"{members}}}");

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | `verification` | | the headers and the challenge of Okta's one-time question |
 //! | `hire` | `number` | somebody new like the leaver: `{"login"}` |
-//! | `leave` | `login` | an administrator deactivates them in Okta: the deliveries of the hook, headers and body |
+//! | `leave` | `login`, `ago_s` | an administrator deactivates them in Okta, now or so many seconds ago: the deliveries of the hook, headers and body |
 //! | `look` | `login` | what their accounts are like now |
 //! | `calls` | | every call to a vendor since the last time this was asked |
 //! | `counters` | | accepted changes by connection and name |
@@ -260,7 +260,10 @@ impl Stage {
                 let hired = self.world.hire(usize::try_from(number("number")?)?)?;
                 json!({ "login": hired.login })
             }
-            "leave" => self.leave(text("login")?)?,
+            "leave" => {
+                let ago = order.get("ago_s").and_then(Value::as_u64).unwrap_or(0);
+                self.leave(text("login")?, Duration::from_secs(ago))?
+            }
             "look" => self.look(text("login")?)?,
             "calls" => {
                 let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
@@ -280,8 +283,8 @@ impl Stage {
         })
     }
 
-    fn leave(&self, login: &str) -> Result<Value, Failure> {
-        let now = Timestamp::now();
+    fn leave(&self, login: &str, ago: Duration) -> Result<Value, Failure> {
+        let now = Timestamp::now().checked_sub(ago)?;
         let user = self.world.okta.user_id(login).ok_or("nobody has that login")?;
         self.world
             .okta
