@@ -144,7 +144,7 @@ impl Engine {
         timer: &Timer,
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
-        let why = match AssertUnwindSafe(work).catch_unwind().await {
+        let why = match AssertUnwindSafe(Box::pin(work)).catch_unwind().await {
             Ok(Err(error)) if !error.is_passing() => error.chain(),
             Ok(done) => return done,
             Err(_) => "the work on it panicked".to_owned(),

@@ -1,6 +1,12 @@
 //! What S3 says only to a role that may not list its bucket, told to a scripted server: the local AWS does not say so.
 #![cfg(feature = "s3")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails, panics")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails, panics"
+)]
 
 mod support;
 

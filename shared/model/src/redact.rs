@@ -81,9 +81,14 @@ impl Names {
                 *document = Value::from(0);
                 true
             }
-            Value::Array(items) => items
-                .iter_mut()
-                .fold(false, |changed, item| self.clear(item) || changed),
+            // All of them are gone through, whatever the first ones held.
+            Value::Array(items) => {
+                let mut changed = false;
+                for item in items {
+                    changed |= self.clear(item);
+                }
+                changed
+            }
             Value::Object(members) => {
                 let had = members.len();
                 members.retain(|name, _| !self.stand_in(name));

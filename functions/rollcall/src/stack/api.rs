@@ -170,7 +170,11 @@ impl Api {
 /// What the gateway says in a refusal of its own, in small letters.
 fn said(body: &[u8]) -> String {
     let document: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    document["message"].as_str().unwrap_or_default().to_lowercase()
+    document
+        .get("message")
+        .and_then(|message| message.as_str())
+        .unwrap_or_default()
+        .to_lowercase()
 }
 
 async fn credentials(config: &SdkConfig) -> anyhow::Result<Credentials> {

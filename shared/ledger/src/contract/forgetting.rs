@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Bench, at, samples};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 /// More passes than any forgetting needs.
 const PASSES: usize = 10;
 
@@ -86,7 +86,7 @@ fn whom(bench: &Bench, run: &Run) -> Whom {
 /// One key is made for a person, with their first run; each run has a salt of its own under it, the same at every claim.
 pub async fn a_person_has_one_key_and_each_run_a_salt_of_its_own(bench: &Bench) {
     let (one, mut two) = (run_of(bench, "k1", "kim"), run_of(bench, "k2", "kim"));
-    two.salt = "another".to_owned();
+    "another".clone_into(&mut two.salt);
     ended(bench, &one).await;
     ended(bench, &two).await;
     let read = async |run: &Run| bench.ledger.run(&run.id).await.unwrap().unwrap().salt;
