@@ -50,7 +50,8 @@ def update(stack, checks, layer: Path) -> None:
     checks.that("a worker of the new configuration keeps that one too, and runs that wait find theirs untouched",
                 len(both) == 2 and first.items() <= both.items(), sorted(both))
     again = stack.deploy()
-    checks.that("the same configuration changes nothing", "No changes to deploy" in again.stdout + again.stderr,
+    checks.that("the same configuration changes nothing, which `sam` ends with 1",
+                again.returncode == 1 and "No changes to deploy" in again.stdout + again.stderr,
                 again.stdout[-1000:] + again.stderr[-1000:])
 
 
