@@ -17,13 +17,13 @@ use std::sync::Arc;
 
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use cloud::Cloud;
-use rollcall_evidence::{PublicKey, verify};
+use rollcall_evidence::{Forgotten, PublicKey, verify};
 use rollcall_ledger::contract::Bench;
 use rollcall_ledger::contract::samples::{at, draft, run};
 use rollcall_ledger::dynamodb::{DynamoTable, create_table};
 use rollcall_ledger::s3::S3Files;
 use rollcall_ledger::{TableLedger, aws};
-use rollcall_model::ledger::Settle;
+use rollcall_model::ledger::{Settle, documents};
 use rollcall_model::{Files, Ledger, RunId, RunState};
 use rollcall_runtime::{Ids, RandomIds, SystemClock};
 use serde_json::{Value, json};
@@ -194,6 +194,44 @@ async fn a_run_that_is_ending_gets_a_receipt_that_verifies_offline_and_the_ledge
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn that_somebody_was_forgotten_is_stated_as_the_ledger_says_it_and_not_of_somebody_who_is_known() {
+    let place = Place::new().await;
+    let known = place.run("known", None).await;
+    let statement = |id: &str, runs: Value| {
+        json!({
+            "id": id, "at": "2026-03-02T08:15:30Z", "by": "priya.raman@corp.example", "runs": runs,
+            "destroyed": {"keys": 1}, "binary_version": "rollcall",
+        })
+    };
+    for (id, runs) in [
+        ("fg_gone", json!([{"run": "run_retired", "person": null}])),
+        ("fg_known", json!([{"run": known, "person": null}])),
+    ] {
+        let statement = statement(id, runs);
+        let put = place.bench.ledger.put_document(documents::FORGOTTEN, id, &statement);
+        put.await.unwrap();
+    }
+    let cloud = place.start();
+    let answer = ask(&cloud, json!({"forgotten": "fg_gone"}));
+    assert_eq!(
+        answer,
+        json!({"receipt": "receipts/forgotten-fg_gone.json"}),
+        "{}",
+        cloud.end()
+    );
+    let text = place.files.get("receipts/forgotten-fg_gone.json").await.unwrap();
+    let stated = Forgotten::verify(&text, &[place.public_key(&place.key).await]).unwrap();
+    assert_eq!(
+        (stated.statement.id.as_str(), stated.statement.destroyed["keys"]),
+        ("fg_gone", 1)
+    );
+    let cloud = place.start();
+    let answer = ask(&cloud, json!({"forgotten": "fg_known"}));
+    assert_eq!(answer["errorType"], "SealRefused", "{answer}");
+    assert!(place.files.get("receipts/forgotten-fg_known.json").await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_ledger_does_not_hold_is_refused_by_name() {
     let place = Place::new().await;
     let open = place.run("open", None).await;
@@ -201,8 +239,9 @@ async fn what_the_ledger_does_not_hold_is_refused_by_name() {
     for (request, why) in [
         (json!({"run": open}), "is not ending"),
         (json!({"run": "run_none"}), "holds no run"),
-        (json!({"receipt": {"state": "Done"}}), "the request is no"),
-        (json!({"run": open, "ending": "Done"}), "the request is no"),
+        (json!({"forgotten": "fg_none"}), "holds nobody forgotten as fg_none"),
+        (json!({"receipt": {"state": "Done"}}), "the request is neither"),
+        (json!({"run": open, "ending": "Done"}), "the request is neither"),
     ] {
         let answer = ask(&cloud, request);
         assert_eq!(answer["errorType"], "SealRefused", "{answer}");
