@@ -301,10 +301,10 @@ class Stack:
             found[group["logGroupName"]] = [event["message"] for page in pages for event in page["events"]]
         return found
 
-    def trouble(self) -> list[str]:
-        """The newest warnings and errors in the logs."""
+    def trouble(self, since_ms: int = 0) -> list[str]:
+        """The newest warnings and errors in the logs since a moment."""
         found = []
-        for group, lines in self.log_lines().items():
+        for group, lines in self.log_lines(since_ms).items():
             found += [f"{group.rsplit('/', 1)[-1]}: {line}" for line in lines if '"WARN"' in line or '"ERROR"' in line][-6:]
         return found
 
