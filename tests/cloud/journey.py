@@ -105,7 +105,7 @@ def as_deployed(stack: Stack, checks: Checks) -> None:
     names = {stack.key_of(kind): kind for kind in stack.functions}
     denied = sorted({
         f"{names.get(one.key, 'somebody')}: {action} on {arn}"
-        for one in stack.world.relay.asked() if one.status == 403 for action, arn in one.needs})
+        for one in stack.world.relay.asked() if one.denied for action, arn in one.needs})
     checks.that("no role lacked a permission", not denied, denied)
     asked = {names.get(one.key) for one in stack.world.relay.asked()}
     checks.that("door, worker and seal each did their part", {"okta-hook", "worker", "seal"} <= asked, asked)
