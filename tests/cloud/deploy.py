@@ -104,7 +104,7 @@ def configuration(world: World, folder: Path) -> Path:
 def packaged(folder: Path, config: Path) -> Path:
     """The very template, with the built packages and the configuration folder where it names sources."""
     template = yaml.load((ROOT / "infra/template.yaml").read_text(), Tags)
-    packages = Path(os.environ.get("ROLLCALL_PACKAGES", target() / "package/lambda"))
+    packages = Path(os.environ.get("ROLLCALL_PACKAGES", target() / "package/lambda")).resolve()
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
