@@ -28,9 +28,10 @@ class Checks:
         return holds
 
     @contextmanager
-    def part(self, name: str, explain: Callable[[], list[str]] = list):
-        """A part whose exceptions are failures of it and not of the parts after it. `explain` is asked why when one fails."""
-        failed, began = self.failed, time.monotonic()
+    def part(self, name: str, explain: Callable[[int], list[str]] = lambda since_ms: []):
+        """A part whose exceptions are failures of it and not of the parts after it. `explain` is asked why when one fails, with
+        the moment at which it began."""
+        failed, began, since_ms = self.failed, time.monotonic(), int(time.time() * 1000)
         print(f"\n==> {name}", flush=True)
         try:
             yield
@@ -38,7 +39,7 @@ class Checks:
             traceback.print_exc()
             self.that(f"{name} comes to its end", False, repr(error))
         if self.failed > failed:
-            for line in explain():
+            for line in explain(since_ms):
                 print(f"        {line[:400]}", flush=True)
         print(f"--> {name}: {time.monotonic() - began:.0f} s", flush=True)
 

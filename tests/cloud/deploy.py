@@ -104,7 +104,7 @@ def configuration(world: World, folder: Path) -> Path:
 def packaged(folder: Path, config: Path) -> Path:
     """The very template, with the built packages and the configuration folder where it names sources."""
     template = yaml.load((ROOT / "infra/template.yaml").read_text(), Tags)
-    packages = Path(os.environ.get("ROLLCALL_PACKAGES", target() / "package/lambda"))
+    packages = Path(os.environ.get("ROLLCALL_PACKAGES", target() / "package/lambda")).resolve()
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
@@ -301,10 +301,10 @@ class Stack:
             found[group["logGroupName"]] = [event["message"] for page in pages for event in page["events"]]
         return found
 
-    def trouble(self) -> list[str]:
-        """The newest warnings and errors in the logs."""
+    def trouble(self, since_ms: int = 0) -> list[str]:
+        """The newest warnings and errors in the logs since a moment."""
         found = []
-        for group, lines in self.log_lines().items():
+        for group, lines in self.log_lines(since_ms).items():
             found += [f"{group.rsplit('/', 1)[-1]}: {line}" for line in lines if '"WARN"' in line or '"ERROR"' in line][-6:]
         return found
 

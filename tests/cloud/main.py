@@ -55,6 +55,7 @@ def one_stack(checks: Checks, parts: set[str]) -> None:
         if "dynamodb" in parts:
             with checks.part("a leaver, with the table on Amazon's DynamoDB Local", stack.trouble):
                 here, there = len(stack.items()), stack.on_dynamodb_local()
+                journey.linked(stack, checks)
                 journey.story(stack, checks, world.company.hire(), there)
                 checks.that("nothing went to the local AWS's own table", len(stack.items()) == here)
 

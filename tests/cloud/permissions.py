@@ -129,7 +129,6 @@ class Trial:
     def take_away(self, permission: Permission, seen: Seen) -> list[str]:
         """How the step failed without the permission; nothing when it did not fail, or not because of that."""
         document, step = self.documents(permission.role)[permission.policy], seen.step
-        self.stack.put_policy(permission.role, permission.policy, document)
         step.prepare()
         if self.running.get(step.kind) != step.variables:
             self.fresh(step)
@@ -152,7 +151,7 @@ class Trial:
         self.stack.world.relay.take()
         failures = step.run()
         key = self.stack.key_of(step.kind)
-        return any(one.status in (400, 403) and one.key == key and any(permission.covers(*need) for need in one.needs)
+        return any(one.denied and one.key == key and any(permission.covers(*need) for need in one.needs)
                    for one in self.stack.world.relay.take()), failures
 
 

@@ -31,7 +31,8 @@ class Asked:
     key: str
     service: str
     operation: str
-    status: int
+    # Whether the local AWS said that the role may not. Some services say so with 403, others with 400, which means much else.
+    denied: bool
     # DynamoDB's units (writes: whole KB, twice in a transaction, one more for the index; strong reads: whole 4 KB).
     writes: float
     reads: float
@@ -257,5 +258,6 @@ class Relay:
         with self._lock:
             needed = needs(service, operation, handler.path, handler.headers, body, self._scope)
             messages = messages_in(operation, body) if service == "sqs" else 0
-            self._asked.append(Asked(time.time(), key, service, operation, status, writes, reads, messages, needed))
+            denied = status in (400, 403) and b"AccessDenied" in told
+            self._asked.append(Asked(time.time(), key, service, operation, denied, writes, reads, messages, needed))
         return key
