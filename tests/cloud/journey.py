@@ -259,6 +259,33 @@ def approved(stack: Stack, checks: Checks) -> None:
     checks.that("and ends with one receipt", len(new) == 1, new)
 
 
+def forgotten(stack: Stack, checks: Checks) -> None:
+    """The first leaver is forgotten: a worker goes over ledger and files, `seal` signs the statement, and their receipt still verifies."""
+    world, login = stack.world, stack.world.company.leaver
+    key, known = public_key(stack, world.folder), stack.receipts()
+    exit_code, looked, why = stack.operators.rollcall("forget", login)
+    checks.that("forgetting says first what could still be taken back", exit_code == 1 and "--even-undo" in str(looked) + why, (looked, why))
+    exit_code, said, why = stack.operators.rollcall("forget", login, "--even-undo", "--yes")
+    checks.that("`forget --yes` forgets them", exit_code == 0, (exit_code, said, why))
+    new = sorted(stack.receipts() - known)
+    checks.that("one statement is in the bucket", len(new) == 1 and "forgotten-fg_" in new[0], new)
+    if exit_code or not new:
+        return
+    runs = [one["run"] for one in said["forgotten"]["runs"]]
+    for name in [*new, *(f"receipts/{run}.json" for run in runs)]:
+        verified = verify(stack.s3.get_object(Bucket=stack.bucket, Key=name)["Body"].read(), key, world.folder)
+        checks.that(f"{name.split('/')[1][:14]}… verifies under the receipt key", verified.get("valid") is True, verified.get("fault"))
+    checks.that("of each run one receipt is about them", len(runs) == 1, runs)
+    named = [f"{item['pk']['S']} {item['sk']['S']}" for item in stack.items() if login in json.dumps(item)]
+    pages = stack.s3.get_paginator("list_object_versions").paginate(Bucket=stack.bucket)
+    for one in (version for page in pages for version in page.get("Versions", [])):
+        # Configurations are the company's own.
+        if not one["Key"].startswith("configurations/"):
+            body = stack.s3.get_object(Bucket=stack.bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"].read()
+            named += [one["Key"]] * (login.encode() in body)
+    checks.that("nothing in the table and no version of a file names them", not named, named)
+
+
 def together(stack: Stack, checks: Checks) -> None:
     """Two workers get the same leaver at the same moment, by direct invocation."""
     company = stack.world.company

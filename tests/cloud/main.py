@@ -46,6 +46,8 @@ def one_stack(checks: Checks, parts: set[str]) -> None:
                 journey.approved(stack, checks)
             with checks.part("the clock", stack.trouble):
                 journey.ticking(stack, checks, began)
+            with checks.part("somebody is forgotten", stack.trouble):
+                journey.forgotten(stack, checks)
         if "permissions" in parts:
             with checks.part("no permission is spare", stack.trouble):
                 if not any(run.get("receipt") for run in stack.runs()):

@@ -142,6 +142,7 @@ def every(bench: Bench) -> list[Step]:
     """All steps. Those of a worker come first: what others look at is there then."""
     import steps_doors
     import steps_operators
+    import steps_privacy
     import steps_worker
 
-    return [*steps_doors.steps(bench), *steps_worker.steps(bench), *steps_operators.steps(bench)]
+    return [*steps_doors.steps(bench), *steps_worker.steps(bench), *steps_privacy.steps(bench), *steps_operators.steps(bench)]
