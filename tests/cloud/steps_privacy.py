@@ -24,7 +24,7 @@ class Forgetting(Work):
         """One: it uses all that forgetting needs."""
         proved = [f"s3:DeleteObjectVersion /{place.split('/')[0]}/" for place in PLACES]
         return [Step("worker", "forgets somebody", self.forgotten, self.known,
-                     proves=("dynamodb:Scan table/", "s3:ListBucket ", "s3:ListBucketVersions ", "s3:PutObject /signals/", *proved))]
+                     proves=("dynamodb:Scan table/", "s3:ListBucket arn:", "s3:ListBucketVersions arn:", "s3:PutObject /signals/", *proved))]
 
     def known(self) -> None:
         """Somebody new: a link like that of somebody who is there, and a file in each place, with an older version."""
