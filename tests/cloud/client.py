@@ -31,15 +31,16 @@ RIGHTS = (
 def rights(people: People, checks: Checks) -> None:
     """Roles, and who has none."""
     for argv, name, may, roles in RIGHTS:
-        # What was let go on by one is not stopped any more for another; dead letters are looked for with patience.
-        asked = [who for who in KNOWN if (name, who) != ("resume", "petra") and (name != "redrive --list" or who == "viola")]
+        # What was let go on by one is not stopped any more for another; dead letters are looked for with seconds of patience.
+        asked = [who for who in KNOWN if (name, who) != ("resume", "petra")
+                 and (who == "viola" or name not in ("today", "redrive --list"))]
         ended = {who: people.type(who, *argv) for who in asked}
         refused = [who for who in asked if who not in may]
         wrong = {who: ended[who] for who in asked if who in may and ended[who].exit != 0} | {
             who: ended[who] for who in refused if not ended[who].complains(
                 f"{who} may not `{name}`: it takes the role {roles}. Add it to their `roles` under `operators` in "
                 f"env/{ENVIRONMENT}.yaml")}
-        whom = ", ".join(may) if refused else "everybody"
+        whom = ", ".join(may) if refused else "everybody" if len(asked) > 1 else "viewers"
         checks.that(f"`{' '.join(argv)}` is for {whom}{'; the others read why' if refused else ''}", not wrong, wrong)
     for who, argv, texts, what in (
         ("viola", ("reviews", "approve", "r", "h"), ("execute-api:Invoke", "POST /approve"), "who has not the policy of approvers is not let in"),

@@ -341,10 +341,14 @@ class Stack:
             TableName=self.table, BillingMode="PAY_PER_REQUEST", KeySchema=here["KeySchema"],
             AttributeDefinitions=here["AttributeDefinitions"],
             GlobalSecondaryIndexes=[{name: index[name] for name in ("IndexName", "KeySchema", "Projection")}])
+        self.serving(False)
         for kind, variables in self.variables.items():
             if "ROLLCALL_TABLE" in variables:
                 variables["AWS_ENDPOINT_URL_DYNAMODB"] = self.world.dynamodb_url
                 self.restart(kind)
+        # Whoever is at work still is so with the table of before.
+        until(lambda: self.world.relay.silent_for() > 2, 60, "the end of the work")
+        self.serving(True)
         return there
 
     def depth(self, queue: str) -> int:

@@ -56,7 +56,8 @@ def one_stack(checks: Checks, parts: set[str]) -> None:
                 permissions.table(stack, checks, every(Bench(stack, runs[0]["id"])))
         if "dynamodb" in parts:
             with checks.part("a leaver, with the table on Amazon's DynamoDB Local", stack.trouble):
-                here, there = len(stack.items()), stack.on_dynamodb_local()
+                there = stack.on_dynamodb_local()
+                here = len(stack.items())
                 journey.linked(stack, checks)
                 journey.story(stack, checks, world.company.hire(), there)
                 checks.that("nothing went to the local AWS's own table", len(stack.items()) == here)

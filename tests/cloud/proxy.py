@@ -166,6 +166,7 @@ class Relay:
         # What stands in ARNs between the service and the resource: region and account.
         self._scope = scope
         self._asked: list[Asked] = []
+        self._last = time.time()
         # Whether S3 denies what is missing to everybody but those whose keys are here, as AWS does to whoever may not list the bucket.
         self.listers: set[str] | None = None
         self._lock = threading.Lock()
@@ -222,6 +223,11 @@ class Relay:
         with self._lock:
             return list(self._asked)
 
+    def silent_for(self) -> float:
+        """Seconds since somebody asked for something."""
+        with self._lock:
+            return time.time() - self._last
+
     def relay(self, handler: BaseHTTPRequestHandler) -> None:
         length = int(handler.headers.get("content-length") or 0)
         body = handler.rfile.read(length) if length else b""
@@ -261,6 +267,7 @@ class Relay:
         operation = operation_of(service, handler.command, handler.path, handler.headers)
         writes, reads = units(operation, body, told) if service == "dynamodb" else (0.0, 0.0)
         with self._lock:
+            self._last = time.time()
             needed = needs(service, operation, handler.path, handler.headers, body, self._scope)
             messages = messages_in(operation, body) if service == "sqs" else 0
             denied = status in (400, 403) and b"AccessDenied" in told

@@ -146,24 +146,24 @@ impl Api {
         if let Ok(done) = serde_json::from_slice::<Done>(body) {
             return Ok(Reply::Done(done));
         }
-        match status {
-            // The gateway's own words, of which it says little (AWS re:Post, "How do I troubleshoot HTTP 403 errors from API Gateway?").
-            403 if said(body).contains("security token") => anyhow::bail!(EXPIRED),
-            403 if said(body).contains("signature") => anyhow::bail!(UNSIGNED),
-            403 => anyhow::bail!(
-                "AWS does not let you call {}: your role needs execute-api:Invoke on its route POST /{route} (docs/guides/operate.md)",
-                self.stack
-            ),
-            404 => anyhow::bail!(
-                "{} has no route /{route}: it is older than this `rollcall`; deploy it anew",
-                self.stack
-            ),
-            429 => anyhow::bail!("{} has too much to do: try again in a moment", self.stack),
-            _ => anyhow::bail!(
-                "{} answered with status {status}: its function {route} is in trouble; its log group says why",
-                self.stack
-            ),
-        }
+        Err(refused(&self.stack, route, status, body))
+    }
+}
+
+/// A refusal by the gateway, and the next step.
+fn refused(stack: &str, route: &str, status: u16, body: &[u8]) -> anyhow::Error {
+    match status {
+        // Its own words, of which it says little (AWS re:Post, "How do I troubleshoot HTTP 403 errors from API Gateway?").
+        403 if said(body).contains("security token") => anyhow::anyhow!(EXPIRED),
+        403 if said(body).contains("signature") => anyhow::anyhow!(UNSIGNED),
+        403 => anyhow::anyhow!(
+            "AWS does not let you call {stack}: your role needs execute-api:Invoke on its route POST /{route} (docs/guides/operate.md)"
+        ),
+        404 => anyhow::anyhow!("{stack} has no route /{route}: it is older than this `rollcall`; deploy it anew"),
+        429 => anyhow::anyhow!("{stack} has too much to do: try again in a moment"),
+        _ => anyhow::anyhow!(
+            "{stack} answered with status {status}: its function {route} is in trouble; its log group says why"
+        ),
     }
 }
 
@@ -186,4 +186,41 @@ async fn credentials(config: &SdkConfig) -> anyhow::Result<Credentials> {
         CredentialsError::CredentialsNotLoaded(_) => anyhow::anyhow!(NONE),
         why => anyhow::Error::new(why).context(NONE),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_the_gateway_names_the_next_step() {
+        let forbidden = r#"{"message":"Forbidden"}"#;
+        let rows = [
+            (403, forbidden, "execute-api:Invoke on its route POST /approve"),
+            (403, "", "execute-api:Invoke"),
+            (
+                403,
+                r#"{"message":"The security token included in the request is expired"}"#,
+                "sign in again",
+            ),
+            (
+                403,
+                r#"{"message":"The security token included in the request is invalid."}"#,
+                "sign in again",
+            ),
+            (
+                403,
+                r#"{"message":"Signature expired: 20261128T200000Z is now earlier than …"}"#,
+                "this machine's clock",
+            ),
+            (404, r#"{"message":"Not Found"}"#, "deploy it anew"),
+            (429, r#"{"message":"Too Many Requests"}"#, "in a moment"),
+            (500, r#"{"message":"Internal Server Error"}"#, "its log group says why"),
+            (503, "<html>", "its log group says why"),
+        ];
+        for (status, body, says) in rows {
+            let why = refused("prod", "approve", status, body.as_bytes()).to_string();
+            assert!(why.contains(says), "{status} {body}: {why}");
+        }
+    }
 }
