@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -222,7 +223,13 @@ def follow(checks: Checks) -> None:
         checks.that("whatever a reader changes is still in the pages", not unused, unused)
 
 
+def stop(*_) -> None:
+    """Ends as after Ctrl-C, so that everything that was started is ended too."""
+    raise KeyboardInterrupt
+
+
 def main() -> int:
+    signal.signal(signal.SIGTERM, stop)
     checks = Checks()
     with checks.part("docs/guides/deploy.md and docs/runbooks/restore.md, word by word"):
         follow(checks)
