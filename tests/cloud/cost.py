@@ -79,7 +79,7 @@ class Meter:
                 if one.operation.startswith("SendMessage"):
                     # Each message is received and deleted once by Lambda's pollers, alone at worst.
                     units["sqs_request"] += 2 * one.messages
-            elif one.service == "s3":
+            elif one.service == "s3" and not one.operation.startswith("Delete"):
                 units["s3_get" if one.operation in ("GetObject", "HeadObject") else "s3_put"] += 1
             elif one.service == "kms":
                 units["kms_asymmetric_request"] += 1

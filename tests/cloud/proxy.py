@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d{8}/[^/]+/([^/]+)/aws4_request")
 # What S3 answers for what it does not let anybody see.
@@ -49,12 +49,10 @@ def operation_of(service: str, method: str, path: str, headers) -> str:
         return target.rsplit(".", 1)[-1]
     if service == "s3":
         single = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
-        query = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
-        if method == "GET" and "versions" in query:
-            return "ListObjectVersions"
-        if method == "DELETE" and "versionId" in query:
-            return "DeleteObjectVersion"
-        return "ListObjects" if "list-type" in query else single.get(method, method)
+        asked = parse_qs(urlsplit(path).query, keep_blank_values=True)
+        if "list-type" in asked or "versions" in asked:
+            return "ListObjectVersions" if "versions" in asked else "ListObjects"
+        return single.get(method, method) + ("Version" if "versionId" in asked else "")
     if service == "lambda":
         return "Invoke" if path.endswith("/invocations") else f"{method} {path}"
     return f"{method} {path}"
@@ -120,8 +118,8 @@ def needs(service: str, operation: str, path: str, headers, body: bytes, scope: 
     """What IAM is asked about a request (Service Authorization Reference): actions with the ARNs of what they are taken on."""
     if service == "s3":
         key = unquote(urlsplit(path).path.strip("/"))
-        names = {"HeadObject": "GetObject", "ListObjects": "ListBucket", "ListObjectVersions": "ListBucketVersions"}
-        action = names.get(operation, operation)
+        listing = {"HeadObject": "GetObject", "ListObjects": "ListBucket", "ListObjectVersions": "ListBucketVersions"}
+        action = listing.get(operation, operation)
         found = [(f"s3:{action}", f"arn:aws:s3:::{key}")]
         if "x-amz-object-lock-mode" in headers:
             found.append(("s3:PutObjectRetention", f"arn:aws:s3:::{key}"))
