@@ -19,5 +19,5 @@ pub mod world;
 pub mod wrap;
 
 pub use inject::{Fault, Injector, Strike};
-pub use matrix::{Report, exhaustive, seeded};
+pub use matrix::{Faults, Report, exhaustive, seeded};
 pub use world::{World, WorldSpec};

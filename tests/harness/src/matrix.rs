@@ -75,11 +75,32 @@ pub async fn once(report: &mut Report, spec: WorldSpec, story: Story) -> u64 {
     world.injector.count()
 }
 
-/// Strikes every point of a story once with every fault that is asked for. `table` makes a fresh table for each world.
+/// Which faults strike each point.
+#[derive(Clone, Copy, Debug)]
+pub enum Faults<'a> {
+    /// Every one, one after the other.
+    Each(&'a [Fault]),
+    /// One; the next point the next one.
+    InTurn(&'a [Fault]),
+}
+
+impl<'a> Faults<'a> {
+    fn at(self, number: usize) -> &'a [Fault] {
+        match self {
+            Self::Each(all) => all,
+            Self::InTurn(all) => {
+                let turn = number % all.len();
+                &all[turn..=turn]
+            }
+        }
+    }
+}
+
+/// Strikes every point of a story with the faults that are asked for. `table` makes a fresh table for each world.
 pub async fn exhaustive(
     name: &str,
     story: Story,
-    faults: &[Fault],
+    faults: Faults<'_>,
     table: impl Fn() -> Option<Arc<dyn Table>>,
     only: impl Fn(&str) -> bool,
 ) -> Report {
@@ -115,11 +136,9 @@ pub async fn exhaustive(
     }
     let log = world.injector.log();
     report.points = log.len() as u64;
-    for (index, what) in log.iter().enumerate() {
-        if !only(what) {
-            continue;
-        }
-        for fault in faults {
+    let wanted = log.iter().enumerate().filter(|(_, what)| only(what));
+    for (number, (index, _)) in wanted.enumerate() {
+        for fault in faults.at(number) {
             let strike = Strike {
                 point: index as u64 + 1,
                 fault: *fault,

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::Client;
 use rollcall_harness::server::ServerTime;
 use rollcall_harness::story::{Arrives, Happens, Story};
 use rollcall_harness::world::{World, WorldSpec};
-use rollcall_harness::{Fault, exhaustive, oracle, story};
+use rollcall_harness::{Fault, Faults, exhaustive, oracle, story};
 use rollcall_ledger::aws::{self, SdkConfig};
 use rollcall_ledger::dynamodb::{DynamoTable, create_table};
 use rollcall_ledger::s3::S3Files;
@@ -175,7 +175,7 @@ async fn strike(fault: Fault) {
     let report = exhaustive(
         &format!("leaver on DynamoDB, {fault:?}"),
         Story::default(),
-        &[fault],
+        Faults::Each(&[fault]),
         || Some(Fresh::boxed(&client)),
         |what| what.starts_with("write "),
     )

@@ -1,22 +1,39 @@
 //! The failure matrix as tests: no violation at any point, with any fault, in any of the stories.
 
 use rollcall_harness::inject::{Fault, Strike};
-use rollcall_harness::matrix::{Report, exhaustive, once, seeded};
+use rollcall_harness::matrix::{Faults, Report, exhaustive, once, seeded};
 use rollcall_harness::story::{self, Happens, Story};
 use rollcall_harness::world::{World, WorldSpec};
 
-/// `tests/run --full` tells more stories.
+/// `tests/run --full` takes its time.
+fn is_full() -> bool {
+    std::env::var_os("ROLLCALL_FULL").is_some()
+}
+
+/// More stories in the long form.
 fn seeds() -> u64 {
-    if std::env::var_os("ROLLCALL_FULL").is_some() {
-        2_000
+    if is_full() { 2_000 } else { 200 }
+}
+
+/// Stories with many points: every fault at each of them in the long form, and otherwise one at each, in turn.
+fn striking(faults: &[Fault]) -> Faults<'_> {
+    if is_full() {
+        Faults::Each(faults)
     } else {
-        200
+        Faults::InTurn(faults)
     }
 }
 
 #[tokio::test]
 async fn the_leaver_survives_every_fault_at_every_point() {
-    let report = exhaustive("leaver, every point", Story::default(), &Fault::ALL, || None, |_| true).await;
+    let report = exhaustive(
+        "leaver, every point",
+        Story::default(),
+        Faults::Each(&Fault::ALL),
+        || None,
+        |_| true,
+    )
+    .await;
     println!("{report}");
     assert!(report.points > 50, "the story has points to strike");
     assert_eq!(
@@ -33,7 +50,14 @@ async fn the_leaver_who_returns_survives_every_fault_at_every_point() {
         happens: Happens::LeavesAndReturns,
         ..Story::default()
     };
-    let report = exhaustive("leaver who returns, every point", story, &Fault::ALL, || None, |_| true).await;
+    let report = exhaustive(
+        "leaver who returns, every point",
+        story,
+        Faults::Each(&Fault::ALL),
+        || None,
+        |_| true,
+    )
+    .await;
     println!("{report}");
     assert!(report.points > 30, "the story has points to strike");
     assert_eq!(report.violations, Vec::<String>::new());
@@ -101,14 +125,12 @@ fn company(happens: Happens) -> Story {
 #[tokio::test]
 async fn every_cut_step_in_two_directories_and_two_orgs_survives_every_fault_at_every_point() {
     let story = company(Happens::Leaves);
-    let report = exhaustive("company, every point", story, &Fault::ALL, || None, |_| true).await;
+    let report = exhaustive("company, every point", story, striking(&Fault::ALL), || None, |_| true).await;
     println!("{report}");
     assert!(report.points > 100, "the story has points to strike");
-    assert_eq!(
-        report.runs,
-        1 + report.points * 4,
-        "every point was struck with every fault"
-    );
+    let each = if is_full() { 4 } else { 1 };
+    assert_eq!(report.runs, 1 + report.points * each, "every point was struck");
+    assert_eq!(report.struck.len(), 4, "every fault was struck");
     assert_eq!(report.violations, Vec::<String>::new());
 }
 
@@ -116,7 +138,7 @@ async fn every_cut_step_in_two_directories_and_two_orgs_survives_every_fault_at_
 async fn a_leaver_whom_both_directories_report_survives_a_crash_at_every_point() {
     let story = company(Happens::LeavesEverywhere);
     let faults = [Fault::CrashBefore, Fault::CrashAfter];
-    let report = exhaustive("company, both directories", story, &faults, || None, |_| true).await;
+    let report = exhaustive("company, both directories", story, striking(&faults), || None, |_| true).await;
     println!("{report}");
     assert!(report.points > 100, "the story has points to strike");
     assert_eq!(report.violations, Vec::<String>::new());
@@ -147,21 +169,21 @@ fn tears(what: &str) -> bool {
     call || what.ends_with("/HEAD#sf-us") || what.starts_with("put evidence/")
 }
 
-/// Every fault at every point takes long, so `tests/run --full` does that. Otherwise a worker dies after each of those that matter
-/// most, and their answers are lost.
+/// Every fault at every point takes long, so `tests/run --full` does that. Otherwise, of those that matter most, a worker dies after
+/// every other one, and the answers of the rest are lost.
 #[tokio::test]
 async fn dismantling_survives_every_fault_at_every_point() {
-    let full = std::env::var_os("ROLLCALL_FULL").is_some();
-    let faults: &[Fault] = if full {
-        &Fault::ALL
+    let full = is_full();
+    let faults = if full {
+        Faults::Each(&Fault::ALL)
     } else {
-        &[Fault::CrashAfter, Fault::AnswerLost]
+        Faults::InTurn(&[Fault::CrashAfter, Fault::AnswerLost])
     };
     let only = |what: &str| full || tears(what);
     let report = exhaustive("owner, every point", owner(Happens::Leaves), faults, || None, only).await;
     println!("{report}");
     assert!(report.points > 300, "the story has points to strike");
-    assert!(report.runs > 100, "enough of them were struck: {}", report.runs);
+    assert!(report.runs > 50, "enough of them were struck: {}", report.runs);
     assert_eq!(report.violations, Vec::<String>::new());
 }
 
@@ -169,7 +191,7 @@ async fn dismantling_survives_every_fault_at_every_point() {
 async fn an_owner_who_returns_keeps_everything_whatever_strikes() {
     let story = owner(Happens::LeavesAndReturns);
     let faults = [Fault::CrashAfter, Fault::AnswerLost];
-    let report = exhaustive("owner who returns", story, &faults, || None, |_| true).await;
+    let report = exhaustive("owner who returns", story, striking(&faults), || None, |_| true).await;
     println!("{report}");
     assert!(report.points > 30, "the story has points to strike");
     assert_eq!(report.violations, Vec::<String>::new());

@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 
 use rollcall_harness::inject::Fault;
-use rollcall_harness::matrix::{exhaustive, from_seed, seeded};
+use rollcall_harness::matrix::{Faults, exhaustive, from_seed, seeded};
 use rollcall_harness::story::{Happens, Story, tell};
 use rollcall_harness::{World, oracle};
 
@@ -34,12 +34,21 @@ async fn main() -> ExitCode {
         println!("{report}");
         violations += report.violations.len();
     };
-    book(exhaustive("leaver, every point", leaves, &Fault::ALL, || None, |_| true).await);
+    book(
+        exhaustive(
+            "leaver, every point",
+            leaves,
+            Faults::Each(&Fault::ALL),
+            || None,
+            |_| true,
+        )
+        .await,
+    );
     book(
         exhaustive(
             "leaver who returns, every point",
             returns,
-            &Fault::ALL,
+            Faults::Each(&Fault::ALL),
             || None,
             |_| true,
         )
@@ -53,10 +62,37 @@ async fn main() -> ExitCode {
         happens: Happens::LeavesEverywhere,
         ..company
     };
-    book(exhaustive("company, every point", company, &Fault::ALL, || None, |_| true).await);
-    book(exhaustive("company, both directories", both, &Fault::ALL, || None, |_| true).await);
+    book(
+        exhaustive(
+            "company, every point",
+            company,
+            Faults::Each(&Fault::ALL),
+            || None,
+            |_| true,
+        )
+        .await,
+    );
+    book(
+        exhaustive(
+            "company, both directories",
+            both,
+            Faults::Each(&Fault::ALL),
+            || None,
+            |_| true,
+        )
+        .await,
+    );
     let owner = Story { owns: true, ..leaves };
-    book(exhaustive("owner, every point", owner, &Fault::ALL, || None, |_| true).await);
+    book(
+        exhaustive(
+            "owner, every point",
+            owner,
+            Faults::Each(&Fault::ALL),
+            || None,
+            |_| true,
+        )
+        .await,
+    );
     book(seeded("by seed: arrival, workers, strikes", seeds.clone(), false).await);
     book(seeded("company, by seed", seeds, true).await);
     println!("{violations} violations in {:.1} s", started.elapsed().as_secs_f32());
