@@ -220,7 +220,7 @@ impl Files for S3Files {
         self.remove_versions(name, true).await
     }
 
-    /// Removes at most [`MOST_EXPIRED`] in one call, so that it ends within a worker's time.
+    /// Removes at most 1,000 in one call, so that it ends within a worker's time.
     async fn expire(&self, prefix: &str, before: Timestamp) -> Result<usize, FileError> {
         let failed = |why: String| FileError::Unavailable(format!("listing {prefix}: {why}"));
         let (mut removed, mut token) = (0, None);

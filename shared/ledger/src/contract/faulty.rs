@@ -34,7 +34,7 @@ pub enum Script {
     Quiet,
     /// One fault, at the operation with this number, from 0.
     Once(u64, Fault),
-    /// Faults at random during [`OUTAGE`]: a seed, and how many of a thousand operations go wrong.
+    /// Faults at random, for the first 2,000 operations: a seed, and how many of a thousand operations go wrong.
     Random {
         /// The seed: the same seed makes the same faults for the same operations.
         seed: u64,
