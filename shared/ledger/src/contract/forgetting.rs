@@ -229,7 +229,7 @@ pub async fn an_event_is_kept_as_long_as_was_said(bench: &Bench) {
     let signal = samples::signal(&event.key, "{}");
     let nonce = format!("{} gone", bench.tag);
     bench.ledger.accept(&event, &signal, long_ago, &nonce).await.unwrap();
-    let lock = bench.claim(&gone, &bench.holder("gone", at(60))).await;
+    let lock = bench.claim(&gone, &bench.holder("gone", far_off)).await;
     let inbox = bench.ledger.inbox(&gone).await.unwrap();
     assert_eq!((inbox.rows.len(), inbox.drained), (0, inbox.seq));
     bench.won(bench.ledger.release_account(&lock, &inbox, None).await.unwrap());
