@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use rollcall_engine::{EngineError, ForgetWish};
+use rollcall_engine::ForgetWish;
 use rollcall_policy::Configuration;
 use rollcall_policy::configuration::Role;
 use serde_json::json;
 
+use super::reviews::said;
 use crate::cli::ForgetOptions;
 use crate::local::Store;
 use crate::operator::{self, Me};
@@ -90,12 +91,4 @@ fn allowed(me: &Me, configuration: &Configuration, store: &Store) -> anyhow::Res
         me.name
     );
     Ok(())
-}
-
-/// What a refusal says, without the word for the kind of error.
-fn said<T>(result: Result<T, EngineError>) -> anyhow::Result<T> {
-    result.map_err(|error| match error {
-        EngineError::Refused(why) => anyhow::anyhow!("{why}"),
-        other => other.into(),
-    })
 }

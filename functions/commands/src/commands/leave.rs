@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use rollcall_engine::{AgreedLeave, EngineError, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
+use rollcall_engine::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 use rollcall_model::{Delivery, Message, RunId};
 use rollcall_policy::Configuration;
 use rollcall_policy::configuration::Role;
 use serde_json::{Value, json};
 
+use super::reviews::said;
 use super::{apply, plan};
 use crate::Exit;
 use crate::Place;
@@ -158,14 +159,6 @@ fn allowed(me: &Me, configuration: &Configuration, store: &Store) -> anyhow::Res
         me.name
     );
     Ok(())
-}
-
-/// What a refusal says, without the word for the kind of error.
-fn said<T>(result: Result<T, EngineError>) -> anyhow::Result<T> {
-    result.map_err(|error| match error {
-        EngineError::Refused(why) => anyhow::anyhow!("{why}"),
-        other => other.into(),
-    })
 }
 
 /// The person, for who may know.
