@@ -46,10 +46,8 @@ async fn kept_output_is_the_terminals() {
         assert_eq!((ended, printed.code), (Exit::SUCCESS, 0), "{line:?}");
         if line.contains(&"report") {
             // The page comes back instead of being written.
-            let kept = said.files.get(&page).unwrap();
             let written = std::fs::read(&page).unwrap();
-            assert_eq!(kept.len(), written.len());
-            assert!(kept.starts_with(b"<!") && written.starts_with(b"<!"));
+            assert_eq!(until_made(said.files.get(&page).unwrap()), until_made(&written));
         } else {
             assert!(said.files.is_empty(), "{line:?}");
         }
@@ -90,4 +88,10 @@ async fn today_tells_what_happened_and_what_waits() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("Nothing waits for you."), "{text}");
+}
+
+/// A report up to the moment at which it was made, which is another each time and not always as many digits.
+fn until_made(page: &[u8]) -> &str {
+    let page = std::str::from_utf8(page).unwrap();
+    page.split_once("<footer><p>Made ").unwrap().0
 }
