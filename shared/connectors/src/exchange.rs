@@ -37,6 +37,12 @@ impl Exchange {
         match answer {
             Ok(response) => {
                 tracing::debug!(call = what, status = response.status().as_u16(), "vendor answered");
+                if is_page(&response) {
+                    let failure = Failure::retry(format!(
+                        "{what}: a page for people came instead of an answer: something between here and the vendor sent it"
+                    ));
+                    return Err(if reads { failure } else { failure.maybe_executed() });
+                }
                 Ok(response)
             }
             Err(error) => {
@@ -45,6 +51,14 @@ impl Exchange {
             }
         }
     }
+}
+
+/// Whether a proxy or a login page answered with success in the vendor's place: no vendor's interface answers in HTML, and a change
+/// whose status alone counts would be taken for made.
+fn is_page(response: &HttpResponse) -> bool {
+    response.status().is_success()
+        && header(response, "content-type").is_some_and(|kind| kind.trim_start().starts_with("text/html"))
+        && response.body().trim_ascii_start().starts_with(b"<")
 }
 
 /// The failure of a call that got no answer.

@@ -87,7 +87,7 @@ impl Transport for Wire {
     async fn send(&self, request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError> {
         match self.simulator.answer(&request, self.clock.now()) {
             Reply::Answer(response) | Reply::Late(_, response) => Ok(response),
-            Reply::Silence => {
+            Reply::Silence | Reply::Dripping(_) => {
                 self.clock.pass(timeout);
                 Err(TransportError::Timeout(timeout))
             }

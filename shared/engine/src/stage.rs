@@ -212,7 +212,8 @@ impl Engine {
             });
         }
         if let (Some((after, why)), true) = (&working, open.is_empty()) {
-            // Waiting for a vendor's job is no failed try.
+            // Waiting for a vendor's job is no failed try, and what failed before it is over: a hand-over of days meets many a hiccup.
+            claim.run.attempts = 0;
             claim.run.read.get_or_insert_default().rest = Some(plus(now, *after));
             return Ok(StageEnd::Again {
                 after: *after,
@@ -326,7 +327,8 @@ impl Engine {
     /// Reads the source again: at every resume, before anything is done.
     async fn read_again(&self, claim: &mut RunClaim) -> Result<Option<StageEnd>, EngineError> {
         let account = claim.run.plan.subject.clone();
-        let call = self.call(&claim.holder, rollcall_model::Lane::Urgent);
+        // Only a cut goes on without what it can do without: a hand-over that does not know the manager would find nobody to give to.
+        let call = self.call(&claim.holder, crate::accounts::lane(claim));
         let Some(connector) = self.connector(&account.connection) else {
             let why = format!("connection {} is no longer configured", account.connection);
             return Ok(Some(StageEnd::Ended(RunState::Incomplete { why })));
@@ -521,14 +523,30 @@ pub(crate) fn ending(run: &Run) -> RunState {
     })
 }
 
-/// Counts an automatic plan that differs from the one before it.
+/// Counts an automatic plan that differs from the one before it. A system that could not be read then or now has not moved: its
+/// changes become unknown and known again without anybody having touched an account.
 fn count_replan(claim: &mut RunClaim, plan: &StagePlan) {
-    if claim
+    let Some(before) = claim
         .run
         .stage_plan
         .as_ref()
-        .is_some_and(|before| before.stage == plan.stage && !before.moved(plan).is_empty())
-    {
+        .filter(|before| before.stage == plan.stage)
+    else {
+        return;
+    };
+    let unread: BTreeSet<_> = before
+        .items
+        .iter()
+        .chain(&plan.items)
+        .filter(|item| matches!(item.verdict, Verdict::Unknown(_)))
+        .map(|item| &item.change.connection)
+        .collect();
+    let read = |plan: &StagePlan| {
+        let mut plan = plan.clone();
+        plan.items.retain(|item| !unread.contains(&item.change.connection));
+        plan
+    };
+    if !read(before).moved(&read(plan)).is_empty() {
         claim.run.replans += 1;
     }
 }

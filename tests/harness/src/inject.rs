@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rollcall_simulators::Fault as VendorFault;
 use tokio::sync::Notify;
 
 use crate::ids::Dice;
@@ -18,11 +19,24 @@ pub enum Fault {
     Fails,
     /// The use happens and its answer is lost.
     AnswerLost,
+    /// A vendor's own fault; it strikes calls of vendors alone.
+    Vendor(VendorFault),
 }
 
 impl Fault {
-    /// Every fault.
+    /// Every fault that can strike anywhere.
     pub const ALL: [Self; 4] = [Self::CrashBefore, Self::CrashAfter, Self::Fails, Self::AnswerLost];
+
+    /// Every fault of a vendor.
+    pub fn of_vendors() -> Vec<Self> {
+        VendorFault::ALL.map(Self::Vendor).to_vec()
+    }
+}
+
+/// Whether a point is a call of a vendor.
+pub fn is_call(what: &str) -> bool {
+    what.split_once(' ')
+        .is_some_and(|(_, target)| target.split('/').next().is_some_and(|host| host.ends_with(".example")))
 }
 
 /// A fault at a point.
@@ -85,6 +99,9 @@ impl Injector {
             let at = strikes.iter().position(|strike| strike.point == point)?;
             strikes.swap_remove(at).fault
         };
+        if matches!(fault, Fault::Vendor(_)) && !is_call(what) {
+            return None;
+        }
         self.struck
             .lock()
             .expect("no panic holds it")

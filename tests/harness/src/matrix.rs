@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_ledger::table::Table;
+use rollcall_simulators::Fault as VendorFault;
 
 use crate::ids::Dice;
 use crate::inject::{Fault, Strike};
@@ -163,6 +164,43 @@ pub async fn seeded(name: &str, seeds: std::ops::Range<u64>, company: bool) -> R
     }
     report
 }
+
+/// One story by seed again and again, in which `percent` of the vendors' calls go wrong, each in a way of its own.
+pub async fn noisy(name: &str, story: Story, seeds: std::ops::Range<u64>, percent: u64) -> Report {
+    let mut report = Report {
+        name: name.to_owned(),
+        ..Report::default()
+    };
+    for seed in seeds {
+        let dice = Dice::new(seed);
+        let mut faults = Fault::of_vendors();
+        // It passes only when somebody grants it again.
+        faults.retain(|fault| *fault != Fault::Vendor(VendorFault::PermissionRemoved));
+        let mut strikes = Vec::new();
+        for point in 1..=MOST_POINTS {
+            if dice.roll(100) < percent {
+                let which = usize::try_from(dice.roll(faults.len() as u64)).expect("a place in the list");
+                strikes.push(Strike {
+                    point,
+                    fault: faults[which],
+                });
+            }
+        }
+        let spec = WorldSpec {
+            seed,
+            strikes,
+            company: story.company,
+            owns: story.owns,
+            ..WorldSpec::default()
+        };
+        let points = once(&mut report, spec, story).await;
+        report.points = report.points.max(points);
+    }
+    report
+}
+
+/// More points than a story has in which much goes wrong.
+const MOST_POINTS: u64 = 5_000;
 
 /// The story of a seed: the same for the same seed.
 pub fn from_seed(seed: u64, company: bool) -> (WorldSpec, Story) {

@@ -21,7 +21,7 @@ use rollcall_runtime::{Clock, Ids, Secrets};
 use rollcall_simulators::okta::Delivery;
 use rollcall_simulators::salesforce::Org;
 use rollcall_simulators::world::LeaverWorld;
-use rollcall_simulators::{Reply, Simulator};
+use rollcall_simulators::{Fault as VendorFault, FaultRule, Faults, Reply, Simulator};
 
 use crate::clock::JumpClock;
 use crate::ids::SeededIds;
@@ -478,6 +478,22 @@ struct Vendors {
     clock: Arc<JumpClock>,
 }
 
+impl Vendors {
+    /// Who answers at a host, and the switch of its faults.
+    fn vendor(&self, host: &str) -> Option<(&dyn Simulator, &Faults)> {
+        let world = &self.vendors;
+        let company = world.company.as_ref();
+        Some(match (host, company) {
+            ("corp.okta.example", _) => (world.okta.as_ref(), world.okta.faults()),
+            ("us.my.salesforce.example", _) => (world.salesforce.as_ref(), world.salesforce.faults()),
+            ("slack.example", _) => (world.slack.as_ref(), world.slack.faults()),
+            ("corp.onelogin.example", Some(company)) => (company.onelogin.as_ref(), company.onelogin.faults()),
+            ("emea.my.salesforce.example", Some(company)) => (company.emea.as_ref(), company.emea.faults()),
+            _ => return None,
+        })
+    }
+}
+
 #[async_trait]
 impl Transport for Vendors {
     async fn send(&self, mut request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError> {
@@ -493,22 +509,20 @@ impl Transport for Vendors {
             request.headers_mut().insert(http::header::HOST, value);
         }
         let now = self.clock.now();
-        let company = self.vendors.company.as_ref();
-        let reply = match (host.as_str(), company) {
-            ("corp.okta.example", _) => self.vendors.okta.answer(&request, now),
-            ("us.my.salesforce.example", _) => self.vendors.salesforce.answer(&request, now),
-            ("slack.example", _) => self.vendors.slack.answer(&request, now),
-            ("corp.onelogin.example", Some(company)) => company.onelogin.answer(&request, now),
-            ("emea.my.salesforce.example", Some(company)) => company.emea.answer(&request, now),
-            (other, _) => return Err(TransportError::Connect(format!("no such host: {other}"))),
+        let Some((vendor, faults)) = self.vendor(&host) else {
+            return Err(TransportError::Connect(format!("no such host: {host}")));
         };
+        if let Some(fault) = request.extensions_mut().remove::<VendorFault>() {
+            faults.add(FaultRule::once("", fault));
+        }
+        let reply = vendor.answer(&request, now);
         match reply {
             Reply::Answer(response) => Ok(response),
             Reply::Late(after, response) if after < timeout => {
                 self.clock.sleep(after).await;
                 Ok(response)
             }
-            Reply::Late(..) | Reply::Silence => {
+            Reply::Late(..) | Reply::Silence | Reply::Dripping(_) => {
                 self.clock.sleep(timeout).await;
                 Err(TransportError::Timeout(timeout))
             }

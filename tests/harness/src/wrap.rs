@@ -249,7 +249,7 @@ pub struct FaultTransport {
 
 #[async_trait]
 impl Transport for FaultTransport {
-    async fn send(&self, request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError> {
+    async fn send(&self, mut request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError> {
         let started = self.clock.now();
         let what = format!(
             "{} {}{}",
@@ -271,6 +271,10 @@ impl Transport for FaultTransport {
                 let _ = self.inner.send(request, timeout).await;
                 self.life.die().await;
                 unreachable!("a dead worker does not go on")
+            }
+            Some(Fault::Vendor(fault)) => {
+                request.extensions_mut().insert(fault);
+                self.inner.send(request, timeout).await
             }
             _ => self.inner.send(request, timeout).await,
         }

@@ -1,9 +1,11 @@
 //! The failure matrix as tests: no violation at any point, with any fault, in any of the stories.
 
-use rollcall_harness::inject::{Fault, Strike};
-use rollcall_harness::matrix::{Faults, Report, exhaustive, once, seeded};
+use rollcall_harness::inject::{Fault, Strike, is_call};
+use rollcall_harness::matrix::{Faults, Report, exhaustive, noisy, once, seeded};
 use rollcall_harness::story::{self, Happens, Story};
 use rollcall_harness::world::{World, WorldSpec};
+use rollcall_model::RunState;
+use rollcall_simulators::Fault as VendorFault;
 
 /// `tests/run --full` takes its time.
 fn is_full() -> bool {
@@ -195,4 +197,84 @@ async fn an_owner_who_returns_keeps_everything_whatever_strikes() {
     println!("{report}");
     assert!(report.points > 30, "the story has points to strike");
     assert_eq!(report.violations, Vec::<String>::new());
+}
+
+/// Every fault of a vendor that passes at every call of every connector: one at each call in turn, all of them in the long form.
+async fn vendors_strike(name: &str, story: Story, calls: usize) {
+    let mut faults = Fault::of_vendors();
+    faults.retain(|fault| *fault != Fault::Vendor(VendorFault::PermissionRemoved));
+    let report = exhaustive(name, story, striking(&faults), || None, is_call).await;
+    println!("{report}");
+    assert!(report.runs > calls as u64, "enough calls were struck: {}", report.runs);
+    assert_eq!(report.violations, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn whatever_a_vendor_does_wrong_at_a_call_of_a_cut_is_made_good() {
+    vendors_strike("company, every call", company(Happens::Leaves), 60).await;
+}
+
+#[tokio::test]
+async fn whatever_a_vendor_does_wrong_at_a_call_of_dismantling_is_made_good() {
+    vendors_strike("owner, every call", owner(Happens::Leaves), 100).await;
+}
+
+/// Whoever has lost a permission cannot be helped by trying again: what is left over says what to grant, and nothing else is wrong.
+#[tokio::test]
+async fn a_permission_that_is_gone_is_told_with_what_to_grant() {
+    let every = if is_full() { 1 } else { 8 };
+    let plain = World::new(WorldSpec {
+        owns: true,
+        ..WorldSpec::default()
+    })
+    .await;
+    story::tell(&plain, owner(Happens::Leaves))
+        .await
+        .expect("the story ends");
+    let calls: Vec<u64> = (1..)
+        .zip(plain.injector.log())
+        .filter(|(_, what)| is_call(what))
+        .map(|(point, _)| point)
+        .collect();
+    let mut refused = 0;
+    for point in calls.into_iter().step_by(every) {
+        let spec = WorldSpec {
+            owns: true,
+            strikes: vec![Strike {
+                point,
+                fault: Fault::Vendor(VendorFault::PermissionRemoved),
+            }],
+            ..WorldSpec::default()
+        };
+        let world = World::new(spec).await;
+        story::tell(&world, owner(Happens::Leaves))
+            .await
+            .expect("the story ends");
+        for run in world.ledger.runs(None, 10).await.expect("memory answers") {
+            match &run.state {
+                RunState::Done => {}
+                RunState::Incomplete { why } => {
+                    refused += 1;
+                    assert!(why.contains("grant"), "point {point}: {why}");
+                }
+                other => panic!("point {point}: {other:?}"),
+            }
+        }
+    }
+    println!("{refused} refusals");
+    assert!(refused > 0, "it was struck where it hurts");
+}
+
+#[tokio::test]
+async fn one_call_in_twenty_goes_wrong_and_everything_is_made_good() {
+    let seeds = if is_full() { 500 } else { 20 };
+    for (name, story) in [
+        ("company, 5 % of the calls", company(Happens::Leaves)),
+        ("owner, 5 % of the calls", owner(Happens::Leaves)),
+    ] {
+        let report = noisy(name, story, 0..seeds, 5).await;
+        println!("{report}");
+        assert!(report.struck.values().sum::<u64>() > seeds, "faults were struck");
+        assert_eq!(report.violations, Vec::<String>::new());
+    }
 }

@@ -114,6 +114,9 @@ async fn connection(socket: TcpStream, simulator: Arc<dyn Simulator>) {
     }
 }
 
+/// The pause before each byte of a dripping body: a whole answer takes minutes, and no read waits for long.
+const DRIP: Duration = Duration::from_millis(500);
+
 /// A reason to close the connection without a (whole) response.
 #[derive(Debug, thiserror::Error)]
 enum Cut {
@@ -142,6 +145,7 @@ async fn exchange(
         }
         Reply::Reset => Err(Cut::NoAnswer),
         Reply::Truncated(response, kept) => Ok(truncated(response, kept)),
+        Reply::Dripping(response) => Ok(dripping(response)),
     }
 }
 
@@ -162,6 +166,21 @@ fn truncated(response: Response, kept: usize) -> http::Response<Body> {
         ))
     });
     http::Response::from_parts(parts, Body::from_stream(chunks))
+}
+
+/// A response whose head announces the whole body, of which a byte comes every [`DRIP`].
+fn dripping(response: Response) -> http::Response<Body> {
+    let (mut parts, whole) = response.into_parts();
+    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    let bytes = stream::unfold(whole, |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(DRIP).await;
+        let byte = rest.split_to(1);
+        Some((Ok::<Bytes, io::Error>(byte), rest))
+    });
+    http::Response::from_parts(parts, Body::from_stream(bytes))
 }
 
 #[cfg(test)]

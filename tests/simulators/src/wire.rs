@@ -25,6 +25,8 @@ pub enum Reply {
     Reset,
     /// The response's head announces the whole body, but the connection closes after this many bytes of it.
     Truncated(Response, usize),
+    /// The head arrives at once and the body a byte at a time, too slowly for any client's patience.
+    Dripping(Response),
 }
 
 /// A vendor's server as a state machine.

@@ -262,15 +262,22 @@ impl Client {
         self.rest_of(call, what, page).await
     }
 
-    /// The rows of a page and of all that follow it. Pages may be shorter than asked for: only `done` ends the list.
+    /// The rows of a page and of all that follow it. Pages may be shorter than asked for: only `done` ends the list, and a list that
+    /// ends before its own total is no list (an account that it leaves out would keep its access).
     async fn rest_of(&self, call: &Call, what: &str, first: Value) -> Result<Vec<Value>, Failure> {
+        let total = first.get("totalSize").and_then(Value::as_u64).unwrap_or(0);
         let mut rows = Vec::new();
         let mut page = first;
         for _ in 0..MOST_PAGES {
             let (found, next) = page_of(what, &page)?;
             rows.extend_from_slice(found);
             let Some(next) = next else {
-                return Ok(rows);
+                let found = rows.len() as u64;
+                return if found < total {
+                    Err(Failure::retry(format!("{what}: {found} of {total} records came")))
+                } else {
+                    Ok(rows)
+                };
             };
             let response = self.send(call, what, Method::GET, next, None).await?;
             page = exchange::json(what, &response, true)?;

@@ -16,23 +16,6 @@ use crate::stand_in::{self, Instead};
 /// Sign-in name of the leaver's manager.
 const MANAGER: &str = "sam.lindqvist@corp.example";
 
-/// Every fault of the simulators' switch.
-fn faults() -> Vec<Fault> {
-    vec![
-        Fault::RateLimited(Duration::from_secs(30)),
-        Fault::ServerError,
-        Fault::ServerErrorAfterExecution,
-        Fault::Unavailable,
-        Fault::Timeout,
-        Fault::Reset,
-        Fault::AnswerLost,
-        Fault::TruncatedPage,
-        Fault::EmptyList,
-        Fault::Html,
-        Fault::TokenExpired,
-    ]
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Vendor {
     Okta,
@@ -78,7 +61,7 @@ async fn every_fault_at_every_call_of_every_vendor_ends_green_with_effects_once_
     let mut stories = 0;
     for (vendor, calls) in &calls {
         for (place, call) in calls.iter().enumerate() {
-            for fault in faults() {
+            for fault in Fault::ALL {
                 // Revoking carries the token to revoke and none of ours, so there is nothing of ours that could have expired.
                 if fault == Fault::TokenExpired && call.ends_with("/services/oauth2/revoke") {
                     continue;

@@ -134,39 +134,31 @@ impl Simulator for Okta {
         let fault = self.faults.strike(request);
         let mut org = self.org();
         org.settle(now);
-        match fault {
-            None => Reply::Answer(org.serve(request, now)),
-            Some(Fault::RateLimited(ahead)) => {
-                let reset = now.saturating_add(state::signed(ahead)).unwrap_or(now).as_second();
-                let standing = Standing {
-                    limit: 600,
-                    remaining: 0,
-                    reset,
-                    exceeded: true,
-                    first: false,
-                };
-                Reply::Answer(org.refuse(&problem::too_many_requests(), standing, now))
+        let Some(fault) = fault else {
+            return Reply::Answer(org.serve(request, now));
+        };
+        if let Some(reply) = fault.before() {
+            return reply;
+        }
+        let answer = match &fault {
+            Fault::RateLimited(ahead) => {
+                let reset = now.saturating_add(state::signed(*ahead)).unwrap_or(now).as_second();
+                org.too_many(reset, now)
             }
-            Some(Fault::ServerError) => Reply::Answer(org.refuse_plainly(&internal_error(), now)),
-            Some(Fault::ServerErrorAfterExecution) => {
+            Fault::RateLimitedUntold => {
+                let mut answer = org.too_many(0, now);
+                for name in ["x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset"] {
+                    answer.headers_mut().remove(name);
+                }
+                answer
+            }
+            Fault::ServerError => org.refuse_plainly(&internal_error(), now),
+            Fault::ServerErrorAfterExecution => {
                 org.serve(request, now);
-                Reply::Answer(org.refuse_plainly(&internal_error(), now))
+                org.refuse_plainly(&internal_error(), now)
             }
-            Some(Fault::Unavailable) => Reply::Answer(org.refuse_plainly(&unavailable(request.method()), now)),
-            Some(Fault::Timeout) => Reply::Silence,
-            Some(Fault::Reset) => Reply::Reset,
-            Some(Fault::AnswerLost) => {
-                org.serve(request, now);
-                Reply::Silence
-            }
-            Some(Fault::TruncatedPage) => {
-                let response = org.serve(request, now);
-                let kept = response.body().len() / 2;
-                Reply::Truncated(response, kept)
-            }
-            Some(Fault::EmptyList) => Reply::Answer(emptied(org.serve(request, now))),
-            Some(Fault::Html) => Reply::Answer(html()),
-            Some(Fault::TokenExpired) => {
+            Fault::Unavailable => org.refuse_plainly(&unavailable(request.method()), now),
+            Fault::TokenExpired => {
                 let ssws = request
                     .headers()
                     .get("authorization")
@@ -176,9 +168,30 @@ impl Simulator for Okta {
                 } else {
                     org.token_refused("The token has expired.")
                 };
-                Reply::Answer(org.refuse_plainly(&problem, now))
+                org.refuse_plainly(&problem, now)
             }
-        }
+            Fault::PermissionRemoved if request.uri().path() == oauth::TOKEN_PATH => {
+                let problem = Problem::oauth(401, "invalid_client", "The client is not active.");
+                org.refuse_plainly(&problem, now)
+            }
+            Fault::PermissionRemoved => org.refuse_plainly(&problem::forbidden(), now),
+            Fault::NonceChanged => match org.nonce_wanted(request, now) {
+                Some(problem) => org.refuse_plainly(&problem, now),
+                None => org.serve(request, now),
+            },
+            Fault::EmptyList | Fault::HalfList | Fault::RepeatedPage => {
+                let served = org.serve(request, now);
+                org.spoiled(&fault, request, served)
+            }
+            Fault::Timeout
+            | Fault::Reset
+            | Fault::BadGateway
+            | Fault::Html
+            | Fault::AnswerLost
+            | Fault::Dripping
+            | Fault::TruncatedPage => org.serve(request, now),
+        };
+        fault.after(answer)
     }
 }
 
@@ -318,6 +331,48 @@ impl Org {
         )
     }
 
+    /// 429 with a reset at that second.
+    fn too_many(&mut self, reset: i64, now: Timestamp) -> Response {
+        let standing = Standing {
+            limit: 600,
+            remaining: 0,
+            reset,
+            exceeded: true,
+            first: false,
+        };
+        self.refuse(&problem::too_many_requests(), standing, now)
+    }
+
+    /// The same answer with a wrong list, if it was a list.
+    fn spoiled(&self, fault: &Fault, request: &Request, mut response: Response) -> Response {
+        let Ok(Value::Array(mut list)) = serde_json::from_slice(response.body()) else {
+            return response;
+        };
+        if !response.status().is_success() {
+            return response;
+        }
+        match fault {
+            Fault::RepeatedPage => {
+                let target = request
+                    .uri()
+                    .path_and_query()
+                    .map_or("", http::uri::PathAndQuery::as_str);
+                response.headers_mut().remove("link");
+                put(&mut response, "link", &format!("<{}{target}>; rel=\"next\"", self.base));
+            }
+            Fault::HalfList => {
+                list.truncate(list.len() / 2);
+                response.headers_mut().remove("link");
+            }
+            _ => {
+                list.clear();
+                response.headers_mut().remove("link");
+            }
+        }
+        *response.body_mut() = Bytes::from(Value::Array(list).to_string());
+        response
+    }
+
     /// A response with the headers that all of Okta's have.
     fn frame(&mut self, status: u16, body: String, standing: Standing, now: Timestamp) -> Response {
         let request_id = self.fresh("Zk0");
@@ -366,22 +421,4 @@ fn unavailable(method: &Method) -> Problem {
     } else {
         Problem::new(503, "E0000010", "Service is in read only mode")
     }
-}
-
-/// The same answer with an empty list and no continuation, if it was a list.
-fn emptied(mut response: Response) -> Response {
-    if response.status().is_success() && response.body().starts_with(b"[") {
-        *response.body_mut() = Bytes::from_static(b"[]");
-        response.headers_mut().remove("link");
-    }
-    response
-}
-
-/// What a proxy or a login page puts in the way.
-fn html() -> Response {
-    let mut response = Response::new(Bytes::from_static(
-        b"<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>",
-    ));
-    put(&mut response, "content-type", "text/html; charset=utf-8");
-    response
 }

@@ -24,6 +24,8 @@ const LONGEST_ASSERTION: SignedDuration = SignedDuration::from_hours(1);
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// A nonce is renewed after a day and lives for three more.
 const NONCE_LIFE_SECONDS: i64 = 86_400;
+/// Where tokens are asked for.
+pub(super) const TOKEN_PATH: &str = "/oauth2/v1/token";
 
 impl Org {
     /// `POST /oauth2/v1/token`.
@@ -178,6 +180,22 @@ impl Org {
             return Err(refused("The DPoP proof JWT has already been used."));
         }
         Ok(proof.thumbprint)
+    }
+
+    /// The refusal of a call with a proof, because the nonce in it is not the server's any more.
+    pub(super) fn nonce_wanted(&self, request: &Request, now: Timestamp) -> Option<Problem> {
+        request.headers().get("dpop")?;
+        let nonce = self.nonce(now, 0);
+        if request.uri().path() == TOKEN_PATH {
+            let description = "Authorization server requires nonce in DPoP proof.";
+            return Some(Problem::oauth(400, "use_dpop_nonce", description).header("dpop-nonce", nonce));
+        }
+        let asked = "DPoP error=\"use_dpop_nonce\", error_description=\"Resource server requires nonce in DPoP proof\"";
+        Some(
+            Problem::empty(401)
+                .header("www-authenticate", asked)
+                .header("dpop-nonce", nonce),
+        )
     }
 
     /// The nonce of today, or of `age` days ago.

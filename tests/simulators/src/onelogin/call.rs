@@ -238,7 +238,8 @@ pub(super) fn page(call: &Call<'_>, base: &str, rows: Vec<Value>, default: usize
     })
 }
 
-fn write_cursor(limit: usize, page: usize) -> String {
+/// The cursor of that page.
+pub(super) fn write_cursor(limit: usize, page: usize) -> String {
     STANDARD.encode(format!("limit={limit}&page={page}"))
 }
 

@@ -142,43 +142,48 @@ impl Simulator for OneLogin {
         let fault = self.faults.strike(request);
         let mut tenant = self.tenant();
         tenant.settle(now);
+        let Some(fault) = fault else {
+            return Reply::Answer(tenant.serve(request, now));
+        };
+        if let Some(reply) = fault.before() {
+            return reply;
+        }
         let dialect = dialect(request);
-        match fault {
-            None => Reply::Answer(tenant.serve(request, now)),
-            Some(Fault::RateLimited(ahead)) => {
+        let answer = match &fault {
+            Fault::RateLimited(ahead) => {
                 let standing = (dialect == Dialect::V1).then(|| Standing {
                     limit: 5_000,
                     remaining: 0,
-                    reset: signed(ahead).as_secs(),
+                    reset: signed(*ahead).as_secs(),
                     exceeded: true,
                 });
-                let refusal = tenant.over_limit(dialect);
-                Reply::Answer(respond(Err(refusal), standing, now))
+                respond(Err(tenant.over_limit(dialect)), standing, now)
             }
-            Some(Fault::ServerError) => Reply::Answer(respond(Err(problem::internal(dialect)), None, now)),
-            Some(Fault::ServerErrorAfterExecution) => {
+            Fault::RateLimitedUntold => respond(Err(tenant.over_limit(dialect)), None, now),
+            Fault::ServerError => respond(Err(problem::internal(dialect)), None, now),
+            Fault::ServerErrorAfterExecution => {
                 tenant.serve(request, now);
-                Reply::Answer(respond(Err(problem::internal(dialect)), None, now))
+                respond(Err(problem::internal(dialect)), None, now)
             }
-            Some(Fault::Unavailable) => Reply::Answer(respond(Err(problem::unavailable(dialect)), None, now)),
-            Some(Fault::Timeout) => Reply::Silence,
-            Some(Fault::Reset) => Reply::Reset,
-            Some(Fault::AnswerLost) => {
-                tenant.serve(request, now);
-                Reply::Silence
-            }
-            Some(Fault::TruncatedPage) => {
-                let response = tenant.serve(request, now);
-                let kept = response.body().len() / 2;
-                Reply::Truncated(response, kept)
-            }
-            Some(Fault::EmptyList) => Reply::Answer(emptied(tenant.serve(request, now))),
-            Some(Fault::Html) => Reply::Answer(html()),
-            Some(Fault::TokenExpired) => {
+            Fault::Unavailable => respond(Err(problem::unavailable(dialect)), None, now),
+            Fault::TokenExpired => {
                 tenant.expire_token(request);
-                Reply::Answer(respond(Err(problem::unauthorized(dialect)), None, now))
+                respond(Err(problem::unauthorized(dialect)), None, now)
             }
-        }
+            Fault::PermissionRemoved => respond(Err(problem::out_of_scope(dialect, 401)), None, now),
+            Fault::EmptyList | Fault::HalfList | Fault::RepeatedPage => {
+                spoiled(&fault, request, tenant.serve(request, now))
+            }
+            Fault::Timeout
+            | Fault::Reset
+            | Fault::BadGateway
+            | Fault::Html
+            | Fault::AnswerLost
+            | Fault::Dripping
+            | Fault::TruncatedPage
+            | Fault::NonceChanged => tenant.serve(request, now),
+        };
+        fault.after(answer)
     }
 }
 
@@ -257,21 +262,44 @@ fn put(response: &mut Response, name: &str, value: &str) {
     }
 }
 
-/// The same answer with an empty list and no continuation, if it was a list.
-fn emptied(mut response: Response) -> Response {
+/// The same answer with a wrong list, if it was a list.
+fn spoiled(fault: &Fault, request: &Request, mut response: Response) -> Response {
     if !response.status().is_success() {
         return response;
     }
+    let wrong = |list: &mut Vec<Value>| match fault {
+        Fault::EmptyList => list.clear(),
+        Fault::HalfList => list.truncate(list.len() / 2),
+        _ => {}
+    };
+    let repeated = *fault == Fault::RepeatedPage;
     match serde_json::from_slice(response.body()) {
-        Ok(Value::Array(_)) => {
-            *response.body_mut() = Bytes::from_static(b"[]");
+        Ok(Value::Array(mut list)) => {
+            wrong(&mut list);
+            *response.body_mut() = Bytes::from(Value::Array(list).to_string());
             response.headers_mut().remove("after-cursor");
             response.headers_mut().remove("link");
+            let number = |name: &str| response.headers().get(name)?.to_str().ok()?.parse().ok();
+            if let (true, Some(limit), Some(page)) = (repeated, number("page-items"), number("current-page")) {
+                put(&mut response, "after-cursor", &call::write_cursor(limit, page));
+            }
         }
-        Ok(Value::Object(mut body)) if body.get("data").is_some_and(Value::is_array) => {
-            body.insert("data".to_owned(), json!([]));
-            if body.contains_key("pagination") {
-                body.insert("pagination".to_owned(), logs::no_more(false));
+        Ok(Value::Object(mut body)) => {
+            let Some(Value::Array(list)) = body.get_mut("data") else {
+                return response;
+            };
+            wrong(list);
+            if let Some(pagination) = body.get_mut("pagination") {
+                let own = parameter(request, "after_cursor");
+                match (own, repeated) {
+                    (Some(cursor), true) => {
+                        pagination["after_cursor"] = json!(cursor);
+                        pagination["next_link"] = json!(request.uri().to_string());
+                    }
+                    // The first page of a v1 list has no cursor that would lead to it.
+                    (None, true) => {}
+                    _ => *pagination = logs::no_more(false),
+                }
             }
             *response.body_mut() = Bytes::from(Value::Object(body).to_string());
         }
@@ -280,11 +308,9 @@ fn emptied(mut response: Response) -> Response {
     response
 }
 
-/// What a proxy or a login page puts in the way.
-fn html() -> Response {
-    let mut response = Response::new(Bytes::from_static(
-        b"<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>",
-    ));
-    put(&mut response, "content-type", "text/html; charset=utf-8");
-    response
+fn parameter(request: &Request, name: &str) -> Option<String> {
+    let query = request.uri().query().unwrap_or_default();
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }

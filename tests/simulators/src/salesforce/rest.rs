@@ -29,37 +29,30 @@ impl Simulator for Org {
         state.calls.push((request.method().clone(), target));
         let fault = self.faults.strike(request);
         let oauth = request.uri().path().starts_with("/services/oauth2/");
-        match fault {
-            Some(Fault::Timeout) => return Reply::Silence,
-            Some(Fault::Reset) => return Reply::Reset,
-            Some(Fault::RateLimited(wait)) => return Reply::Answer(rate_limited(oauth, wait).into_response()),
-            Some(Fault::ServerError) => return Reply::Answer(server_error().into_response()),
+        if let Some(reply) = fault.as_ref().and_then(Fault::before) {
+            return reply;
+        }
+        let refused = match fault {
+            Some(Fault::RateLimited(wait)) => Some(rate_limited(oauth, wait)),
+            Some(Fault::RateLimitedUntold) => Some(rate_limited(oauth, Duration::ZERO)),
+            Some(Fault::ServerError) => Some(server_error()),
             Some(Fault::Unavailable) => {
-                let refusal = Refusal::new(
-                    503,
-                    "SERVER_UNAVAILABLE",
-                    "There was a server-side problem. Please try again later.",
-                );
-                return Reply::Answer(Answer::from(refusal).into_response());
+                let message = "There was a server-side problem. Please try again later.";
+                Some(Refusal::new(503, "SERVER_UNAVAILABLE", message).into())
             }
-            Some(Fault::Html) => {
-                return Reply::Answer(
-                    Answer::text(
-                        200,
-                        "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>",
-                    )
-                    .into_response(),
-                );
+            Some(Fault::TokenExpired) if oauth => Some(oauth::denied(("invalid_grant", "expired authorization code"))),
+            Some(Fault::TokenExpired) => Some(Refusal::invalid_session().into()),
+            Some(Fault::PermissionRemoved) if oauth => {
+                Some(oauth::denied(("invalid_grant", "user hasn't approved this consumer")))
             }
-            Some(Fault::TokenExpired) => {
-                let answer = if oauth {
-                    oauth::denied(("invalid_grant", "expired authorization code"))
-                } else {
-                    Refusal::invalid_session().into()
-                };
-                return Reply::Answer(answer.into_response());
+            Some(Fault::PermissionRemoved) => {
+                let message = "This feature is not currently enabled for this user type: API";
+                Some(Refusal::new(403, "FUNCTIONALITY_NOT_ENABLED", message).into())
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some(answer) = refused {
+            return Reply::Answer(answer.into_response());
         }
         state.advance_jobs();
         let mut answer = state.respond(request);
@@ -67,19 +60,16 @@ impl Simulator for Org {
             self.counters.add(effect);
         }
         drop(state);
-        if fault == Some(Fault::EmptyList) && answer.status == 200 {
-            empty(answer.body.as_mut());
+        let Some(fault) = fault else {
+            return Reply::Answer(answer.into_response());
+        };
+        if fault == Fault::ServerErrorAfterExecution {
+            return Reply::Answer(server_error().into_response());
         }
-        match fault {
-            Some(Fault::AnswerLost) => Reply::Silence,
-            Some(Fault::ServerErrorAfterExecution) => Reply::Answer(server_error().into_response()),
-            Some(Fault::TruncatedPage) => {
-                let response = answer.into_response();
-                let half = response.body().len() / 2;
-                Reply::Truncated(response, half)
-            }
-            _ => Reply::Answer(answer.into_response()),
+        if answer.status == 200 {
+            spoil(&fault, request, answer.body.as_mut());
         }
+        fault.after(answer.into_response())
     }
 }
 
@@ -327,14 +317,35 @@ impl State {
     }
 }
 
-/// Empties a list of records, and every such list among the parts of a composite answer.
-fn empty(body: Option<&mut Value>) {
+/// Makes a list of records wrong, and every such list among the parts of a composite answer.
+fn spoil(fault: &Fault, request: &Request, body: Option<&mut Value>) {
     let Some(body) = body else { return };
-    if body.get("records").is_some() {
-        *body = json!({ "totalSize": 0, "done": true, "records": [] });
-    } else if let Some(parts) = body.get_mut("compositeResponse").and_then(Value::as_array_mut) {
-        for part in parts {
-            empty(part.get_mut("body"));
+    if let Some(parts) = body.get_mut("compositeResponse").and_then(Value::as_array_mut) {
+        // A part that repeats itself would need an address of its own, which a query without more pages has not.
+        if *fault != Fault::RepeatedPage {
+            for part in parts {
+                spoil(fault, request, part.get_mut("body"));
+            }
         }
+        return;
+    }
+    let Some(records) = body.get_mut("records").and_then(Value::as_array_mut) else {
+        return;
+    };
+    match fault {
+        Fault::EmptyList => *body = json!({ "totalSize": 0, "done": true, "records": [] }),
+        Fault::HalfList => {
+            // The total is not touched: it says how many there are.
+            records.truncate(records.len() / 2);
+            body["done"] = json!(true);
+            if let Some(body) = body.as_object_mut() {
+                body.remove("nextRecordsUrl");
+            }
+        }
+        Fault::RepeatedPage => {
+            body["done"] = json!(false);
+            body["nextRecordsUrl"] = json!(request.uri().path_and_query().map(ToString::to_string));
+        }
+        _ => {}
     }
 }

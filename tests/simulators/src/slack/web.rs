@@ -41,23 +41,20 @@ impl Simulator for Slack {
             .to_owned();
         state.calls.push((request.method().clone(), target));
         let fault = self.faults.strike(request);
-        match fault {
-            Some(Fault::Timeout) => return Reply::Silence,
-            Some(Fault::Reset) => return Reply::Reset,
-            Some(Fault::RateLimited(wait)) => {
-                return Reply::Answer(rate_limited(wait.as_secs().max(1)));
-            }
-            Some(Fault::ServerError) => return Reply::Answer(failed(500, "internal_error")),
-            Some(Fault::Unavailable) => return Reply::Answer(failed(503, "service_unavailable")),
-            Some(Fault::TokenExpired) => return Reply::Answer(failed(200, "token_expired")),
-            Some(Fault::Html) => {
-                return Reply::Answer(response(
-                    200,
-                    Bytes::from_static(b"<html><body>Slack is having trouble.</body></html>"),
-                    "text/html",
-                ));
-            }
-            _ => {}
+        if let Some(reply) = fault.as_ref().and_then(Fault::before) {
+            return reply;
+        }
+        let refused = match fault {
+            Some(Fault::RateLimited(wait)) => Some(rate_limited(wait.as_secs().max(1))),
+            Some(Fault::RateLimitedUntold) => Some(failed(429, "ratelimited")),
+            Some(Fault::ServerError) => Some(failed(500, "internal_error")),
+            Some(Fault::Unavailable) => Some(failed(503, "service_unavailable")),
+            Some(Fault::TokenExpired) => Some(failed(200, "token_expired")),
+            Some(Fault::PermissionRemoved) => Some(failed(200, "no_permission")),
+            _ => None,
+        };
+        if let Some(refused) = refused {
+            return Reply::Answer(refused);
         }
         let mut answer = state.respond(request);
         let scopes = state.scopes_of(request);
@@ -65,14 +62,8 @@ impl Simulator for Slack {
             self.counters.add(effect);
         }
         drop(state);
-        if fault == Some(Fault::EmptyList)
-            && let Ok(body) = &mut answer
-        {
-            if body.get("messages").is_some() {
-                *body = json!({ "ok": true, "messages": [], "has_more": false });
-            } else if body.get("channels").is_some() {
-                *body = json!({ "ok": true, "channels": [], "response_metadata": { "next_cursor": "" } });
-            }
+        if let (Some(fault), Ok(body)) = (&fault, &mut answer) {
+            spoil(fault, request, body);
         }
         let mut answer = answer.map_or_else(
             |whole| *whole,
@@ -82,14 +73,40 @@ impl Simulator for Slack {
             answer.headers_mut().insert("x-oauth-scopes", scopes);
         }
         match fault {
-            Some(Fault::AnswerLost) => Reply::Silence,
+            None => Reply::Answer(answer),
             Some(Fault::ServerErrorAfterExecution) => Reply::Answer(failed(500, "internal_error")),
-            Some(Fault::TruncatedPage) => {
-                let half = answer.body().len() / 2;
-                Reply::Truncated(answer, half)
-            }
-            _ => Reply::Answer(answer),
+            Some(fault) => fault.after(answer),
         }
+    }
+}
+
+/// Makes a list wrong, if the answer is one.
+fn spoil(fault: &Fault, request: &Request, body: &mut Value) {
+    let Some(name) = ["messages", "channels"].into_iter().find(|name| body[*name].is_array()) else {
+        return;
+    };
+    let Some(list) = body[name].as_array_mut() else { return };
+    match fault {
+        Fault::EmptyList => list.clear(),
+        Fault::HalfList => list.truncate(list.len() / 2),
+        Fault::RepeatedPage => {
+            let cursor = Args::read(request)
+                .ok()
+                .and_then(|args| args.text("cursor").map(str::to_owned));
+            // The first page has no cursor that would lead to it.
+            if let Some(cursor) = cursor {
+                body["has_more"] = json!(true);
+                body["response_metadata"] = json!({ "next_cursor": cursor });
+            }
+            return;
+        }
+        _ => return,
+    }
+    if body.get("has_more").is_some() {
+        body["has_more"] = json!(false);
+    }
+    if body.get("response_metadata").is_some() {
+        body["response_metadata"] = json!({ "next_cursor": "" });
     }
 }
 
