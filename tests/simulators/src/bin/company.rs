@@ -10,9 +10,10 @@
 //! |---|---|---|
 //! | `verification` | | the headers and the challenge of Okta's one-time question |
 //! | `hire` | `number` | somebody new like the leaver: `{"login"}` |
-//! | `furnish` | `login` | they get in Okta what a leaver can hold: consents, an API token, factors, a group by hand, names in apps |
+//! | `furnish` | `login` | they get in Okta what a leaver can hold: consents, an API token, factors, an admin role, a group by hand, names in apps |
 //! | `crowd` | `number` | so many more people are in Okta, and in nothing else |
 //! | `leave` | `login`, `ago_s` | an administrator deactivates them in Okta, now or so many seconds ago: the deliveries of the hook, headers and body |
+//! | `unassign` | `login`, `app` | an administrator takes one application of Okta from them: the deliveries of the hook |
 //! | `look` | `login` | what their accounts are like now |
 //! | `calls` | | every call to a vendor since the last time this was asked |
 //! | `counters` | | accepted changes by connection and name |
@@ -286,6 +287,13 @@ impl Stage {
                 let ago = order.get("ago_s").and_then(Value::as_u64).unwrap_or(0);
                 self.leave(text("login")?, Duration::from_secs(ago))?
             }
+            "unassign" => {
+                let (okta, now) = (&self.world.okta, Timestamp::now());
+                let user = okta.user_id(text("login")?).ok_or("nobody has that login")?;
+                okta.admin_remove_app(&user, text("app")?, &self.world.administrator, now)
+                    .map_err(|refused| format!("{refused:?}"))?;
+                self.deliveries(now)
+            }
             "look" => self.look(text("login")?)?,
             "calls" => {
                 let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
@@ -319,6 +327,7 @@ impl Stage {
         okta.add_api_token(&user, "Nightly export", long_ago, month)?;
         okta.add_factor(&user, "push", "OKTA")?;
         okta.add_factor(&user, "sms", "OKTA")?;
+        okta.add_role(&user, "SUPER_ADMIN")?;
         let group = okta.add_group("Given by hand", GroupKind::Okta);
         okta.add_member(&group, &user)?;
         if let Some(company) = &self.world.company {
@@ -335,11 +344,16 @@ impl Stage {
             .okta
             .admin_deactivate(&user, &self.world.administrator, now)
             .map_err(|refused| format!("{refused:?}"))?;
+        Ok(self.deliveries(now))
+    }
+
+    /// What Okta's hook has to deliver now.
+    fn deliveries(&self, now: Timestamp) -> Value {
         let deliveries = self.world.okta.take_deliveries(now);
         let bodies = deliveries.into_iter().map(
             |delivery| json!({"headers": headers(&delivery.headers), "body": String::from_utf8_lossy(&delivery.body)}),
         );
-        Ok(bodies.collect())
+        bodies.collect()
     }
 
     /// What a person's accounts are like.
