@@ -69,7 +69,7 @@ fn fit(template: &str, path: &str) -> bool {
     let all = template.split('/').all(|wanted| {
         parts
             .next()
-            .is_some_and(|part| wanted == part || (wanted.starts_with('{') && !part.is_empty()))
+            .is_some_and(|part| wanted.eq_ignore_ascii_case(part) || (wanted.starts_with('{') && !part.is_empty()))
     });
     all && parts.next().is_none()
 }

@@ -210,7 +210,7 @@ impl Stage {
             "okta-main".to_owned(),
             json!({
                 "url": okta_url, "behind": one.url, "id": OKTA_ORG, "client_id": CLIENT, "kid": KEY_ID, "secret": key.private_pem, "canary": canary,
-                "hook_secret": world.credentials.hook_secret,
+                "hook_secret": world.credentials.hook_secret, "token": world.credentials.okta_token,
             }),
         );
         served.push(one);

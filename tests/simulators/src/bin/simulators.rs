@@ -318,6 +318,7 @@ fn held_in_okta(okta: &Okta) -> Result<(String, String, String, String), Failure
     for scope in ["okta.users.read", "okta.groups.read", "okta.apps.read"] {
         okta.add_grant(&holder, "0oaReportingTool0001", scope)?;
     }
+    okta.add_refresh_token(&holder, "0oaReportingTool0001")?;
     okta.add_api_token(&holder, "Nightly export", Timestamp::now(), month)?;
     okta.add_api_token(&leaver, "Forgotten script", Timestamp::now(), month)?;
     okta.add_custom_role(
