@@ -1,8 +1,10 @@
 """Rollcall on one machine over SQLite, whose Okta is behind the gate: what an operator types around one leaver, in order."""
 
+import contextlib
 import getpass
 import json
 import shutil
+import sqlite3
 import subprocess
 import time
 import urllib.request
@@ -10,7 +12,7 @@ from urllib.error import HTTPError
 
 from tools import HERE, end, free_port, target
 
-ENVIRONMENT = "gate"
+ENVIRONMENT, BY_TOKEN = "gate", "token"
 # More than a page of people (200), so that the second page is asked, too.
 CROWD = 230
 
@@ -36,11 +38,16 @@ class Machine:
             else:
                 entry |= {"secret": secret}
             tenants[connection] = entry
+        # The same Okta with an API token instead of a service app.
+        by_token = {"url": tenants["okta-main"]["url"], "id": tenants["okta-main"]["id"],
+                    "secret": self._secret("token", company.tells["tenants"]["okta-main"]["token"])}
         environment = {"tenants": tenants, "mode": {"default": "enforce"},
                        "operators": {getpass.getuser(): {"login": "priya.raman@corp.example", "roles": ["viewer", "operator", "approver"]}}}
         (self._config / "env").mkdir()
-        # JSON is YAML.
-        (self._config / f"env/{ENVIRONMENT}.yaml").write_text(json.dumps(environment, indent=1))
+        for name, okta in ((ENVIRONMENT, tenants["okta-main"]), (BY_TOKEN, by_token)):
+            # JSON is YAML.
+            text = json.dumps(environment | {"tenants": tenants | {"okta-main": okta}}, indent=1)
+            (self._config / f"env/{name}.yaml").write_text(text)
 
     def _secret(self, name, text):
         path = self._folder / f"secret-{name}"
@@ -48,10 +55,10 @@ class Machine:
         path.chmod(0o600)
         return f"file:{path}"
 
-    def command(self, *arguments, only_data=False):
+    def command(self, *arguments, only_data=False, environment=ENVIRONMENT):
         """One command; its exit code and what it printed, parsed."""
         places = ["--data", self._data] if only_data else [
-            "--data", self._data, "--config", self._config, "--env", ENVIRONMENT]
+            "--data", self._data, "--config", self._config, "--env", environment]
         done = subprocess.run([target() / "rollcall", *arguments, "--json", *places], capture_output=True, text=True, timeout=120)
         try:
             said = json.loads(done.stdout)
@@ -84,21 +91,28 @@ class Machine:
         except HTTPError as error:
             return error.code
 
+    def ring(self):
+        """Has the timer ring that compares the hook with Okta's log, which is due every 15 minutes."""
+        with contextlib.closing(sqlite3.connect(self._data / "rollcall.db", timeout=10)) as ledger, ledger:
+            changed = ledger.execute("UPDATE items SET due_at = 0 WHERE pk = 'TIMERS#hook'").rowcount
+        if changed != 1:
+            raise RuntimeError(f"{changed} hooks have a timer, not one")
+
     def runs(self):
         _, said, text = self.command("explain", only_data=True)
         if said is None:
             raise RuntimeError(text)
         return said["runs"]
 
-    def ended(self, seconds=60):
-        """The runs, once none is open any more."""
+    def until(self, what, holds, seconds=60):
+        """Waits until something holds; whether it did."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            runs = self.runs()
-            if runs and all(run["state"] in ("Done", "Incomplete", "Refused", "Superseded", "Stopped") for run in runs):
-                return runs
-            time.sleep(0.3)
-        raise TimeoutError(f"runs did not end: {runs}\n{self.log()}")
+        while not holds():
+            if time.monotonic() > deadline:
+                print(f"{what}: not within {seconds} s\n{self.log()}")
+                return False
+            time.sleep(0.2)
+        return True
 
     def log(self):
         return (self._folder / "serve.log").read_text(errors="replace")[-4000:]

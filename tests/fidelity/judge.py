@@ -1,0 +1,58 @@
+"""Whether what the gate found is excepted, with a reason, in `exceptions.json`.
+
+An exception names the side (`request` or `response`), the operation (`METHOD /path` as in the document, `*` for any), the place in
+the body (`body.*.client.id`, where `*` stands for a place in a list; empty for what concerns the whole), the code of the rule, and
+where it matters the status. One that nothing needs any more fails, too.
+"""
+
+import json
+import re
+
+from tools import HERE
+
+EXCEPTIONS = HERE / "exceptions.json"
+
+
+class Finding:
+    """A violation with the call that it was found in."""
+
+    def __init__(self, exchange, operation, violation):
+        self.side, self.code, self.message = violation["side"], str(violation["code"]), violation["message"]
+        self.at = ".".join("*" if part.isdigit() else part for part in violation["at"])
+        self.operation = operation or f"{exchange.method} {exchange.path}"
+        self.status, self.by, self.ours = exchange.status, exchange.by, False
+
+    def __str__(self):
+        return f"{self.side} of {self.operation}, {self.status}, at {self.at or 'the whole'}: {self.code}: {self.message} (by {self.by or 'nobody named'})"
+
+
+class Judge:
+    def __init__(self, path=EXCEPTIONS):
+        self._exceptions = json.loads(path.read_text())
+        self._used = [0] * len(self._exceptions)
+
+    def findings(self, exchanges, document):
+        return [Finding(exchange, document.operation(exchange.method, exchange.path), violation)
+                for exchange in exchanges for violation in exchange.violations]
+
+    def excepted(self, finding):
+        """Whether an exception fits; it counts as used."""
+        fits = [place for place, one in enumerate(self._exceptions) if self._fits(one, finding)]
+        for place in fits:
+            self._used[place] += 1
+        return bool(fits)
+
+    @staticmethod
+    def _fits(one, finding):
+        wanted = one["of"] if isinstance(one["of"], list) else [one["of"]]
+        places = one["at"] if isinstance(one["at"], list) else [one["at"]]
+        return (one["side"] == finding.side and finding.at in places and str(one["code"]) == finding.code
+                and any(of in ("*", finding.operation) for of in wanted)
+                and finding.status in one.get("status", [finding.status])
+                and re.search(one.get("says", ""), finding.message) is not None)
+
+    def unused(self):
+        return [one for one, times in zip(self._exceptions, self._used) if not times]
+
+    def used(self):
+        return [(times, one) for one, times in zip(self._exceptions, self._used) if times]
