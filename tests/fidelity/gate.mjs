@@ -73,6 +73,12 @@ function plain(headers) {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]));
 }
 
+/** What kind of value is at a place, `null` told apart: most of what the document gets wrong is that something may be null. */
+function kind(whole_, at) {
+  const found = at.reduce((value, part) => value?.[part], whole_);
+  return found === null ? 'null' : Array.isArray(found) ? 'array' : typeof found;
+}
+
 const operations = getHttpOperationsFromSpec(document);
 
 /** Executes one call and says what Prism finds in it. */
@@ -108,11 +114,12 @@ async function judge(request, body) {
   };
   const judged = await prism.request(input, await operations)();
   if (judged._tag === 'Left') throw judged.left;
-  const { validations } = judged.right;
-  const name = (side) => (one) => ({
-    side, at: (one.path ?? []).map(String), severity: SEVERITY[one.severity], code: one.code ?? null, message: one.message,
-  });
-  return { answer, violations: [...validations.input.map(name('request')), ...validations.output.map(name('response'))] };
+  const { output, validations } = judged.right;
+  const name = (side, whole_) => (one) => {
+    const at = (one.path ?? []).map(String);
+    return { side, at, severity: SEVERITY[one.severity], code: one.code ?? null, message: one.message, found: kind(whole_, at) };
+  };
+  return { answer, violations: [...validations.input.map(name('request', input)), ...validations.output.map(name('response', output))] };
 }
 
 const server = http.createServer(async (request, response) => {

@@ -2,7 +2,7 @@
 
 An exception names the side (`request` or `response`), the operation (`METHOD /path` as in the document, `*` for any), the place in
 the body (`body.*.client.id`, where `*` stands for a place in a list; empty for what concerns the whole), the code of the rule, and
-where it matters the status. One that nothing needs any more fails, too.
+where it matters the status, what was found there (`null`, `string`, …) and a part of the message. One that nothing needs any more fails, too.
 """
 
 import json
@@ -18,12 +18,13 @@ class Finding:
 
     def __init__(self, exchange, operation, violation):
         self.side, self.code, self.message = violation["side"], str(violation["code"]), violation["message"]
+        self.found = violation["found"]
         self.at = ".".join("*" if part.isdigit() else part for part in violation["at"])
         self.operation = operation or f"{exchange.method} {exchange.path}"
-        self.status, self.by, self.ours = exchange.status, exchange.by, False
+        self.status, self.by = exchange.status, exchange.by
 
     def __str__(self):
-        return f"{self.side} of {self.operation}, {self.status}, at {self.at or 'the whole'}: {self.code}: {self.message} (by {self.by or 'nobody named'})"
+        return f"{self.side} of {self.operation}, {self.status}, at {self.at or 'the whole'}: {self.code}: {self.message}, found: {self.found} (by {self.by or 'nobody named'})"
 
 
 class Judge:
@@ -44,11 +45,9 @@ class Judge:
 
     @staticmethod
     def _fits(one, finding):
-        wanted = one["of"] if isinstance(one["of"], list) else [one["of"]]
-        places = one["at"] if isinstance(one["at"], list) else [one["at"]]
-        return (one["side"] == finding.side and finding.at in places and str(one["code"]) == finding.code
-                and any(of in ("*", finding.operation) for of in wanted)
-                and finding.status in one.get("status", [finding.status])
+        return (one["side"] == finding.side and finding.at in one["at"] and finding.code in map(str, one["code"])
+                and any(of in ("*", finding.operation) for of in one["of"])
+                and finding.status in one.get("status", [finding.status]) and finding.found == one.get("found", finding.found)
                 and re.search(one.get("says", ""), finding.message) is not None)
 
     def unused(self):

@@ -81,6 +81,10 @@ class Machine:
                     raise RuntimeError(f"rollcall serve did not answer:\n{self.log()}") from None
                 time.sleep(0.1)
 
+    def stop(self):
+        end(self._served)
+        self._served = None
+
     def hook(self, delivery):
         """Hands one delivery of Okta's hook to the door; the status."""
         request = urllib.request.Request(
@@ -92,7 +96,7 @@ class Machine:
             return error.code
 
     def ring(self):
-        """Has the timer ring that compares the hook with Okta's log, which is due every 15 minutes."""
+        """Has the timer ring that compares the hook with Okta's log, which is due every 15 minutes: at the next start."""
         with contextlib.closing(sqlite3.connect(self._data / "rollcall.db", timeout=10)) as ledger, ledger:
             changed = ledger.execute("UPDATE items SET due_at = 0 WHERE pk = 'TIMERS#hook'").rowcount
         if changed != 1:
@@ -104,7 +108,7 @@ class Machine:
             raise RuntimeError(text)
         return said["runs"]
 
-    def until(self, what, holds, seconds=60):
+    def until(self, what, holds, seconds=30):
         """Waits until something holds; whether it did."""
         deadline = time.monotonic() + seconds
         while not holds():

@@ -47,11 +47,14 @@ def tell(folder, checks):
         accounts = company.do("look", login=leaver)
         checks.that("the undo lets them in again", accounts["okta-main"]["status"] in ("Active", "Provisioned"), accounts)
 
+        # The first start sets the hook's timer, the second finds it due.
+        machine.serve()
+        machine.stop()
+        machine.ring()
         machine.serve()
         hooks = company.do("unassign", login=COLLEAGUE, app=app) + company.do("leave", login=COLLEAGUE)
         answers = [machine.hook(delivery) for delivery in hooks]
         checks.that("the door takes what Okta's hook delivers", set(answers) == {200}, answers)
-        machine.ring()
 
         def over():
             runs = [run for run in machine.runs() if run["person"] == COLLEAGUE and run["goal"] == "leave"]
