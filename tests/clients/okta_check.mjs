@@ -68,6 +68,11 @@ check('a provisioned user is invited again', async () => {
   await refused(403, 'E0000032', client.userApi.unlockUser({ userId: user.id }));
 });
 
+check('who is locked out is let in again', async () => {
+  await client.userApi.unlockUser({ userId: world.locked_id });
+  assert.equal((await client.userApi.getUser({ userId: world.locked_id })).status, 'ACTIVE');
+});
+
 check('a password is expired and reset', async () => {
   const user = await created('node.password@example.com');
   assert.equal((await client.userApi.expirePassword({ userId: user.id })).status, 'PASSWORD_EXPIRED');

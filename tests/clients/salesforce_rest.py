@@ -25,6 +25,11 @@ def add_to(check, logged_in, error_of):
         soql = "SELECT Id, IsDeleted FROM Account WHERE Id IN ('" + "','".join(ids) + "')"
         rows = {row["Id"]: row["IsDeleted"] for row in sf.query_all_iter(soql, include_deleted=True)}
         assert len(rows) == 12 and [id for id, gone in rows.items() if gone] == [ids[0]], rows
+        # The client follows the vendor's own address, and knows a page by its name as well.
+        first = sf.query(soql, include_deleted=True)
+        place = first["nextRecordsUrl"].rsplit("/", 1)[1]
+        rest = sf.query_more(place, include_deleted=True)
+        assert first["records"][0]["Id"] not in {row["Id"] for row in rest["records"]} and rest["totalSize"] == 12, rest
 
     @check
     def collections_are_made_and_read(world):

@@ -48,6 +48,8 @@ def words_of(vendor):
     found = set()
     for name in ROUTERS[vendor]:
         text = (ROOT / "tests/simulators/src" / name).read_text()
+        if name == "okta/lifecycle.rs":
+            found |= set(re.findall(r'^\s+"([a-z_]+)" =>', text, re.M))
         if vendor == "slack":
             found |= set(re.findall(r'^\s+"([a-z]+\.[A-Za-z]+)"', text, re.M))
         # Arms of the form `("GET", ["users", id])`, and `["auth", below @ ..]`.
@@ -81,7 +83,9 @@ def check(records, checks):
                     f"{sum(route in excuses for route in mine)} have a reason", not never, f"by none: {never}")
         listed = {part.lower() for _, _, path in mine for part in path.split("/")}
         missing = {word for word in words_of(vendor) if word.lower() not in listed}
-        checks.that(f"{vendor}: every word of the router is in the list of endpoints", not missing, sorted(missing))
+        words = words_of(vendor)
+        checks.that(f"{vendor}: {len(words)} words of the router are all in the list of endpoints", len(words) > 5 and not missing,
+                    sorted(missing))
     needless = [" ".join(route) for route in excuses if asked[route]["official"] or route not in known]
     checks.that("no endpoint is excused that a client reaches, or that is not there", not needless, needless)
     silent = [" ".join(route) for route in excuses if not asked[route]["other"]]

@@ -18,7 +18,7 @@ COLLEAGUE = "chidi.okafor@corp.example"
 
 
 def tell(folder, checks):
-    """Plays the story; gives the exchanges at the gate."""
+    """Plays the story; gives the exchanges at the gate, and its address."""
     gate = Gate(folder, "own")
     company = Vendors("company", "--scopes", ",".join(SCOPES), "--okta-url", gate.url)
     machine = None

@@ -160,6 +160,10 @@ async fn start_okta(port: u16, url: Option<&str>, record: &Record) -> Result<(Se
             .into(),
         ..UserSeed::active("enrolled@example.com", "Enid", "Enrolled")
     })?;
+    let locked = okta.add_user(UserSeed {
+        status: Status::LockedOut,
+        ..UserSeed::active("locked@example.com", "Lou", "Locked")
+    })?;
     let returning = okta.add_user(UserSeed {
         has_password: false,
         ..UserSeed::active("returning@example.com", "Rae", "Returning")
@@ -208,6 +212,7 @@ async fn start_okta(port: u16, url: Option<&str>, record: &Record) -> Result<(Se
         "leaver_id": leaver,
         "delegate_id": delegate,
         "enrolled_id": enrolled,
+        "locked_id": locked,
         "returning_id": returning,
         "returning_app_id": wiki,
         "app_id": app,
