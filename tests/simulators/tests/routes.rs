@@ -1,6 +1,8 @@
-//! Calls find their line of the list.
+//! Calls find their line of the list of endpoints.
+#![allow(clippy::unwrap_used, reason = "a test that fails, panics")]
 
-use super::*;
+use http::Method;
+use rollcall_simulators::routes::{Line, Vendor, list};
 
 fn route(vendor: Vendor, method: &str, path: &str) -> Option<Line> {
     vendor.route(&Method::from_bytes(method.as_bytes()).unwrap(), path)
