@@ -68,8 +68,10 @@ class Machine:
 
     def serve(self):
         self._port = free_port()
+        # Where the system can do that, it ends even when we are killed without a chance to end it.
+        tied = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         self._served = subprocess.Popen(
-            [target() / "rollcall", "serve", "--config", self._config, "--env", ENVIRONMENT, "--data", self._data,
+            [*tied, target() / "rollcall", "serve", "--config", self._config, "--env", ENVIRONMENT, "--data", self._data,
              "--listen", f"127.0.0.1:{self._port}"], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
         deadline = time.monotonic() + 30
         while True:
