@@ -90,5 +90,8 @@ def check(records, checks):
     checks.that("no endpoint is excused that a client reaches, or that is not there", not needless, needless)
     silent = [" ".join(route) for route in excuses if not asked[route]["other"]]
     checks.that("what no client has was asked without one", not silent, silent)
-    for route, reason in excuses.items():
+
+
+def tell_excuses():
+    for route, reason in excused().items():
         print(f"      in no official client: {' '.join(route)}: {reason}")

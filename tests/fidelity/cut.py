@@ -3,9 +3,10 @@
 
     tests/fidelity/cut.py SOURCE [ROUTES] > tests/fidelity/okta-management.json
 
-SOURCE is the YAML document: `dist/current/management-minimal.yaml` and `oauth-minimal.yaml` of
-github.com/okta/okta-management-openapi-spec at commit fdda229e82940cf5af4611ad673ca6a27974e31b, or one made of both. ROUTES is what
-`simulators --routes` prints; by default the command is asked (`CARGO_TARGET_DIR`).
+SOURCE is one YAML document made of `dist/current/management-minimal.yaml` and `dist/current/oauth-minimal.yaml` of
+github.com/okta/okta-management-openapi-spec at commit fdda229e82940cf5af4611ad673ca6a27974e31b. Components of the latter have the prefix
+OrgAs_; REPAIRED says what was mended in it, so that it is valid. ROUTES is what `simulators --routes` prints; by default the command is
+asked (`CARGO_TARGET_DIR`).
 
 Left out are: operations that the simulator has not, components that nothing names any more, and what nothing is judged by
 (descriptions, summaries, examples, tags and extensions). Nothing that says which request or answer is right is changed.
@@ -22,10 +23,15 @@ from tools import target
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "x-displayName"}
+REPAIRED = (
+    "Mended before: duplicate values of enums (EnrollmentPolicyAuthenticatorGracePeriod.type, OrgAs_GrantType), defaults that "
+    "contradict their type (Policy), a oneOf that refers back to itself (OrgAs_JsonSigningWebKey), subtypes of Application and Policy "
+    "left out."
+)
 NOTICE = (
     "Cut from Okta's OpenAPI documents (github.com/okta/okta-management-openapi-spec, commit "
     "fdda229e82940cf5af4611ad673ca6a27974e31b, API version 2026.06.3; author: Okta, Inc.; licence: Apache-2.0) by "
-    "tests/fidelity/cut.py, which says what was left out. Components of the OAuth document have the prefix OrgAs_."
+    "tests/fidelity/cut.py, which says what was left out. Components of the OAuth document have the prefix OrgAs_. " + REPAIRED
 )
 
 

@@ -28,8 +28,8 @@ class Finding:
 
 
 class Judge:
-    def __init__(self, path=EXCEPTIONS):
-        self._exceptions = json.loads(path.read_text())
+    def __init__(self, exceptions=None):
+        self._exceptions = json.loads(EXCEPTIONS.read_text()) if exceptions is None else exceptions
         self._used = [0] * len(self._exceptions)
 
     def findings(self, exchanges, document):

@@ -110,7 +110,7 @@ class Machine:
             raise RuntimeError(text)
         return said["runs"]
 
-    def until(self, what, holds, seconds=30):
+    def until(self, what, holds, seconds=60):
         """Waits until something holds; whether it did."""
         deadline = time.monotonic() + seconds
         while not holds():

@@ -6,8 +6,10 @@ import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import coverage
 from gate import Document, Gate
-from judge import EXCEPTIONS, Judge
+from judge import Judge
+from tools import Checks
 
 USER = {"id": "00u1", "status": "ACTIVE", "created": "2026-03-02T08:00:00.000Z", "profile": {"login": "a@example.com"}}
 # More than what `prism proxy` would tell of one answer.
@@ -74,7 +76,7 @@ def look(folder):
 
 
 def check(exchanges, checks):
-    judge = Judge(EXCEPTIONS)
+    judge = Judge()
     found = [one for one in judge.findings(exchanges, Document()) if not judge.excepted(one)]
 
     def planted(what, side, at, code, says=""):
@@ -95,9 +97,42 @@ def check(exchanges, checks):
     planted("a path that the document has not", "request", "", "None", "route not found")
     right = [one for one in exchanges if one.path == "/api/v1/users/right"]
     checks.that("planted: what is right is not found", right and not right[0].violations, right and right[0].violations)
-    invented = Judge(EXCEPTIONS)
-    invented._exceptions = [{"why": "invented", "side": "response", "of": ["GET /api/v1/logs"], "at": ["body"], "code": ["type"]}]
-    invented._used = [0]
+    invented = Judge([{"why": "invented", "side": "response", "of": ["GET /api/v1/logs"], "at": ["body"], "code": ["type"]}])
     for one in invented.findings(exchanges, Document()):
         invented.excepted(one)
     checks.that("planted: an exception that nothing needs is found", [one["why"] for one in invented.unused()] == ["invented"])
+
+
+class Silent(Checks):
+    """Remembers what failed instead of saying it."""
+
+    def __init__(self):
+        super().__init__()
+        self.wrong = {}
+
+    def that(self, what, holds, found=""):
+        if not holds:
+            self.wrong[what] = str(found)
+        return bool(holds)
+
+
+def reach(folder, records, checks):
+    """Leaves one endpoint out of what was written down, lets nobody but a stranger reach another, and answers one that nobody listed."""
+    lines = [line for record in records for line in record.read_text().splitlines()]
+    left_out, strange = "/api/v1/users/{id}/lifecycle/suspend", "/api/v1/logs"
+    planted = []
+    for line in lines:
+        call = json.loads(line)
+        if call["route"] == strange:
+            planted.append(json.dumps(call | {"agent": "curl/8"}))
+        elif call["route"] != left_out:
+            planted.append(line)
+    planted.append(json.dumps({"vendor": "okta", "method": "GET", "path": "/api/v1/dances", "route": None, "status": 200, "agent": "x"}))
+    file = folder / "planted.calls"
+    file.write_text("\n".join(planted))
+    silent = Silent()
+    coverage.check([file], silent)
+    told = " ".join(silent.wrong.values())
+    checks.that("planted: an endpoint that no client reached is found", f"POST {left_out}" in told, silent.wrong)
+    checks.that("planted: an endpoint that only a stranger reached is found", f"GET {strange}" in told, silent.wrong)
+    checks.that("planted: an endpoint that nobody listed is found", "/api/v1/dances" in told, silent.wrong)

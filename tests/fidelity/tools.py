@@ -5,9 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -37,23 +34,6 @@ def end(process):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def await_http(process, url, log, seconds=90):
-    """Until it answers anything at all over HTTP. Fails at once when it ended."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"{url}: ended before it answered:\n{Path(log).read_text(errors='replace')[-2000:]}")
-        try:
-            direct.open(url, timeout=2)
-            return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise TimeoutError(f"{url} did not answer within {seconds} s:\n{Path(log).read_text(errors='replace')[-2000:]}")
 
 
 class Vendors:
