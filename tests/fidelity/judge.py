@@ -24,7 +24,9 @@ class Finding:
         self.status, self.by = exchange.status, exchange.by
 
     def __str__(self):
-        return f"{self.side} of {self.operation}, {self.status}, at {self.at or 'the whole'}: {self.code}: {self.message}, found: {self.found} (by {self.by or 'nobody named'})"
+        where, who = self.at or "the whole", self.by or "nobody named"
+        return (f"{self.side} of {self.operation}, {self.status}, at {where}: {self.code}: {self.message}, "
+                f"found: {self.found} (by {who})")
 
 
 class Judge:
