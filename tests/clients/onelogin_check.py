@@ -23,6 +23,8 @@ import urllib.request
 import onelogin
 from onelogin.exceptions import ApiException
 
+import onelogin_rest
+
 CHECKS = []
 
 
@@ -456,6 +458,9 @@ def wrong_tokens_and_paths_are_refused_in_their_dialect(world):
     assert raw(world, "GET", "/api/2/users", authorization="bearer nope")[1] == {
         "message": "Unauthorized", "name": "UnauthorizedError", "statusCode": 401}
     assert raw(world, "GET", "/api/1/nothing")[1]["status"]["message"] == "No Route Exists"
+
+
+onelogin_rest.add_to(check, client, raw, done, created, refused)
 
 
 @check

@@ -41,6 +41,7 @@ from simple_salesforce.exceptions import (
     SalesforceResourceNotFound,
 )
 
+import salesforce_rest
 import salesforce_setup
 
 VERSION = "66.0"
@@ -545,6 +546,7 @@ def collections_keep_order(world):
 
 
 salesforce_setup.add_to(check, logged_in, error_of)
+salesforce_rest.add_to(check, logged_in, error_of)
 
 
 def main():

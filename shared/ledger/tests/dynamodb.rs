@@ -399,6 +399,32 @@ async fn many_items_are_read_in_the_order_asked_even_twice() {
 }
 
 #[tokio::test]
+async fn what_does_not_fit_into_one_answer_of_16_megabytes_is_asked_for_again() {
+    let (table, _) = new_table().await;
+    let body = "x".repeat(380 * 1024);
+    let keys: Vec<Key> = (0..50).map(|n| key(&format!("large{n:02}"))).collect();
+    for key in &keys {
+        table
+            .write(&[put(&key.sk, &body, When::Absent)], &key.sk)
+            .await
+            .unwrap();
+    }
+    let read = table.get(&keys).await.unwrap();
+    let found: Vec<&str> = read.iter().flatten().map(|item| &*item.key.sk).collect();
+    assert_eq!(found, keys.iter().map(|key| &*key.sk).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_item_of_more_than_400_kilobytes_is_refused_and_nothing_of_its_write_stays() {
+    let (table, _) = new_table().await;
+    let large = "x".repeat(400 * 1024);
+    assert!(table.write(&[put("a", &large, When::Absent)], "n1").await.is_err());
+    let parts = [put("b", "small", When::Absent), put("c", &large, When::Absent)];
+    assert!(table.write(&parts, "n2").await.is_err());
+    assert!(table.query("P", "", false, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn what_is_due_comes_earliest_first_from_all_partitions_and_only_while_it_is() {
     let (table, _) = new_table().await;
     let due = |run: i64, due_at, when| Write::Put {

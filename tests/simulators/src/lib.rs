@@ -11,6 +11,7 @@ pub mod faults;
 pub mod keys;
 pub mod okta;
 pub mod onelogin;
+pub mod routes;
 pub mod salesforce;
 pub mod slack;
 pub mod world;

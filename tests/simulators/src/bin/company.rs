@@ -1,15 +1,19 @@
 //! Serves the whole simulated company for the tests of a deployed stack: every vendor behind a port of its own, told what happens
 //! in the company by lines of JSON.
 //!
-//! `company [--estate] [--scopes a,b]` serves on loopback, prints one line of JSON (addresses, credentials, ids) and then answers each line
-//! of its standard input with one line. It stops when its standard input closes. The lines are
+//! `company [--estate] [--scopes a,b] [--okta-url URL]` serves on loopback, prints one line of JSON (addresses, credentials, ids) and then answers each line
+//! of its standard input with one line. With `--okta-url` Okta is told to clients at that address, where something stands between them
+//! and it; `behind` of its tenant says where it really is. It stops when its standard input closes. The lines are
 //! `{"do": NAME, …}`; `{"error": TEXT}` is the answer to one that cannot be done:
 //!
 //! | `do` | more | answer |
 //! |---|---|---|
 //! | `verification` | | the headers and the challenge of Okta's one-time question |
 //! | `hire` | `number` | somebody new like the leaver: `{"login"}` |
+//! | `furnish` | `login` | they get in Okta what a leaver can hold: consents, an API token, factors, an admin role, a group by hand, names in apps |
+//! | `crowd` | `number` | so many more people are in Okta, and in nothing else |
 //! | `leave` | `login`, `ago_s` | an administrator deactivates them in Okta, now or so many seconds ago: the deliveries of the hook, headers and body |
+//! | `unassign` | `login`, `app` | an administrator takes one application of Okta from them: the deliveries of the hook |
 //! | `look` | `login` | what their accounts are like now |
 //! | `calls` | | every call to a vendor since the last time this was asked |
 //! | `counters` | | accepted changes by connection and name |
@@ -25,7 +29,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_simulators::keys::ServiceKey;
-use rollcall_simulators::okta::ServiceApp;
+use rollcall_simulators::okta::{GroupKind, ServiceApp, UserSeed};
 use rollcall_simulators::salesforce::{AppKey, ConnectedApp, Org};
 use rollcall_simulators::world::{
     APAC_INTEGRATION, APAC_ORG, Company, EMEA_INTEGRATION, EMEA_ORG, HOOK, INTEGRATION, LEAVER, LeaverWorld, MANAGER,
@@ -42,7 +46,7 @@ const KEY_ID: &str = "cloud-1";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
-    let (mut estate, mut scopes) = (false, Vec::new());
+    let (mut estate, mut scopes, mut okta_url) = (false, Vec::new(), None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -51,10 +55,14 @@ async fn main() -> Result<(), Failure> {
                 let list = arguments.next().ok_or("--scopes needs a list")?;
                 scopes = list.split(',').map(str::to_owned).collect();
             }
-            _ => return Err(format!("usage: company [--estate] [--scopes a,b], not {argument}").into()),
+            "--okta-url" => okta_url = Some(arguments.next().ok_or("--okta-url needs an address")?),
+            _ => {
+                let usage = "usage: company [--estate] [--scopes a,b] [--okta-url URL]";
+                return Err(format!("{usage}, not {argument}").into());
+            }
         }
     }
-    let stage = Stage::set(estate, scopes).await?;
+    let stage = Stage::set(estate, scopes, okta_url).await?;
     writeln!(std::io::stdout(), "{}", stage.description)?;
     let stage = Arc::new(stage);
     // Reading blocks, so it has a thread of its own; the vendors answer on this one meanwhile.
@@ -125,7 +133,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set(with_estate: bool, scopes: Vec<String>) -> Result<Self, Failure> {
+    async fn set(with_estate: bool, scopes: Vec<String>, okta_url: Option<String>) -> Result<Self, Failure> {
         let now = Timestamp::now();
         let world = if with_estate {
             LeaverWorld::estate(now)?
@@ -195,13 +203,14 @@ impl Stage {
             served.push(one);
         }
         let one = start(watch("okta-main", Arc::clone(&world.okta) as _)).await?;
-        world.okta.set_base_url(&one.url);
+        let okta_url = okta_url.unwrap_or_else(|| one.url.clone());
+        world.okta.set_base_url(&okta_url);
         let canary = world.okta.user_id(SERVICE).ok_or("Rollcall's own user is missing")?;
         tenants.insert(
             "okta-main".to_owned(),
             json!({
-                "url": one.url, "id": OKTA_ORG, "client_id": CLIENT, "kid": KEY_ID, "secret": key.private_pem, "canary": canary,
-                "hook_secret": world.credentials.hook_secret,
+                "url": okta_url, "behind": one.url, "id": OKTA_ORG, "client_id": CLIENT, "kid": KEY_ID, "secret": key.private_pem, "canary": canary,
+                "hook_secret": world.credentials.hook_secret, "token": world.credentials.okta_token,
             }),
         );
         served.push(one);
@@ -260,9 +269,30 @@ impl Stage {
                 let hired = self.world.hire(usize::try_from(number("number")?)?)?;
                 json!({ "login": hired.login })
             }
+            "furnish" => {
+                self.furnish(text("login")?)?;
+                json!({})
+            }
+            "crowd" => {
+                for place in 0..number("number")? {
+                    let login = format!("crowd{place:04}@corp.example");
+                    let one = UserSeed::active(&login, "Kim", &format!("Crowd{place:04}"));
+                    self.world
+                        .okta
+                        .add_user(one.with("employeeNumber", format!("C{place:04}")))?;
+                }
+                json!({})
+            }
             "leave" => {
                 let ago = order.get("ago_s").and_then(Value::as_u64).unwrap_or(0);
                 self.leave(text("login")?, Duration::from_secs(ago))?
+            }
+            "unassign" => {
+                let (okta, now) = (&self.world.okta, Timestamp::now());
+                let user = okta.user_id(text("login")?).ok_or("nobody has that login")?;
+                okta.admin_remove_app(&user, text("app")?, &self.world.administrator, now)
+                    .map_err(|refused| format!("{refused:?}"))?;
+                self.deliveries(now)
             }
             "look" => self.look(text("login")?)?,
             "calls" => {
@@ -283,6 +313,30 @@ impl Stage {
         })
     }
 
+    fn furnish(&self, login: &str) -> Result<(), Failure> {
+        let okta = &self.world.okta;
+        let user = okta.user_id(login).ok_or("nobody has that login")?;
+        for scope in ["okta.users.read", "okta.groups.read", "okta.apps.read"] {
+            okta.add_grant(&user, "0oaReportingTool0001", scope)?;
+        }
+        // Not used for long: one in use is asked about before it is revoked.
+        let (month, long_ago) = (
+            Duration::from_hours(30 * 24),
+            Timestamp::now().checked_sub(Duration::from_hours(20 * 24))?,
+        );
+        okta.add_api_token(&user, "Nightly export", long_ago, month)?;
+        okta.add_factor(&user, "push", "OKTA")?;
+        okta.add_factor(&user, "sms", "OKTA")?;
+        okta.add_role(&user, "SUPER_ADMIN")?;
+        let group = okta.add_group("Given by hand", GroupKind::Okta);
+        okta.add_member(&group, &user)?;
+        if let Some(company) = &self.world.company {
+            let [_, us, _] = &company.apps;
+            okta.set_app_user(us, &user, None, Some(login))?;
+        }
+        Ok(())
+    }
+
     fn leave(&self, login: &str, ago: Duration) -> Result<Value, Failure> {
         let now = Timestamp::now().checked_sub(ago)?;
         let user = self.world.okta.user_id(login).ok_or("nobody has that login")?;
@@ -290,11 +344,16 @@ impl Stage {
             .okta
             .admin_deactivate(&user, &self.world.administrator, now)
             .map_err(|refused| format!("{refused:?}"))?;
+        Ok(self.deliveries(now))
+    }
+
+    /// What Okta's hook has to deliver now.
+    fn deliveries(&self, now: Timestamp) -> Value {
         let deliveries = self.world.okta.take_deliveries(now);
         let bodies = deliveries.into_iter().map(
             |delivery| json!({"headers": headers(&delivery.headers), "body": String::from_utf8_lossy(&delivery.body)}),
         );
-        Ok(bodies.collect())
+        bodies.collect()
     }
 
     /// What a person's accounts are like.

@@ -1,18 +1,23 @@
 //! Starts the simulators with a small world in them, for the demo and for the vendors' official clients.
 //!
-//! `simulators [--okta PORT] [--onelogin PORT] [--salesforce PORT] [--slack PORT]` serves on loopback (port 0, the default,
-//! picks a free one), prints one line of JSON with the URLs and the credentials that a client needs, and stops when its
-//! standard input closes.
+//! `simulators [--okta PORT] [--onelogin PORT] [--salesforce PORT] [--slack PORT] [--okta-url URL] [--record FILE]` serves on
+//! loopback (port 0, the default, picks a free one), prints one line of JSON with the URLs and the credentials that a client needs,
+//! and stops when its standard input closes. With `--okta-url` Okta is told to clients at that address, where something stands
+//! between them and it; `behind` then says where it really is. With `--record` every call is written down
+//! ([`rollcall_simulators::routes::Recorded`]). `simulators --routes` prints every endpoint, and ends.
 
 use std::error::Error;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use rollcall_simulators::keys::ServiceKey;
 use rollcall_simulators::okta::{GroupKind, Okta, ServiceApp, Status, UserSeed};
 use rollcall_simulators::onelogin::{self, ClientCredential, MappingAction, OneLogin, Scope};
+use rollcall_simulators::routes::{self, Recorded, Vendor};
 use rollcall_simulators::salesforce::{self, AppKey, ConnectedApp, Org, SessionKind};
 use rollcall_simulators::slack::Slack;
 use rollcall_simulators::{Served, Simulator, serve};
@@ -22,20 +27,25 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
+    if std::env::args().nth(1).as_deref() == Some("--routes") {
+        write!(std::io::stdout(), "{}", routes::list())?;
+        return Ok(());
+    }
     let ports = Ports::from_arguments(std::env::args().skip(1))?;
+    let record = Record::into(ports.record.as_ref())?;
     let mut world = Map::new();
     let mut running = Vec::new();
 
-    let (served, okta) = start_okta(ports.okta).await?;
+    let (served, okta) = start_okta(ports.okta, ports.okta_url.as_deref(), &record).await?;
     running.push(served);
     world.insert("okta".to_owned(), okta);
-    let (served, onelogin) = start_onelogin(ports.onelogin).await?;
+    let (served, onelogin) = start_onelogin(ports.onelogin, &record).await?;
     running.push(served);
     world.insert("onelogin".to_owned(), onelogin);
-    let (served, salesforce) = start_salesforce(ports.salesforce).await?;
+    let (served, salesforce) = start_salesforce(ports.salesforce, &record).await?;
     running.push(served);
     world.insert("salesforce".to_owned(), salesforce);
-    let (served, slack) = start_slack(ports.slack).await?;
+    let (served, slack) = start_slack(ports.slack, &record).await?;
     running.push(served);
     world.insert("slack".to_owned(), slack);
 
@@ -47,21 +57,34 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The ports asked for; 0 for any.
+/// The ports asked for, 0 for any, and what else was asked.
 #[derive(Default)]
 struct Ports {
     okta: u16,
     onelogin: u16,
     salesforce: u16,
     slack: u16,
+    okta_url: Option<String>,
+    record: Option<PathBuf>,
 }
 
 impl Ports {
     fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut ports = Self::default();
         while let Some(name) = arguments.next() {
-            let port = arguments.next().ok_or_else(|| format!("{name} needs a port"))?;
-            let port: u16 = port.parse().map_err(|_| format!("{name}: {port} is not a port"))?;
+            let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
+            match name.as_str() {
+                "--okta-url" => {
+                    ports.okta_url = Some(value);
+                    continue;
+                }
+                "--record" => {
+                    ports.record = Some(value.into());
+                    continue;
+                }
+                _ => {}
+            }
+            let port: u16 = value.parse().map_err(|_| format!("{name}: {value} is not a port"))?;
             match name.as_str() {
                 "--okta" => ports.okta = port,
                 "--onelogin" => ports.onelogin = port,
@@ -71,6 +94,29 @@ impl Ports {
             }
         }
         Ok(ports)
+    }
+}
+
+/// Where calls are written down, if anywhere.
+struct Record(Option<Arc<Mutex<File>>>);
+
+impl Record {
+    fn into(path: Option<&PathBuf>) -> Result<Self, Failure> {
+        let file = path.map(File::create).transpose()?;
+        Ok(Self(file.map(|file| Arc::new(Mutex::new(file)))))
+    }
+
+    /// Serves a simulator on this port of the loopback interface.
+    async fn serve(&self, vendor: Vendor, simulator: Arc<dyn Simulator>, port: u16) -> Result<Served, Failure> {
+        let simulator = match &self.0 {
+            Some(file) => Arc::new(Recorded {
+                vendor,
+                simulator,
+                into: Arc::clone(file),
+            }),
+            None => simulator,
+        };
+        Ok(serve(simulator, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?)
     }
 }
 
@@ -86,7 +132,7 @@ async fn until_input_closes() {
 }
 
 /// An org with a few people, an SSWS token of an administrator, and two service apps that share one key.
-async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
+async fn start_okta(port: u16, url: Option<&str>, record: &Record) -> Result<(Served, Value), Failure> {
     let okta = Arc::new(Okta::new("00oSimulatedOrg00001", Timestamp::now()));
     let admin = okta.add_user(UserSeed::active("ada.admin@example.com", "Ada", "Admin"))?;
     okta.add_role(&admin, "SUPER_ADMIN")?;
@@ -113,6 +159,10 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
             .map(|(kind, provider)| (kind.to_owned(), provider.to_owned()))
             .into(),
         ..UserSeed::active("enrolled@example.com", "Enid", "Enrolled")
+    })?;
+    let locked = okta.add_user(UserSeed {
+        status: Status::LockedOut,
+        ..UserSeed::active("locked@example.com", "Lou", "Locked")
     })?;
     let returning = okta.add_user(UserSeed {
         has_password: false,
@@ -147,11 +197,12 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
         dpop: false,
     })?;
 
-    let simulator: Arc<dyn Simulator> = Arc::<Okta>::clone(&okta);
-    let served = serve(simulator, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
-    okta.set_base_url(&served.url);
+    let served = record.serve(Vendor::Okta, Arc::<Okta>::clone(&okta), port).await?;
+    let url = url.unwrap_or(&served.url);
+    okta.set_base_url(url);
     let description = json!({
-        "url": served.url,
+        "url": url,
+        "behind": served.url,
         "token": token,
         "admin_id": admin,
         "directory_group_id": directory_group,
@@ -161,6 +212,7 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
         "leaver_id": leaver,
         "delegate_id": delegate,
         "enrolled_id": enrolled,
+        "locked_id": locked,
         "returning_id": returning,
         "returning_app_id": wiki,
         "app_id": app,
@@ -176,7 +228,7 @@ async fn start_okta(port: u16) -> Result<(Served, Value), Failure> {
 
 /// An account with a service account that owns the credentials, a leaver with everything that a leaver can hold, and enough
 /// people for several short pages.
-async fn start_onelogin(port: u16) -> Result<(Served, Value), Failure> {
+async fn start_onelogin(port: u16, record: &Record) -> Result<(Served, Value), Failure> {
     let account = Arc::new(OneLogin::new(424_242, Timestamp::now()));
     let owner = account.add_user(onelogin::UserSeed::active(
         "rollcall@corp.example",
@@ -239,8 +291,9 @@ async fn start_onelogin(port: u16) -> Result<(Served, Value), Failure> {
     }
     account.set_page_sizes(10, 20);
 
-    let simulator: Arc<dyn Simulator> = Arc::<OneLogin>::clone(&account);
-    let served = serve(simulator, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    let served = record
+        .serve(Vendor::OneLogin, Arc::<OneLogin>::clone(&account), port)
+        .await?;
     account.set_base_url(&served.url);
     let description = json!({
         "url": served.url,
@@ -270,6 +323,7 @@ fn held_in_okta(okta: &Okta) -> Result<(String, String, String, String), Failure
     for scope in ["okta.users.read", "okta.groups.read", "okta.apps.read"] {
         okta.add_grant(&holder, "0oaReportingTool0001", scope)?;
     }
+    okta.add_refresh_token(&holder, "0oaReportingTool0001")?;
     okta.add_api_token(&holder, "Nightly export", Timestamp::now(), month)?;
     okta.add_api_token(&leaver, "Forgotten script", Timestamp::now(), month)?;
     okta.add_custom_role(
@@ -287,7 +341,7 @@ fn held_in_okta(okta: &Okta) -> Result<(String, String, String, String), Failure
 
 /// An org with an integration user and its app, an administrator, a leaver with sessions and a token, and enough users for
 /// several short pages.
-async fn start_salesforce(port: u16) -> Result<(Served, Value), Failure> {
+async fn start_salesforce(port: u16, record: &Record) -> Result<(Served, Value), Failure> {
     let org = Arc::new(Org::new("00D5f000000aaaa", false, Timestamp::now()));
     let integration = "rollcall@corp.example";
     org.add_user(salesforce::UserSeed::new(integration).integration());
@@ -322,8 +376,7 @@ async fn start_salesforce(port: u16) -> Result<(Served, Value), Failure> {
         pre_authorised: vec![integration.to_owned()],
     });
 
-    let simulator: Arc<dyn Simulator> = Arc::<Org>::clone(&org);
-    let served = serve(simulator, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    let served = record.serve(Vendor::Salesforce, Arc::<Org>::clone(&org), port).await?;
     org.set_base_url(&served.url);
     let description = json!({
         "url": served.url,
@@ -343,7 +396,7 @@ async fn start_salesforce(port: u16) -> Result<(Served, Value), Failure> {
 }
 
 /// A workspace with channels the bot is in and is not in, public, private and archived, and two people.
-async fn start_slack(port: u16) -> Result<(Served, Value), Failure> {
+async fn start_slack(port: u16, record: &Record) -> Result<(Served, Value), Failure> {
     let slack = Arc::new(Slack::new("T0EXAMPLE01"));
     let scopes = [
         "channels:history",
@@ -367,8 +420,7 @@ async fn start_slack(port: u16) -> Result<(Served, Value), Failure> {
     slack.add_user("U0EXAMPLE02", "jordan.rivera@corp.example", "Jordan Rivera");
     slack.add_user("U0EXAMPLE03", "sam.okafor@corp.example", "Sam Okafor");
 
-    let simulator: Arc<dyn Simulator> = Arc::<Slack>::clone(&slack);
-    let served = serve(simulator, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    let served = record.serve(Vendor::Slack, Arc::<Slack>::clone(&slack), port).await?;
     slack.set_base_url(&served.url);
     let description = json!({
         "url": served.url,

@@ -9,7 +9,7 @@ use super::console::Refused;
 use super::events::Origin;
 use super::problem::Problem;
 use super::seed::SeedError;
-use super::state::{ApiToken, Binding, Grant, Org, RoleAssignment, Status, signed, whole_millis};
+use super::state::{ApiToken, Binding, Factor, Grant, Org, RoleAssignment, Status, signed, whole_millis};
 
 impl Okta {
     /// Opens a session as if the person had signed in at `now`, and gives its id. Okta lets nobody in who is suspended,
@@ -73,6 +73,23 @@ impl Okta {
         self.seed_user(user_id, |org, at| {
             if let Some(user) = org.user_mut(at) {
                 user.grants.push(grant);
+            }
+        })?;
+        Ok(id)
+    }
+
+    /// Enrols the user in a factor (`factorType`, `provider`), and gives the factor's id.
+    pub fn add_factor(&self, user_id: &str, kind: &str, provider: &str) -> Result<String, SeedError> {
+        let id = self.org().fresh("ost");
+        let factor = Factor {
+            id: id.clone(),
+            kind: kind.to_owned(),
+            provider: provider.to_owned(),
+            created: self.start,
+        };
+        self.seed_user(user_id, |org, at| {
+            if let Some(user) = org.user_mut(at) {
+                user.factors.push(factor);
             }
         })?;
         Ok(id)
