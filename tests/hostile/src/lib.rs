@@ -1,0 +1,31 @@
+//! Hostile input: what each target is fed with, and what must hold whatever it is.
+//!
+//! A target is a list of seeds (files of `corpus/`, and the payloads that other tests use), the words that its inputs are made
+//! of, and a check that panics when a promise is broken. `tests/fuzz.rs` runs each: every seed as it is, then seeds that were
+//! damaged at random for as long as there is time.
+
+pub mod configuration;
+pub mod door;
+pub mod expression;
+pub mod mutant;
+pub mod normaliser;
+pub mod proof;
+pub mod run;
+pub mod seeds;
+pub mod soql;
+pub mod table;
+pub mod telling;
+pub mod vendor;
+mod world;
+
+pub use run::run;
+
+/// Something that takes input from outside.
+pub struct Target {
+    /// What it starts from.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// What its inputs are made of, besides what the seeds hold.
+    pub words: &'static [&'static str],
+    /// Panics when a promise is broken.
+    pub check: fn(&[u8]),
+}
