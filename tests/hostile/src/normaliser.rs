@@ -9,7 +9,7 @@ use rollcall_model::{
 use rollcall_runtime::Secret;
 use serde_json::Value;
 
-use crate::world::{clock, ids, moment};
+use crate::world::moment;
 use crate::{Target, seeds, vendor};
 
 /// Okta's log events.

@@ -8,8 +8,8 @@ use rollcall_evidence::{FileSigner, Forgotten, PublicKey, forgotten, verify};
 use rollcall_model::{Decision, Digest, SignedApproval};
 use serde_json::Value;
 
+use crate::Target;
 use crate::world::{moment, wait};
-use crate::{Target, seeds};
 
 /// Receipts.
 pub const RECEIPT: Target = Target {
