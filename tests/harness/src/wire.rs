@@ -7,7 +7,8 @@ use http::HeaderMap;
 use rollcall_model::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
-/// Members of forms and answers that hold a secret.
+/// Members of forms and answers that hold a secret. `token` is none of them: what Salesforce's revocation is given is a handle for
+/// exactly that, with which nobody can sign in.
 const MEMBERS: &[&str] = &[
     "access_token",
     "assertion",
@@ -15,7 +16,6 @@ const MEMBERS: &[&str] = &[
     "client_secret",
     "id_token",
     "refresh_token",
-    "token",
 ];
 /// Headers that hold one.
 const HEADERS: &[&str] = &["authorization", "cookie", "dpop", "dpop-nonce", "set-cookie"];

@@ -29,3 +29,23 @@ pub struct Target {
     /// Panics when a promise is broken.
     pub check: fn(&[u8]),
 }
+
+/// Every target, by its name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("okta_door", door::OKTA),
+    ("onelogin_door", door::ONELOGIN),
+    ("okta_events", normaliser::OKTA),
+    ("onelogin_events", normaliser::ONELOGIN),
+    ("okta_answers", vendor::OKTA),
+    ("onelogin_answers", vendor::ONELOGIN),
+    ("salesforce_answers", vendor::SALESFORCE),
+    ("salesforce_search", soql::SEARCH),
+    ("salesforce_results", table::RESULTS),
+    ("salesforce_evidence", table::EVIDENCE),
+    ("configuration_folder", configuration::FOLDER),
+    ("expressions", expression::CEL),
+    ("names_in_messages", telling::NAMES),
+    ("message_templates", telling::TEMPLATES),
+    ("receipts", proof::RECEIPT),
+    ("approvals_and_keys", proof::STATEMENT),
+];

@@ -29,7 +29,6 @@ fn connectors(body: &[u8]) -> Vec<(Box<dyn Connector>, &'static str, &'static st
             vendor::USER_SALESFORCE,
             "salesforce/",
         ),
-        (Box::new(vendor::slack(always())) as _, "U0PRIYA0001", "slack/"),
     ]
 }
 

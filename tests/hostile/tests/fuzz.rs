@@ -2,34 +2,43 @@
 //!
 //! `ROLLCALL_FUZZ_SECONDS=600 cargo test -p rollcall-hostile --test fuzz NAME -- --nocapture` runs one for ten minutes.
 
-use rollcall_hostile::{configuration, door, expression, normaliser, proof, run, soql, table, telling, vendor};
+use rollcall_hostile::{TARGETS, run};
 
 macro_rules! targets {
-    ($($name:ident: $target:expr,)*) => {
+    ($($name:ident)*) => {
+        const TESTED: &[&str] = &[$(stringify!($name)),*];
         $(
             #[test]
             fn $name() {
-                run(stringify!($name), &$target);
+                let name = stringify!($name);
+                let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("the target is there");
+                run(name, target);
             }
         )*
     };
 }
 
 targets! {
-    okta_door: door::OKTA,
-    onelogin_door: door::ONELOGIN,
-    okta_events: normaliser::OKTA,
-    onelogin_events: normaliser::ONELOGIN,
-    okta_answers: vendor::OKTA,
-    onelogin_answers: vendor::ONELOGIN,
-    salesforce_answers: vendor::SALESFORCE,
-    salesforce_search: soql::SEARCH,
-    salesforce_results: table::RESULTS,
-    salesforce_evidence: table::EVIDENCE,
-    configuration_folder: configuration::FOLDER,
-    expressions: expression::CEL,
-    names_in_messages: telling::NAMES,
-    message_templates: telling::TEMPLATES,
-    receipts: proof::RECEIPT,
-    approvals_and_keys: proof::STATEMENT,
+    okta_door
+    onelogin_door
+    okta_events
+    onelogin_events
+    okta_answers
+    onelogin_answers
+    salesforce_answers
+    salesforce_search
+    salesforce_results
+    salesforce_evidence
+    configuration_folder
+    expressions
+    names_in_messages
+    message_templates
+    receipts
+    approvals_and_keys
+}
+
+#[test]
+fn no_target_is_left_out() {
+    let known: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(TESTED, known);
 }
