@@ -210,7 +210,7 @@ fn exchange(address: &str, bytes: &[u8]) -> String {
         if read == 0 {
             break;
         }
-        answer.extend_from_slice(&piece[..read]);
+        answer.extend(piece.iter().take(read));
     }
     String::from_utf8_lossy(&answer).into_owned()
 }
