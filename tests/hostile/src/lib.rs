@@ -18,6 +18,15 @@ pub mod telling;
 pub mod vendor;
 mod world;
 
+/// What the unit tests in the file that `table` compiles once more ask for.
+#[cfg(test)]
+mod scripted {
+    pub(crate) fn fixture(name: &str) -> String {
+        let path = crate::seeds::fixtures().join("payloads").join(name);
+        std::fs::read_to_string(path).expect("the sample is there")
+    }
+}
+
 pub use run::run;
 
 /// Something that takes input from outside.
