@@ -18,15 +18,6 @@ pub mod telling;
 pub mod vendor;
 mod world;
 
-/// What the unit tests in the file that `table` compiles once more ask for.
-#[cfg(test)]
-mod scripted {
-    pub(crate) fn fixture(name: &str) -> String {
-        let path = crate::seeds::fixtures().join("payloads").join(name);
-        std::fs::read_to_string(path).expect("the sample is there")
-    }
-}
-
 pub use run::run;
 
 /// Something that takes input from outside.
@@ -58,3 +49,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("receipts", proof::RECEIPT),
     ("approvals_and_keys", proof::STATEMENT),
 ];
+
+/// What the unit tests in the file that `table` compiles once more ask for.
+#[cfg(test)]
+mod scripted {
+    pub(crate) fn fixture(name: &str) -> String {
+        let path = crate::seeds::fixtures().join("payloads").join(name);
+        std::fs::read_to_string(path).expect("the sample is there")
+    }
+}
