@@ -1,7 +1,7 @@
 //! Seeds, damaged.
 //!
 //! Bytes drawn at random are refused at the first of them by everything that parses. So an input is a seed with a few edits, and
-//! what is drawn are the edits: by chance, or by a fuzzer that sees what an edit reached.
+//! what is drawn are the edits.
 
 /// Most edits of one input.
 const MOST_EDITS: usize = 12;
@@ -115,17 +115,6 @@ impl Draws for Chance {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         Some(mixed ^ (mixed >> 31))
-    }
-}
-
-/// Bytes that somebody chose, two for each number.
-pub struct Chosen<'a>(pub &'a [u8]);
-
-impl Draws for Chosen<'_> {
-    fn next(&mut self) -> Option<u64> {
-        let (first, rest) = self.0.split_first_chunk::<2>()?;
-        self.0 = rest;
-        Some(u64::from(u16::from_le_bytes(*first)))
     }
 }
 
