@@ -256,8 +256,9 @@ impl Condition {
         match evaluate::evaluate(&self.compiled.program, scope)? {
             Value::Bool(value) => Ok(value),
             other => Err(EvaluationError::new(format!(
-                "`{}` is {other}, neither true nor false",
-                self.text
+                "`{}` is {}, neither true nor false",
+                self.text,
+                kind_of(&other)
             ))),
         }
     }
@@ -321,7 +322,8 @@ impl Template {
                     Value::Bool(value) => text.push_str(if value { "true" } else { "false" }),
                     Value::Number(value) => text.push_str(&value.to_string()),
                     other => {
-                        return Err(EvaluationError::new(format!("{other} cannot be put into a text")));
+                        let kind = kind_of(&other);
+                        return Err(EvaluationError::new(format!("{kind} cannot be put into a text")));
                     }
                 },
             }
@@ -399,7 +401,7 @@ pub fn evaluate_parameters(value: &Value, names: &Names<'_>, scope: &Scope<'_>) 
                 .evaluate(scope)?;
             if holds_fraction(&value) {
                 return Err(EvaluationError::new(format!(
-                    "`{text}` is {value}; a plan holds whole numbers only"
+                    "`{text}` is or holds a number with a fraction; a plan holds whole numbers only"
                 )));
             }
             value
@@ -418,6 +420,18 @@ pub fn evaluate_parameters(value: &Value, names: &Names<'_>, scope: &Scope<'_>) 
         ),
         other => other.clone(),
     })
+}
+
+/// What a value is, for reasons: not which, because it may be all that is known of somebody.
+pub(crate) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
 }
 
 fn holds_fraction(value: &Value) -> bool {

@@ -61,6 +61,22 @@ fn environment() -> &'static Environment<'static> {
     })
 }
 
+/// A value on one line: a break in a name would begin a line that reads like one of ours.
+fn one_line(value: &Value) -> Value {
+    match value {
+        Value::String(text) => text
+            .chars()
+            .map(|letter| if letter.is_control() { ' ' } else { letter })
+            .collect::<String>()
+            .into(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.clone(), one_line(value)))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
 /// Escapes the three characters that Slack gives a meaning.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -156,7 +172,7 @@ pub(crate) fn render(text: &str, facts: &Facts<'_>, texts: &TextFacts) -> Result
             let value = if facts.plan.quiet {
                 veiled(value, &texts.id)
             } else {
-                value.clone()
+                one_line(value)
             };
             (name.clone(), value)
         })
@@ -224,6 +240,16 @@ mod tests {
         ] {
             assert_eq!(check(text), Ok(()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_with_a_line_break_begins_no_line() {
+        let value =
+            json!({"display": "Amara\nAll is well.\r\u{1b}[2J", "manager": {"display": "Jun\u{85}Sato"}, "groups": 2});
+        assert_eq!(
+            one_line(&value),
+            json!({"display": "Amara All is well.  [2J", "manager": {"display": "Jun Sato"}, "groups": 2})
+        );
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::clock::JumpClock;
 use crate::ids::SeededIds;
 use crate::inject::{Injector, Life, Strike};
 use crate::owner::{self, Owned};
+use crate::wire::Wire;
 use crate::wrap::{FaultFiles, FaultQueue, FaultTable, FaultTransport};
 
 /// What a world is made with.
@@ -113,6 +114,8 @@ pub struct World {
     pub idle: Duration,
     /// What the ledger writes, to be looked at.
     pub table: Arc<dyn Table>,
+    /// The secrets that went over the wire.
+    pub wire: Arc<Wire>,
     settings: Settings,
     ids: Arc<SeededIds>,
     secrets: Secrets,
@@ -333,6 +336,7 @@ impl World {
             approver,
             configuration,
             table,
+            wire: Arc::default(),
             idle: spec.idle,
             settings: spec.settings,
             ids: Arc::new(SeededIds::new(spec.seed)),
@@ -409,6 +413,7 @@ impl World {
         let inner = Arc::new(Vendors {
             vendors: Arc::clone(&self.vendors),
             clock: self.clock.clone(),
+            wire: Arc::clone(&self.wire),
         });
         Arc::new(FaultTransport {
             inner,
@@ -476,6 +481,7 @@ impl World {
 struct Vendors {
     vendors: Arc<LeaverWorld>,
     clock: Arc<JumpClock>,
+    wire: Arc<Wire>,
 }
 
 impl Vendors {
@@ -509,6 +515,7 @@ impl Transport for Vendors {
             request.headers_mut().insert(http::header::HOST, value);
         }
         let now = self.clock.now();
+        self.wire.sent(&request);
         let Some((vendor, faults)) = self.vendor(&host) else {
             return Err(TransportError::Connect(format!("no such host: {host}")));
         };
@@ -516,6 +523,9 @@ impl Transport for Vendors {
             faults.add(FaultRule::once("", fault));
         }
         let reply = vendor.answer(&request, now);
+        if let Reply::Answer(response) | Reply::Late(_, response) | Reply::Truncated(response, _) = &reply {
+            self.wire.answered(response, &host);
+        }
         match reply {
             Reply::Answer(response) => Ok(response),
             Reply::Late(after, response) if after < timeout => {

@@ -87,7 +87,7 @@ impl Stage {
     }
 
     /// What every `serve` on this stage has logged.
-    fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.folder.path().join("serve.log")
     }
 

@@ -529,3 +529,12 @@ async fn after_a_rotation_receipts_of_both_keys_verify_and_each_names_its_own() 
         );
     }
 }
+
+#[tokio::test]
+async fn a_number_that_is_written_as_a_text_is_refused_as_no_number() {
+    let (receipt, key) = samples::receipt().await;
+    for other in [Value::from("1"), Value::from(-1), Value::Null] {
+        let why = told(&receipt, key, |document| entries(document, 0)[0]["seq"] = other.clone());
+        assert!(why.contains("seq") && why.ends_with("not a number"), "{other}: {why}");
+    }
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Facts, TextFacts};
 use crate::configuration::Configuration;
-use crate::expression::{Names, Scope, Template};
+use crate::expression::{Names, Scope, Template, kind_of};
 use crate::{facts, text};
 
 /// The stage name under which messages are journalled.
@@ -92,6 +92,6 @@ fn address(configuration: &Configuration, tell: &TellSpec, scope: &Scope<'_>) ->
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned()),
-        other => Err(format!("`{}` is {other}, not an address", tell.to)),
+        other => Err(format!("`{}` is {}, not an address", tell.to, kind_of(&other))),
     }
 }

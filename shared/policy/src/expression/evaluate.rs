@@ -72,8 +72,28 @@ fn is_in(memberships: &Memberships, list: &str) -> Result<bool, ExecutionError> 
     }
 }
 
+/// Why, without the values: the interpreter quotes them, in another order each time, and one of them may be all that is known of
+/// somebody. A reason is hashed with its plan, and told.
 fn reason(error: &ExecutionError) -> String {
     match error {
+        ExecutionError::UnsupportedBinaryOperator(sign, one, two) => {
+            format!("`{sign}` cannot be used on {} and {}", one.type_of(), two.type_of())
+        }
+        ExecutionError::ValuesNotComparable(one, two) => {
+            format!("{} cannot be compared with {}", one.type_of(), two.type_of())
+        }
+        ExecutionError::Overflow(sign, ..) => format!("the result of `{sign}` is too large"),
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => "it divides by zero".to_owned(),
+        ExecutionError::IndexOutOfBounds(_) => "it asks for an element that the list does not have".to_owned(),
+        ExecutionError::UnsupportedIndex(index, of) => {
+            format!("{} is no place in {}", index.type_of(), of.type_of())
+        }
+        ExecutionError::UnsupportedTargetType { target } => format!("it asks {} for something else", target.type_of()),
+        ExecutionError::NotSupportedAsMethod { method, target } => {
+            format!("{} has no `{method}`", target.type_of())
+        }
+        ExecutionError::UnsupportedKeyType(key) => format!("{} cannot be a member's name", key.type_of()),
+        ExecutionError::DuplicateKey(_) => "it gives a member twice".to_owned(),
         ExecutionError::FunctionError { message, .. } => message.clone(),
         ExecutionError::NoSuchKey(name) if name.as_str() == "converting" => {
             "whether the person is converting could not be told".to_owned()
@@ -81,7 +101,12 @@ fn reason(error: &ExecutionError) -> String {
         ExecutionError::NoSuchKey(name) => {
             format!("there is no `{name}` here; ask `has(…)` first where an attribute may be absent")
         }
-        other => other.to_string(),
+        ExecutionError::UnexpectedType { .. } => "a function was given a value of another kind".to_owned(),
+        ExecutionError::InvalidArgumentCount { .. }
+        | ExecutionError::NoSuchOverload(_)
+        | ExecutionError::UndeclaredReference(_)
+        | ExecutionError::MissingArgumentOrTarget => error.to_string(),
+        _ => "it cannot be evaluated".to_owned(),
     }
 }
 

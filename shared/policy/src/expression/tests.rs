@@ -315,3 +315,37 @@ fn conditions_can_be_shared_between_threads() {
     shared::<Template>();
     shared::<crate::Configuration>();
 }
+
+#[test]
+fn a_reason_says_what_values_are_and_never_which() {
+    for (text, told) in [
+        ("person.attributes * 2 > 3", "`mul` cannot be used on map and int"),
+        (
+            "person.attributes.badge + person.attributes == 'x'",
+            "there is no `badge`",
+        ),
+        ("person.attributes", "is a mapping, neither true nor false"),
+        ("person.attributes.employeeNumber", "is a text, neither true nor false"),
+        (
+            "[1][size(person.groups) + 7] == 1",
+            "an element that the list does not have",
+        ),
+        (
+            "1 / (size(person.login) - size(person.login)) == 1",
+            "it divides by zero",
+        ),
+        ("9223372036854775807 + size(person.login) == 1", "is too large"),
+        ("person.attributes < 3", "map"),
+    ] {
+        let why = holds(text).unwrap_err();
+        assert!(why.contains(told), "{text}: {why}");
+        for value in ["1001", "amara", "Amara", "Okafor", "example.com", "Sales"] {
+            assert!(!why.contains(value), "{text}: {why}");
+        }
+        assert_eq!(holds(text).unwrap_err(), why, "the same reason every time");
+    }
+    for text in ["user:${person.attributes}", "user:${person.groups}"] {
+        let why = value(text).unwrap_err();
+        assert!(!why.contains("1001") && !why.contains("Sales"), "{text}: {why}");
+    }
+}

@@ -3,6 +3,7 @@
 mod hook;
 mod logs;
 mod metrics;
+mod secrets;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

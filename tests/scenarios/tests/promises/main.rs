@@ -8,6 +8,7 @@ mod faults;
 mod forget;
 mod guard;
 mod held;
+mod hostile;
 mod last_admin;
 mod leave;
 mod link;
