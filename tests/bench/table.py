@@ -1,4 +1,4 @@
-"""Runs sections of the benchmarks and prints their table. Called by tests/bench/run."""
+"""Runs sections of the benchmarks and prints their table: what Rollcall costs beside a peer or a bound."""
 
 from __future__ import annotations
 

@@ -101,9 +101,10 @@ impl<W: Write + Send + 'static> Simulator for Recorded<W> {
     fn answer(&self, request: &Request, now: Timestamp) -> Reply {
         let reply = self.simulator.answer(request, now);
         let status = match &reply {
-            Reply::Answer(response) | Reply::Late(_, response) | Reply::Truncated(response, _) => {
-                Some(response.status().as_u16())
-            }
+            Reply::Answer(response)
+            | Reply::Late(_, response)
+            | Reply::Truncated(response, _)
+            | Reply::Dripping(response) => Some(response.status().as_u16()),
             Reply::Silence | Reply::Reset => None,
         };
         let agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());

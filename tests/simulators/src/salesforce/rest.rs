@@ -42,6 +42,8 @@ impl Simulator for Org {
             }
             Some(Fault::TokenExpired) if oauth => Some(oauth::denied(("invalid_grant", "expired authorization code"))),
             Some(Fault::TokenExpired) => Some(Refusal::invalid_session().into()),
+            // Revoking needs nobody's permission: the call carries the token to revoke and none of ours.
+            Some(Fault::PermissionRemoved) if request.uri().path() == "/services/oauth2/revoke" => None,
             Some(Fault::PermissionRemoved) if oauth => {
                 Some(oauth::denied(("invalid_grant", "user hasn't approved this consumer")))
             }
