@@ -187,7 +187,7 @@ impl Faults {
             if rule.times != u64::MAX {
                 rule.times -= 1;
             }
-            return Some(rule.fault.clone());
+            return Some(rule.fault);
         }
         None
     }

@@ -236,7 +236,7 @@ async fn every_fault_is_a_failure_and_the_next_try_works() {
         let world = World::new();
         let okta = world.connect(ssws(), ORG);
         let account = AccountRef::new("okta-main", &world.alice);
-        world.sim.faults().add(FaultRule::once("/groups", fault.clone()));
+        world.sim.faults().add(FaultRule::once("/groups", fault));
         let failure = okta.read_subject(&world.clock.call(), &account).await.unwrap_err();
         assert!(failure.is_retryable(), "{fault:?}: {failure:?}");
         let read = okta.read_subject(&world.clock.call(), &account).await.unwrap();

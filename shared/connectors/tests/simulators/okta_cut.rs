@@ -326,7 +326,7 @@ async fn a_lost_answer_is_read_back_and_a_repetition_of_what_is_done_is_no_failu
                 "okta/revoke-api-tokens" => "/api-tokens/",
                 _ => "/sessions",
             };
-            world.sim.faults().add(FaultRule::once(part, fault.clone()));
+            world.sim.faults().add(FaultRule::once(part, fault));
             let failure = okta.apply(&world.clock.call(), &change, "m").await.unwrap_err();
             let lost = fault != Fault::TokenExpired;
             assert_eq!(

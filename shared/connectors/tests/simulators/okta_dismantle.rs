@@ -202,7 +202,7 @@ async fn lost_answers_and_races_do_not_take_too_much() {
         world
             .sim
             .faults()
-            .add(FaultRule::once(&format!("/groups/{}/users/", own[0]), fault.clone()));
+            .add(FaultRule::once(&format!("/groups/{}/users/", own[0]), fault));
         let failure = okta.apply(&world.clock.call(), &change, "m").await.unwrap_err();
         assert_eq!(failure.executed, rollcall_model::Executed::Maybe);
         assert!(failure.reason.starts_with("1 of 3 groups failed"), "{failure}");

@@ -218,7 +218,7 @@ async fn lost_answers_are_read_back_and_repeating_does_no_harm() {
             (DEACTIVATE, "mappings=disabled".to_owned()),
         ] {
             let change = world.planned(&onelogin, action, &all()).await;
-            world.tenant.faults().add(FaultRule::once(&part, fault.clone()));
+            world.tenant.faults().add(FaultRule::once(&part, fault));
             let failure = onelogin.apply(&world.clock.call(), &change, "m").await.unwrap_err();
             assert_eq!(failure.executed, rollcall_model::Executed::Maybe, "{action}: {failure}");
             world.tenant.faults().clear();

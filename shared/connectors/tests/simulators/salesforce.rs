@@ -281,7 +281,7 @@ async fn lost_answers_are_seen_to_have_had_their_effect() {
             .zip(["/UserLogin/", "/oauth2/revoke", "/composite/sobjects"])
             .enumerate()
         {
-            world.org.faults().add(FaultRule::once(path, fault.clone()));
+            world.org.faults().add(FaultRule::once(path, fault));
             let change = planned(action, Some(world.account()), known(&seen[index]), Value::Null);
             let failure = salesforce.apply(&world.clock.call(), &change, "m").await.unwrap_err();
             assert_eq!(

@@ -2,6 +2,7 @@
 //! everything and keeps nothing. `door SECONDS BODY…` prints a line of JSON for each body, a file as Okta sends it.
 
 use std::hint::black_box;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -70,10 +71,8 @@ async fn main() -> anyhow::Result<()> {
         let events = queue.taken.load(Ordering::Relaxed);
         #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
         let each = took.as_secs_f64() * 1e6 / events as f64;
-        println!(
-            "{}",
-            json!({"events_a_body": events / requests, "requests": requests, "us_an_event": each})
-        );
+        let line = json!({"events_a_body": events / requests, "requests": requests, "us_an_event": each});
+        writeln!(std::io::stdout(), "{line}")?;
     }
     Ok(())
 }

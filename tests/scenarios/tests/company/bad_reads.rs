@@ -34,7 +34,7 @@ fn faults<'a>(stage: &'a Stage, connection: &str) -> &'a Faults {
 fn spoil(stage: &Stage, connection: &str, fault: &Fault) {
     let reads = |method: Method, path: &str| FaultRule {
         method: Some(method),
-        ..FaultRule::always(path, fault.clone())
+        ..FaultRule::always(path, *fault)
     };
     let all = faults(stage, connection);
     match connection {

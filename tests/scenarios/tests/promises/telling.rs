@@ -92,7 +92,7 @@ async fn a_message_whose_answer_was_lost_is_found_and_not_sent_twice() {
             .vendors
             .slack
             .faults()
-            .add(FaultRule::once("chat.postMessage", fault.clone()));
+            .add(FaultRule::once("chat.postMessage", fault));
         stage.leaves().await;
         stage.settle().await;
         assert_eq!(stage.run().await.state, RunState::Done);

@@ -219,7 +219,7 @@ async fn a_lost_answer_is_read_back_and_a_repetition_finishes() {
             .world
             .org
             .faults()
-            .add(FaultRule::once("/composite/sobjects", fault.clone()));
+            .add(FaultRule::once("/composite/sobjects", fault));
         let (change, result) = given.make(REMOVE, &all()).await;
         let failure = result.unwrap_err();
         assert!(failure.is_retryable(), "{failure:?}");

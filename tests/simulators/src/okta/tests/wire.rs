@@ -101,7 +101,7 @@ fn faults_strike_once_in_the_vendors_shapes() {
         (Fault::TokenExpired, 401, "E0000011", false),
     ];
     for (fault, status, code, executed) in answered {
-        let (world, id, reply) = struck(fault.clone());
+        let (world, id, reply) = struck(fault);
         let Reply::Answer(response) = reply else {
             panic!("{fault:?} gives an answer")
         };
