@@ -7,10 +7,8 @@
 
 mod support;
 
-use std::path::Path;
-
 use rollcall_simulators::world::LEAVER;
-use support::Stage;
+use support::{Stage, files};
 
 const CHIDI: &str = "chidi.okafor@corp.example";
 
@@ -23,24 +21,13 @@ async fn cut(stage: &Stage, who: &str) {
     assert_eq!(applied.code, 0, "{}", applied.all());
 }
 
-/// Every file under a folder with its bytes; pinned configurations are the company's own.
-fn bytes(folder: &Path, all: &mut Vec<(String, Vec<u8>)>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.display().to_string();
-        if path.is_dir() {
-            if !name.ends_with("/configurations") {
-                bytes(&path, all);
-            }
-        } else {
-            all.push((name, std::fs::read(&path).unwrap()));
-        }
-    }
-}
-
 fn places(stage: &Stage, name: &str) -> Vec<String> {
-    let mut all = Vec::new();
-    bytes(&stage.data(), &mut all);
+    // Pinned configurations are the company's own.
+    let all: Vec<(String, Vec<u8>)> = files(&stage.data())
+        .into_iter()
+        .filter(|path| !path.components().any(|part| part.as_os_str() == "configurations"))
+        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
+        .collect();
     assert!(all.iter().any(|(name, _)| name.ends_with("rollcall.db")));
     let name = name.to_lowercase();
     let holds = |body: &[u8]| String::from_utf8_lossy(body).to_lowercase().contains(&name);

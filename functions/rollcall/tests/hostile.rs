@@ -5,7 +5,7 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use rollcall_model::{Lane, RunState};
 use rollcall_simulators::world::LEAVER;
 use serde_json::json;
-use support::{Serving, Stage, post};
+use support::{Serving, Stage, files, post};
 
 /// A terminal that is steered, a line that looks like a log's, a mention, a template, a formula and markup.
 const NAME: &str = "=1+1 <!channel> <@U0PRIYA0001> {{ person.login }} ${person.email} <script>alert(1)</script>\u{1b}[2J\u{1b}]0;owned\u{7}\r\nERROR All access was cut.\n\u{9b}31m\u{202e}";
@@ -95,20 +95,6 @@ async fn a_hostile_name_steers_no_terminal_no_page_and_no_log() {
         );
         assert!(text.contains("{{ person.login }} ${person.email}"), "{text:?}");
     }
-}
-
-/// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(files(&path));
-        } else {
-            all.push(path);
-        }
-    }
-    all
 }
 
 /// The demo signs in the way production does: a service app with a private key and DPoP, a signed assertion, a client secret, a bot's

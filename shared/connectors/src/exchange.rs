@@ -41,7 +41,7 @@ impl Exchange {
                     let failure = Failure::retry(format!(
                         "{what}: a page for people came instead of an answer: something between here and the vendor sent it"
                     ));
-                    return Err(if reads { failure } else { failure.maybe_executed() });
+                    return Err(in_doubt(failure, reads));
                 }
                 Ok(response)
             }
@@ -69,9 +69,13 @@ fn lost(what: &str, error: &TransportError, reads: bool) -> Failure {
     };
     match error {
         TransportError::Connect(_) => failure,
-        _ if reads => failure,
-        _ => failure.maybe_executed(),
+        _ => in_doubt(failure, reads),
     }
+}
+
+/// A call whose answer says nothing: unless it only read, what it was to change may have been changed.
+fn in_doubt(failure: Failure, reads: bool) -> Failure {
+    if reads { failure } else { failure.maybe_executed() }
 }
 
 /// A request. Fails only when an address or a credential holds what no header or address may hold.
@@ -110,7 +114,7 @@ pub(crate) fn json(what: &str, response: &HttpResponse, reads: bool) -> Result<V
             response.status().as_u16(),
             crate::encode::short(kind, 60)
         ));
-        if reads { failure } else { failure.maybe_executed() }
+        in_doubt(failure, reads)
     })
 }
 

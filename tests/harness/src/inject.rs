@@ -27,9 +27,10 @@ impl Fault {
     /// Every fault that can strike anywhere.
     pub const ALL: [Self; 4] = [Self::CrashBefore, Self::CrashAfter, Self::Fails, Self::AnswerLost];
 
-    /// Every fault of a vendor.
+    /// Every fault of a vendor that passes.
     pub fn of_vendors() -> Vec<Self> {
-        VendorFault::ALL.map(Self::Vendor).to_vec()
+        let passing = VendorFault::ALL.into_iter().filter(|fault| fault.passes());
+        passing.map(Self::Vendor).collect()
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall_ledger::table::Table;
-use rollcall_simulators::Fault as VendorFault;
 
 use crate::ids::Dice;
 use crate::inject::{Fault, Strike};
@@ -173,9 +172,7 @@ pub async fn noisy(name: &str, story: Story, seeds: std::ops::Range<u64>, percen
     };
     for seed in seeds {
         let dice = Dice::new(seed);
-        let mut faults = Fault::of_vendors();
-        // It passes only when somebody grants it again.
-        faults.retain(|fault| *fault != Fault::Vendor(VendorFault::PermissionRemoved));
+        let faults = Fault::of_vendors();
         let mut strikes = Vec::new();
         for point in 1..=MOST_POINTS {
             if dice.roll(100) < percent {

@@ -201,8 +201,7 @@ async fn an_owner_who_returns_keeps_everything_whatever_strikes() {
 
 /// Every fault of a vendor that passes at every call of every connector: one at each call in turn, all of them in the long form.
 async fn vendors_strike(name: &str, story: Story, calls: usize) {
-    let mut faults = Fault::of_vendors();
-    faults.retain(|fault| *fault != Fault::Vendor(VendorFault::PermissionRemoved));
+    let faults = Fault::of_vendors();
     let report = exhaustive(name, story, striking(&faults), || None, is_call).await;
     println!("{report}");
     assert!(report.runs > calls as u64, "enough calls were struck: {}", report.runs);

@@ -9,14 +9,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use rollcall_inbound::{Door, DoorReply, DoorRequest, DoorSettings, Source, onelogin};
 use rollcall_model::{Delivery, FileError, Files, Lane, Message, Queue, QueueError, Signal, SignalBody};
 use rollcall_runtime::Secret;
 use serde_json::Value;
 
 use crate::world::{clock, wait};
-use crate::{Target, seeds};
+use crate::{Target, head, seeds};
 
 /// The door of Okta's hooks.
 pub const OKTA: Target = Target {
@@ -133,23 +133,9 @@ impl Kept {
 
 /// Reads an input as a request; nothing when its first line names no method.
 fn request(input: &[u8]) -> Option<DoorRequest> {
-    let (head, body) = match input.windows(2).position(|two| two == b"\n\n") {
-        Some(end) => (&input[..end], &input[end + 2..]),
-        None => (input, &b""[..]),
-    };
-    let mut lines = head.split(|byte| *byte == b'\n');
-    let first = String::from_utf8_lossy(lines.next()?).into_owned();
+    let (head, body) = head::divided(input).unwrap_or((input, b""));
+    let (first, headers) = head::read(head);
     let (method, path) = first.split_once(' ').unwrap_or((&first, ""));
-    let mut headers = HeaderMap::new();
-    for line in lines {
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-            continue;
-        };
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
-            headers.append(name, value);
-        }
-    }
     Some(DoorRequest {
         method: Method::from_bytes(method.as_bytes()).ok()?,
         path: path.to_owned(),

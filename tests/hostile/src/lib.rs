@@ -7,6 +7,7 @@
 pub mod configuration;
 pub mod door;
 pub mod expression;
+mod head;
 pub mod mutant;
 pub mod normaliser;
 pub mod proof;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use rollcall_connectors::okta::{ManagerLink, Okta, OktaAuth, OktaSettings};
 use rollcall_connectors::onelogin::{OneLogin, OneLoginSettings};
 use rollcall_connectors::salesforce::{API_VERSION, BULK_ABOVE, Salesforce, SalesforceFlow, SalesforceSettings};
@@ -23,7 +23,7 @@ use rollcall_runtime::clock::plus;
 use serde_json::{Value, json};
 
 use crate::world::{clock, ids, moment, wait};
-use crate::{Target, seeds};
+use crate::{Target, head, seeds};
 
 /// Okta's answers.
 pub const OKTA: Target = Target {
@@ -192,23 +192,13 @@ impl Transport for Always {
 }
 
 fn read(input: &[u8]) -> HttpResponse {
-    let (head, body) = match input.windows(2).position(|two| two == b"\n\n") {
-        Some(end) => (&input[..end], &input[end + 2..]),
-        None => (&b"200 application/json"[..], input),
-    };
-    let mut lines = head.split(|byte| *byte == b'\n');
-    let first = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
+    let (head, body) = head::divided(input).unwrap_or((b"200 application/json", input));
+    let (first, headers) = head::read(head);
     let (status, kind) = first.split_once(' ').unwrap_or((&first, ""));
     let status = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
     let mut response = answer(status.unwrap_or(StatusCode::OK), kind, Bytes::copy_from_slice(body));
-    for line in lines {
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-            continue;
-        };
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
-            response.headers_mut().append(name, value);
-        }
+    for (name, value) in &headers {
+        response.headers_mut().append(name, value.clone());
     }
     response
 }

@@ -72,6 +72,11 @@ impl Fault {
         Self::NonceChanged,
     ];
 
+    /// Whether a later try can go well without anybody's doing: a lost permission comes back when somebody grants it.
+    pub fn passes(self) -> bool {
+        self != Self::PermissionRemoved
+    }
+
     /// What comes back when the call never reaches the vendor's program: the network or a proxy answers, the same for all vendors.
     pub(crate) fn before(&self) -> Option<Reply> {
         match self {

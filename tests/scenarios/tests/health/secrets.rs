@@ -1,7 +1,6 @@
 //! Whatever fails, and however loudly it is logged: what a stranger could sign in with is nowhere to be read.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use rollcall_evidence::{Folds, Report, Timeline};
 use rollcall_model::RunState;
@@ -11,23 +10,6 @@ use rollcall_simulators::world::CHANNEL;
 use rollcall_simulators::{Fault, FaultRule};
 
 use crate::Caught;
-
-fn every_fault() -> Vec<Fault> {
-    vec![
-        Fault::TokenExpired,
-        Fault::Html,
-        Fault::RateLimited(Duration::from_secs(2)),
-        Fault::ServerError,
-        Fault::TruncatedPage,
-        Fault::TokenExpired,
-        Fault::Timeout,
-        Fault::Reset,
-        Fault::Unavailable,
-        Fault::AnswerLost,
-        Fault::EmptyList,
-        Fault::ServerErrorAfterExecution,
-    ]
-}
 
 /// What the configuration refers to and what travelled, each with where it is from.
 fn secrets(stage: &Stage) -> BTreeMap<String, String> {
@@ -119,7 +101,7 @@ async fn no_secret_is_told_by_a_leaver_at_whom_every_vendor_fails_in_turn() {
         stage.rest().onelogin.faults(),
         stage.rest().emea.faults(),
     ] {
-        for (place, fault) in every_fault().into_iter().enumerate() {
+        for (place, fault) in Fault::ALL.into_iter().enumerate() {
             faults.add(FaultRule {
                 skip: 3 * place as u64,
                 ..FaultRule::once("", fault)
