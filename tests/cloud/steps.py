@@ -46,15 +46,21 @@ class Bench:
         self.bodies: list[str] = []
 
     def trouble(self, kind: str, since_ms: int) -> list[str]:
-        """Log lines of a function with a code in them."""
+        """Log lines of a function with a code in them; of a finding, whose reason stays in the ledger, what stands there."""
         group = f"/aws/lambda/{self.stack.functions[kind]}"
         found = []
         for line in self.stack.log_lines(since_ms, group).get(group, []):
             if line.startswith("{"):
                 entry = json.loads(line)
                 if entry.get("level") in ("WARN", "ERROR") and "code" in entry:
-                    found.append(f"{entry['code']} {entry.get('message', '')} {entry.get('why', '')}")
+                    why = entry.get("why") or "; ".join(self.findings(entry["code"]))
+                    found.append(f"{entry['code']} {entry.get('message', '')} {why}")
         return found
+
+    def findings(self, code: str) -> list[str]:
+        """What the ledger says of findings with a code."""
+        bodies = [json.loads(item["body"]["S"]) for item in self.stack.items() if item["pk"]["S"].startswith("DOC#finding")]
+        return [body["why"] for body in bodies if body.get("code") == code]
 
     def called(self, kind: str, event: object) -> list[str]:
         """A direct invocation; what failed."""

@@ -260,14 +260,17 @@ pub struct Whom {
     pub runs: BTreeSet<RunId>,
     /// Names for people, sign-in names, addresses, numbers.
     pub names: BTreeSet<String>,
+    /// Every connection there is, with the kind of its system: whose an id is depends on where it stands.
+    #[serde(default)]
+    pub connections: BTreeMap<String, String>,
 }
 
 impl Whom {
     /// Everything that is looked for in texts.
     pub fn texts(&self) -> Names {
         let keys = self.persons.iter().map(|key| key.as_str().to_owned());
-        let accounts = self.accounts.iter().flat_map(|one| [one.to_string(), one.id.clone()]);
-        Names::new(keys.chain(accounts).chain(self.names.iter().cloned()))
+        let names = keys.chain(self.names.iter().cloned());
+        Names::with_accounts(names, &self.accounts, self.connections.clone())
     }
 }
 

@@ -51,7 +51,8 @@ impl Engine {
     }
 
     async fn names_in(&self, name: &str, names: &Names) -> Result<bool, EngineError> {
-        Ok(self.text_in(name).await?.is_some_and(|text| names.stand_in(&text)))
+        let text = self.text_in(name).await?;
+        Ok(text.is_some_and(|text| without(names, name, &text).is_some()))
     }
 
     pub(super) async fn look_through_files(&self, whom: &Whom) -> Result<InFiles, EngineError> {
@@ -130,11 +131,23 @@ impl Engine {
     /// Takes their names out of a file that is somebody else's, too.
     async fn clear_file(&self, file: &str, names: &Names) -> Result<(), EngineError> {
         if let Some(text) = self.text_in(file).await?
-            && let Some(other) = names.out_of(&text)
+            && let Some(other) = without(names, file, &text)
         {
             self.parts.files.replace(file, Bytes::from(other)).await?;
         }
         Ok(())
+    }
+}
+
+/// A file's text without their names; none when none stands in it. What a change read or was told is of its connection, and so are the
+/// ids in it.
+fn without(names: &Names, file: &str, text: &str) -> Option<String> {
+    let connection = file
+        .strip_prefix(folders::EVIDENCE)
+        .and_then(|rest| rest.split('/').nth(1));
+    match connection {
+        Some(connection) => names.out_of_text_of(connection, text),
+        None => names.out_of(text),
     }
 }
 

@@ -52,6 +52,10 @@ impl Engine {
         let names = self.every(documents::NAME).await?;
         let mut found = Gathered::default();
         found.whom.id = id;
+        let connections = self.configuration().connections.iter();
+        found.whom.connections = connections
+            .map(|(id, connection)| (id.to_string(), connection.kind.as_str().to_owned()))
+            .collect();
         let named = PersonKey::new(who);
         if !self.parts.ledger.runs(Some(&named), 1).await?.is_empty() {
             found.whom.persons.insert(named);

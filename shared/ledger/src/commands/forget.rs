@@ -261,7 +261,7 @@ impl TableLedger {
                 .is_some_and(|key| whom.persons.iter().any(|person| person.as_str() == key)),
             documents::OWNER | documents::NAME => is_theirs(whom, &inner),
             documents::OBSERVED => whom.runs.contains(&RunId::new(id)),
-            documents::PLAN | documents::DEAD => names.stand_in(&inner.to_string()),
+            documents::PLAN | documents::DEAD => names.stand_in_document(&inner),
             _ => false,
         };
         Ok(if theirs || names.stand_in(id) {

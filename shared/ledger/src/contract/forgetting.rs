@@ -80,6 +80,9 @@ fn whom(bench: &Bench, run: &Run) -> Whom {
         accounts: BTreeSet::from([run.person.account.clone()]),
         runs: BTreeSet::from([run.id.clone()]),
         names: BTreeSet::from([run.person.display.clone(), run.person.login.clone()]),
+        connections: ["dir-main", "dir-test"]
+            .map(|id| (id.to_owned(), "dir".to_owned()))
+            .into(),
     }
 }
 
@@ -177,6 +180,48 @@ pub async fn who_is_forgotten_leaves_only_what_a_receipt_shows(bench: &Bench) {
         .unwrap();
     assert_eq!(link.unwrap().body, json!({"person": bo.person}));
     assert!(!bench.ledger.journal(&bo.id).await.unwrap()[0].private.is_null());
+}
+
+/// The id of their account is somebody else's in another connection: nothing of the other goes, in no kind of item.
+pub async fn the_same_id_in_another_connection_is_somebody_else_s(bench: &Bench) {
+    let (ada, mut bo) = (run_of(bench, "h1", "adah"), run_of(bench, "h2", "boh"));
+    let other = AccountRef::new("dir-test", ada.person.account.id.as_str());
+    bo.person.account = other.clone();
+    for run in [&ada, &bo] {
+        ended(bench, run).await;
+    }
+    let links = json!({"dir-main": [bench.account("boh").id], "dir-test": [other.id]});
+    let documents = [
+        (documents::LINK, other.to_string(), json!({"person": bo.person})),
+        (documents::OWNER, other.to_string(), json!({"person": bo.plan.person})),
+        (documents::LINKS, bo.plan.person.to_string(), links),
+        (
+            documents::PLAN,
+            format!("{}-plan", bench.tag),
+            json!({"account": other, "count": 1}),
+        ),
+    ];
+    for (kind, id, body) in &documents {
+        bench.ledger.put_document(kind, id, body).await.unwrap();
+    }
+    bench
+        .accept(&samples::event(&other, &format!("{}-event", bench.tag)))
+        .await;
+    let holder = bench.holder("drain of another", at(60));
+    let lock = bench.claim(&other, &holder).await;
+    let inbox = bench.ledger.inbox(&other).await.unwrap();
+    bench.ledger.release_account(&lock, &inbox, None).await.unwrap();
+
+    forget(bench, &whom(bench, &ada)).await;
+    let kept = bench.ledger.run(&ada.id).await.unwrap().unwrap();
+    assert!(kept.forgotten().is_some(), "it was theirs");
+    let kept = bench.ledger.run(&bo.id).await.unwrap().unwrap();
+    assert_eq!(kept.person, bo.person);
+    for (kind, id, body) in documents {
+        let kept = bench.ledger.document(kind, &id).await.unwrap();
+        assert_eq!(kept.map(|kept| kept.body), Some(body), "{kind} {id}");
+    }
+    assert_eq!(bench.ledger.inbox(&other).await.unwrap().rows.len(), 1, "what waits");
 }
 
 /// What has not ended stands in the way, and is not touched: a run, an event, a claim.

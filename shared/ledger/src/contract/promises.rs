@@ -42,7 +42,8 @@ macro_rules! ledger_promises {
             timing: a_timer_is_due_from_its_moment_on, a_timer_is_set_once, a_timer_is_written_on_by_one,
                 a_timer_is_removed_under_its_version, timers_are_listed_by_kind;
             forgetting: a_person_has_one_key_and_each_run_a_salt_of_its_own,
-                who_is_forgotten_leaves_only_what_a_receipt_shows, what_has_not_ended_stands_in_the_way,
+                who_is_forgotten_leaves_only_what_a_receipt_shows,
+                the_same_id_in_another_connection_is_somebody_else_s, what_has_not_ended_stands_in_the_way,
                 an_event_is_kept_as_long_as_was_said, what_was_kept_long_enough_goes;
             working: work_is_done_once_although_workers_die;
         }
