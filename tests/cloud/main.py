@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
 
 import cost
 import journey
+import kills
 import permissions
 from check import Checks
 from deploy import Stack
 from steps import Bench, every
 from world import World
 
-PARTS = ("journey", "permissions", "dynamodb", "cost")
+PARTS = ("journey", "kills", "permissions", "dynamodb", "cost")
+# Of leavers whose worker is killed: in the short form, and in the long one.
+KILLS = (2, 200)
 
 
 def stop(*_) -> None:
@@ -23,7 +27,7 @@ def stop(*_) -> None:
     raise KeyboardInterrupt
 
 
-def one_stack(checks: Checks, parts: set[str]) -> None:
+def one_stack(checks: Checks, parts: set[str], runs: int, seed: int) -> None:
     """What is tried on one stack, in an order in which nothing spoils what comes after."""
     with World(estate=True, dynamodb_local="dynamodb" in parts) as world:
         with checks.part("deploy"):
@@ -48,6 +52,9 @@ def one_stack(checks: Checks, parts: set[str]) -> None:
                 journey.ticking(stack, checks, began)
             with checks.part("somebody is forgotten", stack.trouble):
                 journey.forgotten(stack, checks)
+        if "kills" in parts:
+            with checks.part(f"{runs} workers are killed", stack.trouble):
+                kills.often(stack, checks, runs, seed)
         if "permissions" in parts:
             with checks.part("no permission is spare", stack.trouble):
                 if not any(run.get("receipt") for run in stack.runs()):
@@ -68,13 +75,15 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     parser = argparse.ArgumentParser(prog="tests/cloud/run")
     parser.add_argument("what", nargs="?", choices=["cost"])
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=["journey", "permissions", "dynamodb"])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=["journey", "kills", "permissions", "dynamodb"])
+    parser.add_argument("--kills", type=int, default=KILLS[bool(os.environ.get("ROLLCALL_FULL"))], metavar="RUNS")
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     parts = {"cost"} if options.what else set(options.only)
     checks = Checks()
-    if parts & {"journey", "permissions", "dynamodb"}:
-        one_stack(checks, parts)
+    if parts != {"cost"}:
+        one_stack(checks, parts, options.kills, options.seed)
     if "cost" in parts:
         with checks.part("what it costs"):
             cost.count(checks, options.write)
