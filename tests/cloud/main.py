@@ -18,8 +18,8 @@ from steps import Bench, every
 from world import World
 
 PARTS = ("journey", "kills", "permissions", "dynamodb", "cost")
-# Of leavers whose worker is killed: in the short form, and in the long one.
-KILLS = (2, 200)
+# Leavers whose worker is killed: in the short form, and in the long one.
+KILLS = (4, 200)
 
 
 def stop(*_) -> None:
@@ -53,7 +53,7 @@ def one_stack(checks: Checks, parts: set[str], runs: int, seed: int) -> None:
             with checks.part("somebody is forgotten", stack.trouble):
                 journey.forgotten(stack, checks)
         if "kills" in parts:
-            with checks.part(f"{runs} workers are killed", stack.trouble):
+            with checks.part(f"workers of {runs} leavers are killed", stack.trouble):
                 kills.often(stack, checks, runs, seed)
         if "permissions" in parts:
             with checks.part("no permission is spare", stack.trouble):
