@@ -1,8 +1,19 @@
-"""What the sections of the benchmarks share: a row of the table."""
+"""What the sections of the benchmarks share: what they run, and a row of the table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a section runs."""
+
+    #: Where the binaries are that it asked for in `BINARIES`.
+    binaries: Path
+    #: Whether only to show that it works, with the smallest sizes: the figures mean nothing then.
+    smoke: bool = False
 
 
 @dataclass
