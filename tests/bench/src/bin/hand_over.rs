@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+use rollcall_bench::{cpu, peak};
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_connectors::salesforce::{API_VERSION, BULK_ABOVE, Salesforce, SalesforceFlow, SalesforceSettings};
 use rollcall_model::{
@@ -221,29 +222,6 @@ async fn hand_over(url: &str, leaver: &str) -> anyhow::Result<HandOver> {
             Err(failure) => anyhow::bail!("{}", failure.reason),
         }
     }
-}
-
-/// CPU time of this process so far: user and system, in clock ticks of a hundredth of a second.
-fn cpu() -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let (_, rest) = stat.rsplit_once(')').context("no name")?;
-    let ticks: u64 = rest
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|ticks| ticks.parse().unwrap_or(0))
-        .sum();
-    Ok(Duration::from_millis(ticks * 10))
-}
-
-/// The most memory that this process has had, in KB.
-fn peak() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .context("no VmHWM")?;
-    Ok(line.split_whitespace().nth(1).context("no number")?.parse()?)
 }
 
 /// A desk over a folder: what is saved stays in memory, evidence goes to disk.
