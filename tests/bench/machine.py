@@ -182,6 +182,21 @@ class Machine:
                 raise AssertionError(f"{len(logins - cut.keys())} of {len(logins)} are not cut after {patience} s:\n{log}")
             time.sleep(pause)
 
+    def leave_all(self, logins: list[str], patience: float, apart: float = 0) -> tuple[list[float], float]:
+        """All of them leave, so many seconds apart or one hook right after the other: milliseconds from each one's hook until they are cut
+        everywhere, in order, and seconds from the first hook to the last cut."""
+        # What Okta would send is made beforehand: nobody waits for the simulator here.
+        hooks = {login: self.company.do("leave", login=login) for login in logins}
+        sender, sent, began = self.sender(), {}, time.monotonic()
+        for number, login in enumerate(logins):
+            time.sleep(max(0.0, began + number * apart - time.monotonic()))
+            sent[login] = time.time_ns() // 1000
+            for hook in hooks[login]:
+                sender.post(hook["headers"], hook["body"].encode())
+        cut = {login: max(times.values()) for login, times in self.until_cut(set(logins), patience).items()}
+        took = sorted((cut[login] - sent[login]) / 1000 for login in logins)
+        return took, (max(cut.values()) - min(sent.values())) / 1e6
+
     def __exit__(self, *_) -> None:
         self.stop()
         self.company.close()

@@ -31,6 +31,9 @@ await client.send(
 const payload = new URL("../../fixtures/payloads/okta/01-user-lifecycle-deactivate.json", import.meta.url);
 const element = JSON.parse(readFileSync(payload)).data.events[0];
 const handled = [];
+const config = new IdempotencyConfig({ eventKeyJmesPath: "uuid" });
+// As in a function, which knows how long it may go on.
+config.registerLambdaContext({ getRemainingTimeInMillis: () => 60_000 });
 const handle = makeIdempotent(
     async (event) => {
         handled.push(event.uuid);
@@ -38,7 +41,7 @@ const handle = makeIdempotent(
     },
     {
         persistenceStore: new DynamoDBPersistenceLayer({ tableName: table, awsSdkV3Client: client }),
-        config: new IdempotencyConfig({ eventKeyJmesPath: "uuid" }),
+        config,
     },
 );
 

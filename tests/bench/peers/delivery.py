@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 
 os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "bench"}
 
@@ -32,7 +33,11 @@ def main() -> None:
     element = json.loads(PAYLOAD.read_text())["data"]["events"][0]
     handled = []
 
-    @idempotent_function(data_keyword_argument="event", config=IdempotencyConfig(event_key_jmespath="uuid"),
+    config = IdempotencyConfig(event_key_jmespath="uuid")
+    # As in a function, which knows how long it may go on.
+    config.register_lambda_context(SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+
+    @idempotent_function(data_keyword_argument="event", config=config,
                          persistence_store=DynamoDBPersistenceLayer(table_name=table, boto3_client=client))
     def handle(event: dict) -> dict:
         handled.append(event["uuid"])
