@@ -4,6 +4,8 @@
 //! the bytes instead: balanced brackets outside of strings. Whether an element is valid JSON is asked later, of the element
 //! alone. It never recurses, so nesting costs no stack.
 
+use memchr::memchr2;
+
 /// A position in a body.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan<'a> {
@@ -102,47 +104,37 @@ impl<'a> Scan<'a> {
 
     /// The position behind the string that begins at `start`.
     fn string_end(&self, start: usize) -> Option<usize> {
-        let mut escaped = false;
-        for (offset, byte) in self.bytes.get(start + 1..)?.iter().enumerate() {
-            if escaped {
-                escaped = false;
-            } else if *byte == b'\\' {
-                escaped = true;
-            } else if *byte == b'"' {
-                return Some(start + 1 + offset + 1);
+        let mut at = start + 1;
+        loop {
+            // Most of a hook is inside of strings, and this looks at many bytes at once.
+            at += memchr2(b'"', b'\\', self.bytes.get(at..)?)?;
+            if self.bytes.get(at) == Some(&b'"') {
+                return Some(at + 1);
             }
+            at += 2;
         }
-        None
     }
 
     /// The position behind the array or object that begins at `start`.
     fn bracket_end(&self, start: usize) -> Option<usize> {
-        // One loop over every byte of every hook, so one state machine instead of calls for the strings.
-        let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-        for (offset, byte) in self.bytes.get(start..)?.iter().enumerate() {
-            if quoted {
-                if escaped {
-                    escaped = false;
-                } else if *byte == b'\\' {
-                    escaped = true;
-                } else if *byte == b'"' {
-                    quoted = false;
+        let (mut depth, mut at) = (0_usize, start);
+        loop {
+            match self.bytes.get(at)? {
+                b'"' => {
+                    at = self.string_end(at)?;
+                    continue;
                 }
-                continue;
-            }
-            match byte {
-                b'"' => quoted = true,
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => {
                     depth = depth.saturating_sub(1);
                     if depth == 0 {
-                        return Some(start + offset + 1);
+                        return Some(at + 1);
                     }
                 }
                 _ => {}
             }
+            at += 1;
         }
-        None
     }
 
     /// The position behind the number or word that begins at `start`.

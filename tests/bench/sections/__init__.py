@@ -1,8 +1,19 @@
-"""What the sections of the benchmarks share: a row of the table."""
+"""What the sections of the benchmarks share: what they run, and a row of the table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a section runs."""
+
+    #: Where the binaries are that it asked for in `BINARIES`.
+    binaries: Path
+    #: Whether only to show that it works, with the smallest sizes: the figures mean nothing then.
+    smoke: bool = False
 
 
 @dataclass
@@ -20,3 +31,8 @@ class Row:
         ratio = "–" if self.ratio is None else f"{self.ratio:.2f}"
         met = "–" if self.met is None else ("yes" if self.met else "**no**")
         return f"| {self.work} | {self.ours} | {self.beside} | {ratio} | {self.target} | {met} |"
+
+
+def nth(ordered: list[float], percent: int) -> float:
+    """The value that so many percent of them do not exceed."""
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

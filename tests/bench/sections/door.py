@@ -10,11 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Iterator
 
-from . import Row
+from . import Bench, Row
 
 PEERS = Path(__file__).resolve().parent.parent / "peers"
 PAYLOAD = PEERS.parent.parent / "fixtures/payloads/okta/01-user-lifecycle-deactivate.json"
-SECONDS = "2"
+BINARIES = {"door"}
 SIZES = (1, 10, 100)
 TARGET = 10.0
 
@@ -31,24 +31,25 @@ def body(events: int) -> str:
     return json.dumps(hook, ensure_ascii=False, separators=(",", ":"))
 
 
-def measured(command: list[str], files: list[str]) -> list[float]:
+def measured(seconds: str, command: list[str], files: list[str]) -> list[float]:
     """Microseconds an event for each file; everybody must have taken every event."""
-    done = subprocess.run([*command, SECONDS, *files], check=True, capture_output=True, text=True)
+    done = subprocess.run([*command, seconds, *files], check=True, capture_output=True, text=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["events_a_body"] for line in lines] == list(SIZES), lines
     return [line["us_an_event"] for line in lines]
 
 
-def rows(binaries: Path) -> Iterator[Row]:
+def rows(bench: Bench) -> Iterator[Row]:
+    seconds = "0.05" if bench.smoke else "2"
     with tempfile.TemporaryDirectory() as folder:
         files = []
         for size in SIZES:
             file = Path(folder) / f"{size}.json"
             file.write_text(body(size))
             files.append(str(file))
-        ours = measured([str(binaries / "door")], files)
-        node = measured(["node", str(PEERS / "door.mjs")], files)
-        python = measured([sys.executable, str(PEERS / "door.py")], files)
+        ours = measured(seconds, [str(bench.binaries / "door")], files)
+        node = measured(seconds, ["node", str(PEERS / "door.mjs")], files)
+        python = measured(seconds, [sys.executable, str(PEERS / "door.py")], files)
     for size, mine, js, py in zip(SIZES, ours, node, python):
         yield Row(
             f"door, {size} event{'s' if size > 1 else ''} a body: verify, split, key, message",

@@ -6,6 +6,7 @@
 //! reserved domains.
 
 mod company;
+mod cuts;
 mod estate;
 mod hire;
 
@@ -21,6 +22,7 @@ use crate::slack::Slack;
 pub use company::{
     APPROVER, Company, EMEA_INTEGRATION, EMEA_ORG, ONELOGIN_ACCOUNT, PROTECTED, SERVICE_ACCOUNT, WEBHOOK,
 };
+pub use cuts::Cuts;
 pub use estate::{APAC_INTEGRATION, APAC_ORG, BLOCKED, Estate, OPERATIONS, ORPHANS, RECORDS};
 pub use hire::Hired;
 

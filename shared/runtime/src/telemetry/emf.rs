@@ -153,12 +153,15 @@ impl Record<'_> {
     }
 }
 
-/// What the process has measured: by family, by labels.
+/// What the process has measured: by metric, and there by the values of its dimensions, which are few. Doors count each hook here, so
+/// nothing is made of names and values but once for a series.
 #[derive(Debug, Default)]
-pub(super) struct Kept(BTreeMap<String, (&'static Metric, BTreeMap<String, Series>)>);
+pub(super) struct Kept(BTreeMap<&'static str, (&'static Metric, Vec<Series>)>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Series {
+    divided: Vec<String>,
+    labels: String,
     number: u64,
     sum: f64,
     last: f64,
@@ -167,27 +170,44 @@ struct Series {
 impl Kept {
     pub(super) fn take(&mut self, record: &Record<'_>, stack: Option<&str>) {
         let metric = record.metric;
-        let (_, all) = self
-            .0
-            .entry(metric.family())
-            .or_insert_with(|| (metric, BTreeMap::new()));
-        let series = all.entry(record.labels(stack)).or_default();
-        series.number += 1;
-        series.sum += record.value;
-        series.last = record.value;
+        let (_, all) = self.0.entry(metric.name).or_insert_with(|| (metric, Vec::new()));
+        let same = |series: &Series| series.divided.iter().eq(record.divided.iter());
+        let place = all.iter().position(same).unwrap_or(all.len());
+        if place == all.len() {
+            all.push(Series {
+                divided: record.divided.iter().map(ToString::to_string).collect(),
+                labels: record.labels(stack),
+                number: 0,
+                sum: 0.0,
+                last: 0.0,
+            });
+        }
+        if let Some(series) = all.get_mut(place) {
+            series.number += 1;
+            series.sum += record.value;
+            series.last = record.value;
+        }
     }
 
     /// Prometheus' text format, version 0.0.4 (*Exposition formats*, "Text-based format").
     pub(super) fn page(&self) -> String {
         let mut text = String::new();
-        for (family, (metric, all)) in &self.0 {
+        let by_family: BTreeMap<_, _> = self
+            .0
+            .values()
+            .map(|(metric, all)| (metric.family(), (metric, all)))
+            .collect();
+        for (family, (metric, all)) in by_family {
             let kind = match metric.kind {
                 Kind::Sum => "counter",
                 Kind::Gauge => "gauge",
                 Kind::Span => "summary",
             };
             let _ = writeln!(text, "# HELP {family} {}\n# TYPE {family} {kind}", metric.meaning);
-            for (labels, series) in all {
+            let mut all: Vec<&Series> = all.iter().collect();
+            all.sort_by(|one, other| one.labels.cmp(&other.labels));
+            for series in all {
+                let labels = &series.labels;
                 let _ = match metric.kind {
                     Kind::Sum => writeln!(text, "{family}{labels} {}", series.sum),
                     Kind::Gauge => writeln!(text, "{family}{labels} {}", series.last),

@@ -1,20 +1,20 @@
-//! Hands over many records with the Bulk API on loopback and prints what it costs:
-//! `cargo run --release -p rollcall-bench --bin hand_over [RECORDS …]`, by default 10,000, 100,000 and 1,000,000.
+//! Hands over many records with the Bulk API on loopback. Each part has a process of its own, so that its memory and CPU time are its own:
 //!
-//! For each size the simulated org runs in a process of its own, and so does the client, whose peak memory and CPU time are
-//! its own then. Evidence goes into files, as it does elsewhere. Linux only.
+//! - `hand_over org RECORDS`: a simulated org in which somebody owns so many records of twelve objects, half a percent of them locked by
+//!   somebody else for a moment. Says where it is in one line of JSON and ends with its standard input.
+//! - `hand_over client URL LEAVER RECORDS`: gives everything to the leaver's manager, and prints what it took as one line of JSON.
+//!   Evidence goes into files, as it does elsewhere. Linux only.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+use rollcall_bench::{cpu, peak};
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_connectors::salesforce::{API_VERSION, BULK_ABOVE, Salesforce, SalesforceFlow, SalesforceSettings};
 use rollcall_model::{
@@ -25,7 +25,6 @@ use rollcall_simulators::salesforce::{ConnectedApp, Org, Pace, UserSeed};
 use serde_json::{Value, json};
 
 const ORG: &str = "00D000000000001AAA";
-const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
 /// Twelve objects, as an ordinary org has them.
 const OBJECTS: [&str; 12] = [
     "Account",
@@ -44,32 +43,12 @@ const OBJECTS: [&str; 12] = [
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("--org") => org(number(arguments.get(1))?),
-        Some("--client") => client(number(arguments.get(1))?),
-        _ => table(&arguments),
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["org", records] => org(records.parse()?),
+        ["client", url, leaver, records] => client(url, leaver, records.parse()?),
+        _ => anyhow::bail!("usage: hand_over org RECORDS | client URL LEAVER RECORDS"),
     }
-}
-
-fn number(text: Option<&String>) -> anyhow::Result<usize> {
-    text.and_then(|text| text.replace(['_', ','], "").parse().ok())
-        .context("give a number of records")
-}
-
-/// One line for each size.
-fn table(sizes: &[String]) -> anyhow::Result<()> {
-    let sizes: Vec<usize> = if sizes.is_empty() {
-        SIZES.to_vec()
-    } else {
-        sizes.iter().map(|size| number(Some(size))).collect::<Result<_, _>>()?
-    };
-    say("   records      wall    client CPU   a record   peak memory   moved + kept + refused + gone")?;
-    for size in sizes {
-        let me = std::env::current_exe()?;
-        let done = Command::new(me).arg("--client").arg(size.to_string()).status()?;
-        anyhow::ensure!(done.success(), "the client of {size} records failed");
-    }
-    Ok(())
 }
 
 fn say(line: &str) -> std::io::Result<()> {
@@ -85,7 +64,7 @@ async fn org(records: usize) -> anyhow::Result<()> {
     org.add_user(UserSeed::new("rollcall@corp.example").integration());
     let manager = org.add_user(UserSeed::new("sam@corp.example"));
     let leaver = org.add_user(UserSeed {
-        manager_id: Some(manager),
+        manager_id: Some(manager.clone()),
         ..UserSeed::new("amara@corp.example")
     });
     org.add_app(ConnectedApp {
@@ -112,7 +91,7 @@ async fn org(records: usize) -> anyhow::Result<()> {
     }
     let served = rollcall_simulators::serve(Arc::clone(&org) as _, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
     org.set_base_url(&served.url);
-    say(&json!({"url": served.url, "leaver": leaver}).to_string())?;
+    say(&json!({"url": served.url, "leaver": leaver, "manager": manager, "objects": OBJECTS}).to_string())?;
     tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await?;
     Ok(())
 }
@@ -136,43 +115,28 @@ fn open_record(object: &str, owner: &str) -> Value {
     fields
 }
 
-/// The client: hands everything over and prints its line.
+/// The client: hands everything over and prints what it took.
 #[tokio::main(flavor = "current_thread")]
-async fn client(records: usize) -> anyhow::Result<()> {
-    let mut org = Command::new(std::env::current_exe()?)
-        .arg("--org")
-        .arg(records.to_string())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut line = String::new();
-    BufReader::new(org.stdout.take().context("no output")?).read_line(&mut line)?;
-    let told: Value = serde_json::from_str(&line).context("the org did not say where it is")?;
-    let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+async fn client(url: &str, leaver: &str, records: u64) -> anyhow::Result<()> {
     let began = Instant::now();
-    let handed = hand_over(&text("url"), &text("leaver")).await?;
+    let handed = hand_over(url, leaver).await?;
     let took = began.elapsed();
     let sum = handed.total();
     anyhow::ensure!(handed.is_whole(), "not every record is accounted for: {handed:?}");
     anyhow::ensure!(
-        sum.counted + sum.arrived == records as u64,
+        sum.counted + sum.arrived == records,
         "{} records were seen",
         sum.counted
     );
-    let (cpu, peak) = (cpu()?, peak()?);
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let each = cpu.as_secs_f64() * 1e6 / records as f64;
-    say(&format!(
-        "{records:>10}  {:>7.1} s  {:>9.1} s  {each:>6.1} µs  {peak:>8} KB   {} + {} + {} + {}",
-        took.as_secs_f64(),
-        cpu.as_secs_f64(),
-        sum.moved,
-        sum.kept,
-        sum.refused,
-        sum.gone
-    ))?;
-    drop(org.stdin.take());
-    org.wait()?;
+    say(&json!({
+        "ms": took.as_millis(),
+        "cpu_ms": cpu()?.as_millis(),
+        "peak_kb": peak()?,
+        "moved": sum.moved,
+        "refused": sum.refused,
+        "other": sum.kept + sum.gone,
+    })
+    .to_string())?;
     Ok(())
 }
 
@@ -221,29 +185,6 @@ async fn hand_over(url: &str, leaver: &str) -> anyhow::Result<HandOver> {
             Err(failure) => anyhow::bail!("{}", failure.reason),
         }
     }
-}
-
-/// CPU time of this process so far: user and system, in clock ticks of a hundredth of a second.
-fn cpu() -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let (_, rest) = stat.rsplit_once(')').context("no name")?;
-    let ticks: u64 = rest
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|ticks| ticks.parse().unwrap_or(0))
-        .sum();
-    Ok(Duration::from_millis(ticks * 10))
-}
-
-/// The most memory that this process has had, in KB.
-fn peak() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .context("no VmHWM")?;
-    Ok(line.split_whitespace().nth(1).context("no number")?.parse()?)
 }
 
 /// A desk over a folder: what is saved stays in memory, evidence goes to disk.

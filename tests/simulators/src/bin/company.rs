@@ -15,6 +15,7 @@
 //! | `leave` | `login`, `ago_s` | an administrator deactivates them in Okta, now or so many seconds ago: the deliveries of the hook, headers and body |
 //! | `unassign` | `login`, `app` | an administrator takes one application of Okta from them: the deliveries of the hook |
 //! | `look` | `login` | what their accounts are like now |
+//! | `cuts` | | of everybody who left and is cut: when each system was found without them, in microseconds since 1970 |
 //! | `calls` | | every call to a vendor since the last time this was asked |
 //! | `counters` | | accepted changes by connection and name |
 //! | `delay` | `ms` | from now on every answer of a vendor takes that long |
@@ -32,8 +33,8 @@ use rollcall_simulators::keys::ServiceKey;
 use rollcall_simulators::okta::{GroupKind, ServiceApp, UserSeed};
 use rollcall_simulators::salesforce::{AppKey, ConnectedApp, Org};
 use rollcall_simulators::world::{
-    APAC_INTEGRATION, APAC_ORG, Company, EMEA_INTEGRATION, EMEA_ORG, HOOK, INTEGRATION, LEAVER, LeaverWorld, MANAGER,
-    OKTA_ORG, ONELOGIN_ACCOUNT, PROTECTED, SALESFORCE_ORG, SERVICE, SLACK_TEAM,
+    APAC_INTEGRATION, APAC_ORG, Company, Cuts, EMEA_INTEGRATION, EMEA_ORG, HOOK, INTEGRATION, LEAVER, LeaverWorld,
+    MANAGER, OKTA_ORG, ONELOGIN_ACCOUNT, PROTECTED, SALESFORCE_ORG, SERVICE, SLACK_TEAM,
 };
 use rollcall_simulators::{Reply, Request, Served, Simulator, serve};
 use serde_json::{Map, Value, json};
@@ -67,6 +68,13 @@ async fn main() -> Result<(), Failure> {
     let stage = Arc::new(stage);
     // Reading blocks, so it has a thread of its own; the vendors answer on this one meanwhile.
     let told = Arc::clone(&stage);
+    // Looks at leavers from a thread of its own, which ends with the process.
+    let watched = Arc::clone(&stage);
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(watched.cuts.look(&watched.world));
+        }
+    });
     tokio::task::spawn_blocking(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             let answer = serde_json::from_str(&line)
@@ -128,6 +136,7 @@ struct Stage {
     description: Value,
     seen: Arc<Mutex<Vec<Seen>>>,
     delay_ms: Arc<AtomicU64>,
+    cuts: Cuts,
     /// Serve until dropped.
     _served: Vec<Served>,
 }
@@ -243,6 +252,7 @@ impl Stage {
             description,
             seen,
             delay_ms,
+            cuts: Cuts::default(),
             _served: served,
         })
     }
@@ -295,6 +305,7 @@ impl Stage {
                 self.deliveries(now)
             }
             "look" => self.look(text("login")?)?,
+            "cuts" => json!(self.cuts.cut()),
             "calls" => {
                 let seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
                 let calls = seen.into_iter().map(|one| {
@@ -340,6 +351,7 @@ impl Stage {
     fn leave(&self, login: &str, ago: Duration) -> Result<Value, Failure> {
         let now = Timestamp::now().checked_sub(ago)?;
         let user = self.world.okta.user_id(login).ok_or("nobody has that login")?;
+        self.cuts.watch(&self.world, login);
         self.world
             .okta
             .admin_deactivate(&user, &self.world.administrator, now)

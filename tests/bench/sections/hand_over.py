@@ -1,0 +1,62 @@
+"""Records of twelve objects are given to a manager with the Bulk API, beside simple-salesforce with the same org."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+from machine import end
+
+from . import Bench, Row
+
+BINARIES = {"hand_over"}
+PEER = Path(__file__).resolve().parent.parent / "peers/hand_over.py"
+SIZES = (10_000, 100_000, 1_000_000)
+# The peer needs no more than this to show what a record costs it.
+PEER_MOST = 100_000
+A_RECORD_US = 25.0
+# Memory is flat when ten times the records take no more than this many times as much of it.
+FLAT = 1.5
+
+
+@contextmanager
+def org(program: Path, records: int) -> Iterator[dict]:
+    """A new org with so many records of the leaver's; where it is."""
+    process = subprocess.Popen([program, "org", str(records)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.stdin.close()
+        end(process)
+
+
+def told(command: list) -> dict:
+    """What a client said of its work."""
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    program = bench.binaries / "hand_over"
+    peaks = []
+    for records in (1_000,) if bench.smoke else SIZES:
+        with org(program, records) as there:
+            ours = told([program, "client", there["url"], there["leaver"], str(records)])
+        # What was locked for a moment is tried again, so nothing is left.
+        assert ours["moved"] == records and not ours["refused"] and not ours["other"], ours
+        peaks.append(ours["peak_kb"])
+        each, beside = ours["cpu_ms"] * 1000 / records, "–"
+        if records <= PEER_MOST:
+            with org(program, records) as there:
+                peer = told([sys.executable, PEER, there["url"], there["leaver"], there["manager"], *there["objects"]])
+            assert peer["moved"] + peer["refused"] == records and peer["refused"] > 0, peer
+            beside = (f"simple-salesforce {peer['cpu_ms'] * 1000 / records:.1f} µs, {peer['ms'] / 1000:.1f} s, "
+                      f"{peer['peak_kb'] / 1024:.0f} MB, {peer['refused']:,} left behind")
+        yield Row(f"hand-over of {records:,} records of 12 objects, 0.5 % of them locked for a moment",
+                  f"{each:.1f} µs of CPU a record, {ours['ms'] / 1000:.1f} s, {ours['peak_kb'] / 1024:.0f} MB, none left behind",
+                  beside, None, f"≤ {A_RECORD_US:.0f} µs of CPU a record", each <= A_RECORD_US)
+    growth = peaks[-1] / peaks[0]
+    yield Row("memory of the largest beside the smallest", f"{peaks[-1] / 1024:.0f} MB", f"{peaks[0] / 1024:.0f} MB", growth, f"≤ {FLAT}", growth <= FLAT)
