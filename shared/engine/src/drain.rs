@@ -74,35 +74,62 @@ impl Engine {
         let mut asked = run.cloned();
         loop {
             let mut inbox = self.parts.ledger.inbox(account).await?;
-            let mut opened = Vec::new();
+            let mut drained = Drained::default();
             while let Some(row) = inbox.rows.first().cloned() {
-                match self.take_or_count(&row, lock, inbox, &mut opened).await? {
+                let known = drained.opened.len();
+                match self.take_or_count(&row, lock, inbox, &mut drained).await? {
                     Taken::On(next) => inbox = next,
                     Taken::Later(due_at, inbox) => {
-                        for claim in opened {
-                            self.drive_or_count(claim, lock, true).await?;
-                        }
+                        self.drive_opened(drained, lock).await?;
                         return self.leave(lock, &inbox, Some(due_at)).await.map(|_| ());
                     }
                 }
+                if drained.opened.len() > known && !inbox.rows.is_empty() {
+                    self.cut_first(&mut drained, known, lock).await?;
+                }
             }
-            let fresh = opened.len();
             if let Some(id) = asked.take()
-                && !opened.iter().any(|claim: &RunClaim| claim.run.id == id)
+                && !drained.opened.iter().any(|opened| opened.claim.run.id == id)
             {
                 match self.parts.ledger.claim_run(&id, &lock.holder, self.now()).await? {
-                    Answer::Won(claim) | Answer::AlreadyMine(claim) => opened.push(claim),
+                    Answer::Won(claim) | Answer::AlreadyMine(claim) => {
+                        drained.opened.push(Opened { claim, fresh: false });
+                    }
                     Answer::Lost(_) | Answer::Stale => self.wake(&Message::WakeRun(id), Duration::from_secs(2)).await?,
                 }
             }
-            for (index, claim) in opened.into_iter().enumerate() {
-                self.drive_or_count(claim, lock, index < fresh).await?;
-            }
+            self.drive_opened(drained, lock).await?;
             // What came in meanwhile is ours to drain: nobody else could claim the account.
             if self.leave(lock, &inbox, None).await? {
                 return Ok(());
             }
         }
+    }
+
+    /// Drives the runs that were opened last until access is cut: what else is in the inbox waits for that. One change of a person brings
+    /// many events, and none of them is worth a vendor's answer before the cut. They join the run afterwards.
+    async fn cut_first(&self, drained: &mut Drained, known: usize, lock: &mut Lock) -> Result<(), EngineError> {
+        for opened in drained.opened.split_off(known) {
+            if opened.claim.run.is_cutting() {
+                // It takes its time, so the directories are asked anew for what is left.
+                drained.said = None;
+                let claim = self
+                    .drive_or_count(opened.claim, lock, opened.fresh, Until::Cut)
+                    .await?;
+                drained.opened.extend(claim.map(|claim| Opened { claim, fresh: false }));
+            } else {
+                drained.opened.push(opened);
+            }
+        }
+        Ok(())
+    }
+
+    /// Drives everything that was opened.
+    async fn drive_opened(&self, drained: Drained, lock: &mut Lock) -> Result<(), EngineError> {
+        for Opened { claim, fresh } in drained.opened {
+            self.drive_or_count(claim, lock, fresh, Until::End).await?;
+        }
+        Ok(())
     }
 
     /// Lets the account go; false when its inbox has grown and the claim is still ours.
@@ -120,7 +147,7 @@ impl Engine {
         row: &InboxRow,
         lock: &Lock,
         inbox: Inbox,
-        opened: &mut Vec<RunClaim>,
+        drained: &mut Drained,
     ) -> Result<Taken, EngineError> {
         let configuration = &self.parts.configuration;
         let matches = decide::goals(configuration, &row.event);
@@ -134,17 +161,26 @@ impl Engine {
             // Only the last playbook takes the row out of the inbox, so a crash in between repeats the earlier ones, which
             // then find their runs open.
             let upto = if index == last { row.seq } else { inbox.drained };
-            let known = match self.subject(&inbox.account, Some(&row.event)).await? {
-                Subject::Known(known) => known,
-                Subject::Unreadable(why, asked) => {
-                    let why = format!("the source could not be read: {why}");
-                    return self
-                        .later(lock, inbox, row, codes::SOURCE_UNREADABLE, &why, asked)
-                        .await;
-                }
+            // What was said after this row was in the inbox holds for it.
+            let said = drained.said.take().filter(|said| said.upto >= row.seq);
+            let said = match said {
+                Some(said) => said,
+                None => match self.subject_and_tokens(&inbox.account, &row.event, found).await? {
+                    Subject::Known(known) => Said {
+                        upto: inbox.rows.last().map_or(row.seq, |last| last.seq),
+                        known,
+                    },
+                    Subject::Unreadable(why, asked) => {
+                        let why = format!("the source could not be read: {why}");
+                        return self
+                            .later(lock, inbox, row, codes::SOURCE_UNREADABLE, &why, asked)
+                            .await;
+                    }
+                },
             };
+            let known = &drained.said.insert(said).known;
             let reads = self.lists(configuration, &lock.holder).await;
-            let run = self.new_run(found, &known, &reads, &row.event)?;
+            let run = self.new_run(found, known, &reads, &row.event)?;
             let needless = match self.covered_by_leave(found, &known.person) {
                 Some(why) => Some(why.to_owned()),
                 None => self.echo(&run).await?,
@@ -164,7 +200,7 @@ impl Engine {
             inbox = match self.parts.ledger.open(&run, &lock.holder, lock, &inbox, upto).await? {
                 Answer::Won((claim, next)) | Answer::AlreadyMine((claim, next)) => {
                     tracing::info!(run = %claim.run.id, playbook = %claim.run.plan.playbook, "Run opened.");
-                    opened.push(claim);
+                    drained.opened.push(Opened { claim, fresh: true });
                     next
                 }
                 Answer::Lost(open) => match self
@@ -352,6 +388,36 @@ impl Engine {
 pub(crate) fn run_id(cause: &str, playbook: &str, plan_hash: &Digest) -> RunId {
     let full = digest::sha256(format!("{cause}\n{playbook}\n{plan_hash}").as_bytes());
     RunId::new(format!("run_{}", full.as_str().get(..20).unwrap_or_default()))
+}
+
+/// What a look at an inbox has brought so far.
+#[derive(Default)]
+pub(crate) struct Drained {
+    /// Runs of ours that go on, in the order of their opening.
+    opened: Vec<Opened>,
+    /// What the directories said last.
+    said: Option<Said>,
+}
+
+struct Opened {
+    claim: RunClaim,
+    /// Its person was read in this very call.
+    fresh: bool,
+}
+
+/// What the directories said when every row up to `upto` was in the inbox.
+struct Said {
+    upto: u64,
+    known: Box<Known>,
+}
+
+/// How far a run is driven at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Its cut is through: then it is handed back.
+    Cut,
+    /// It waits, is held or ends.
+    End,
 }
 
 /// What became of the first row.

@@ -10,6 +10,7 @@ use rollcall_runtime::clock::{between, plus};
 use rollcall_runtime::telemetry::metrics::{CutIncomplete, RunEnded};
 use serde_json::json;
 
+use crate::drain::Until;
 use crate::health::leaves_cut_open;
 use crate::stage::{StageEnd, ending};
 use crate::undo::{LOOK, TakenBack};
@@ -17,10 +18,17 @@ use crate::{Engine, EngineError};
 
 impl Engine {
     /// Drives a run that we hold. `fresh` says that its person was read in this very call. `subject` is the claim on the
-    /// account whose change began it; it is renewed along with the run's.
-    pub(crate) async fn drive(&self, mut claim: RunClaim, subject: &mut Lock, fresh: bool) -> Result<(), EngineError> {
+    /// account whose change began it; it is renewed along with the run's. Driven until its cut only, a run that is still ours then is
+    /// handed back.
+    pub(crate) async fn drive(
+        &self,
+        mut claim: RunClaim,
+        subject: &mut Lock,
+        fresh: bool,
+        until: Until,
+    ) -> Result<Option<RunClaim>, EngineError> {
         let mut locks = Vec::new();
-        let result = self.go_on(&mut claim, subject, &mut locks, fresh).await;
+        let result = self.go_on(&mut claim, subject, &mut locks, fresh, until).await;
         if let Err(error) = &result
             && !matches!(error, EngineError::Fenced(_))
         {
@@ -37,30 +45,36 @@ impl Engine {
             // Best effort: when this fails, the lease ends by itself.
             let _ = self.parts.ledger.release(&locks).await;
         }
-        result
+        Ok(result?.then_some(claim))
     }
 
+    /// True when the run goes on and is to be handed back.
     async fn go_on(
         &self,
         claim: &mut RunClaim,
         subject: &mut Lock,
         locks: &mut Vec<Lock>,
         mut fresh: bool,
-    ) -> Result<(), EngineError> {
+        until: Until,
+    ) -> Result<bool, EngineError> {
         let mut first = true;
         loop {
             if claim.run.state.is_final() {
-                return Ok(());
+                return Ok(false);
+            }
+            if until == Until::Cut && !claim.run.is_cutting() {
+                return Ok(true);
             }
             // Every invocation makes one try, however short it is, so that a run always gets on.
             if !std::mem::take(&mut first) && !self.has_time_for(Duration::ZERO) {
-                return self.park(claim, self.now(), "the next invocation").await;
+                self.park(claim, self.now(), "the next invocation").await?;
+                return Ok(false);
             }
             self.renew(claim, subject, locks).await?;
             let through = claim.run.stage >= claim.run.plan.stages.len();
             if let Some(ending) = claim.run.ending.clone().or_else(|| through.then(|| ending(&claim.run))) {
                 if self.end(claim, subject, locks, ending).await? {
-                    return Ok(());
+                    return Ok(false);
                 }
                 fresh = false;
                 continue;
@@ -68,7 +82,10 @@ impl Engine {
             if !fresh {
                 match self.taken_back(&claim.run).await? {
                     TakenBack::No => {}
-                    TakenBack::Underway(why) => return self.park(claim, plus(self.now(), LOOK), &why).await,
+                    TakenBack::Underway(why) => {
+                        self.park(claim, plus(self.now(), LOOK), &why).await?;
+                        return Ok(false);
+                    }
                     TakenBack::Yes(why) => {
                         self.decided(claim, "superseded", json!({"why": why})).await?;
                         self.abandon(claim, &why).await?;
@@ -80,7 +97,8 @@ impl Engine {
             let due = claim.run.stage_due_at;
             if due > self.now() {
                 self.watch(claim).await?;
-                return self.park(claim, due, "its hour").await;
+                self.park(claim, due, "its hour").await?;
+                return Ok(false);
             }
             if !self.look_at_review(claim).await? {
                 continue;
@@ -92,10 +110,13 @@ impl Engine {
                 StageEnd::Next => {}
                 StageEnd::Again { after, why } => {
                     if !self.pause(claim, after, &why).await? {
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
-                StageEnd::Held(until) => return self.hold(claim, subject, locks, until).await,
+                StageEnd::Held(until) => {
+                    self.hold(claim, subject, locks, until).await?;
+                    return Ok(false);
+                }
                 StageEnd::Ended(state) => self.decide_ending(claim, state).await?,
             }
             fresh = false;
@@ -104,13 +125,7 @@ impl Engine {
 
     /// Waits in place when access is being cut and the wait is short; otherwise parks the run and answers false.
     async fn pause(&self, claim: &mut RunClaim, after: Duration, why: &str) -> Result<bool, EngineError> {
-        let cutting = claim
-            .run
-            .plan
-            .stages
-            .get(claim.run.stage)
-            .is_some_and(|stage| stage.name == "cut");
-        if cutting && after <= self.settings.sleep_in_place && self.has_time_for(after) {
+        if claim.run.is_cutting() && after <= self.settings.sleep_in_place && self.has_time_for(after) {
             // What is done so far must outlive us; `Keep` makes the run due right after our lease.
             self.settle(claim, Settle::Keep).await?;
             self.parts.clock.sleep(after).await;

@@ -59,6 +59,11 @@ impl Connector for Noticing {
         self.inner.normalise(signal, raw)
     }
 
+    async fn sign_in(&self, call: &Call) -> Result<(), Failure> {
+        // What fails fails again with the first call, where it is noted.
+        self.inner.sign_in(call).await
+    }
+
     async fn read_subject(&self, call: &Call, account: &AccountRef) -> Result<SubjectRead, Failure> {
         self.note(self.inner.read_subject(call, account).await)
     }

@@ -10,7 +10,7 @@ use rollcall_runtime::clock::plus;
 use rollcall_runtime::codes;
 use tracing::Instrument as _;
 
-use crate::drain::Taken;
+use crate::drain::{Drained, Taken, Until};
 use crate::{Engine, EngineError};
 
 impl Engine {
@@ -21,10 +21,10 @@ impl Engine {
         row: &InboxRow,
         lock: &Lock,
         inbox: Inbox,
-        opened: &mut Vec<RunClaim>,
+        drained: &mut Drained,
     ) -> Result<Taken, EngineError> {
         let before = inbox.clone();
-        let why = match AssertUnwindSafe(self.take(row, lock, inbox, opened))
+        let why = match AssertUnwindSafe(self.take(row, lock, inbox, drained))
             .catch_unwind()
             .await
         {
@@ -35,21 +35,27 @@ impl Engine {
         self.later(lock, before, row, codes::HANDLER_PANICKED, &why, None).await
     }
 
-    /// Drives a run; a panic counts as a try of its stage, and after too many the run ends not green.
+    /// Drives a run; a panic counts as a try of its stage, and after too many the run ends not green. Answers a run that goes on, as
+    /// [`Engine::drive`] does.
     pub(crate) async fn drive_or_count(
         &self,
         claim: RunClaim,
         lock: &mut Lock,
         fresh: bool,
-    ) -> Result<(), EngineError> {
+        until: Until,
+    ) -> Result<Option<RunClaim>, EngineError> {
         let id = claim.run.id.clone();
         let span = tracing::info_span!("run", run = %id);
         let work = async {
-            match AssertUnwindSafe(self.drive(claim, lock, fresh)).catch_unwind().await {
+            match AssertUnwindSafe(self.drive(claim, lock, fresh, until))
+                .catch_unwind()
+                .await
+            {
                 Ok(driven) => driven,
                 Err(panic) => {
                     self.stumbled(&id, lock, &format!("panic: {}", text(panic.as_ref())))
-                        .await
+                        .await?;
+                    Ok(None)
                 }
             }
         };

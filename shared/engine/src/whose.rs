@@ -1,13 +1,15 @@
 //! Whose account an event is about: the person as the source describes them, whichever directory reported it.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::future::{Either, join_all, select};
 use rollcall_model::ledger::documents;
 use rollcall_model::{
     AccountRef, Assigned, Call, Completeness, ConnectionId, Event, Failure, Lane, Person, PersonKey, SourceState,
     SubjectRead,
 };
-use rollcall_policy::decide;
+use rollcall_policy::decide::{self, PlaybookMatch};
 
 use crate::{Engine, EngineError};
 
@@ -71,6 +73,24 @@ impl Engine {
             Reading::Known(person) => Subject::Known(Box::new(Known { said, person: *person })),
             Reading::Unreadable(why, asked) => Subject::Unreadable(why, asked),
         })
+    }
+
+    /// The same for an event, while the connections where its run would cut at once get their tokens: they would be the first thing that
+    /// the cut waits for. Nothing waits for them here, and what fails fails again with the first call, where it counts.
+    pub(crate) async fn subject_and_tokens(
+        &self,
+        account: &AccountRef,
+        event: &Event,
+        found: &PlaybookMatch,
+    ) -> Result<Subject, EngineError> {
+        let call = self.call(&self.holder(), Lane::Urgent);
+        let cuts = decide::cuts_at_once(self.configuration(), found);
+        let others = cuts.iter().filter(|connection| **connection != account.connection);
+        let tokens = join_all(others.filter_map(|connection| Some(self.connector(connection)?.sign_in(&call))));
+        match select(pin!(self.subject(account, Some(event))), tokens).await {
+            Either::Left((subject, _)) => subject,
+            Either::Right((_, subject)) => subject.await,
+        }
     }
 
     /// Reads one account; a deleted one is known by what an earlier reading kept of it.

@@ -223,6 +223,12 @@ pub trait Connector: Send + Sync {
     /// Reads a signal of this connection. Never fails: what cannot be understood is an unknown event.
     fn normalise(&self, signal: &Signal, raw: &str) -> Event;
 
+    /// Gets a token where calls need one and there is none yet. Whoever does not do so gets it with the first call; with it, that
+    /// call is a vendor's answer shorter.
+    async fn sign_in(&self, _call: &Call) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Reads one account of a source, with its manager, groups and roles.
     async fn read_subject(&self, call: &Call, account: &AccountRef) -> Result<SubjectRead, Failure>;
 

@@ -285,6 +285,12 @@ impl Run {
         !self.salt.is_empty()
     }
 
+    /// Whether the stage that it stands at is its cut, and nothing has decided how it ends.
+    pub fn is_cutting(&self) -> bool {
+        let stage = self.plan.stages.get(self.stage);
+        self.ending.is_none() && stage.is_some_and(|stage| stage.name == "cut")
+    }
+
     /// The record of a change by its key.
     pub fn record(&self, key: &crate::plan::ChangeKey) -> Option<&ChangeRecord> {
         self.changes.iter().find(|record| record.change.key() == *key)

@@ -23,7 +23,7 @@ use rollcall_model::{AccountSearch, Event, Observation};
 
 pub use accounts::{account_query, lists_to_read, memberships};
 pub use guard::{guard, guard_in};
-pub use run::{goals, planned_playbook, run_plan};
+pub use run::{cuts_at_once, goals, planned_playbook, run_plan};
 pub use stage::{stage_plan, stage_stop, to_observe};
 pub(crate) use targets::PEOPLE;
 pub use tell::tell_changes;

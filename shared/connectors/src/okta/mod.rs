@@ -143,6 +143,10 @@ impl Connector for Okta {
         events::normalise(&self.client.settings, signal, raw)
     }
 
+    async fn sign_in(&self, call: &Call) -> Result<(), Failure> {
+        self.client.sign_in(call).await
+    }
+
     async fn read_subject(&self, call: &Call, account: &AccountRef) -> Result<SubjectRead, Failure> {
         Box::pin(subject::read(&self.client, call, account)).await
     }

@@ -84,17 +84,24 @@ pub(super) async fn user(client: &Client, call: &Call, what: &str, key: &str) ->
     }
 }
 
+/// Why nothing is proven without a canary.
+const NO_CANARY: &str = "no such user, and no canary is configured that would prove it: set one for this connection";
+
+/// The id of the user that must be there, without a look at it. The inner error says why there is none.
+pub(super) async fn canary_id(client: &Client, call: &Call) -> Result<Result<String, String>, Failure> {
+    if let Some(id) = &client.settings.canary {
+        return Ok(Ok(id.clone()));
+    }
+    Ok(client.own_user(call).await?.ok_or_else(|| NO_CANARY.to_owned()))
+}
+
 /// Asks for a user that must be there. The inner error says why the read proves nothing; the canary's id otherwise.
 pub(super) async fn canary(client: &Client, call: &Call) -> Result<Result<String, String>, Failure> {
     let what = "reading the canary";
     let (bucket, path) = match (&client.settings.canary, &client.settings.auth) {
         (Some(id), _) => (ONE_USER, format!("/api/v1/users/{}", percent(id))),
         (None, OktaAuth::Ssws(_)) => (ME, "/api/v1/users/me".to_owned()),
-        (None, OktaAuth::ServiceApp { .. }) => {
-            return Ok(Err(
-                "no such user, and no canary is configured that would prove it: set one for this connection".to_owned(),
-            ));
-        }
+        (None, OktaAuth::ServiceApp { .. }) => return Ok(Err(NO_CANARY.to_owned())),
     };
     let response = client.get(call, bucket, what, &path).await?;
     if !response.status().is_success() {

@@ -48,33 +48,20 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
         return Ok(unproven("a linked account has an id that is none of OneLogin's"));
     }
     client.sign_in(call).await?;
-    let searches = futures::future::join_all(keys.iter().map(|key| search(client, call, key)));
-    let (searches, canary, rights) = futures::join!(
-        searches,
+    // Who administers what takes two calls one after the other, and so does finding users.
+    let (found, canary, rights) = futures::join!(
+        users(client, call, &keys, &query.linked),
         list_canary(client, call, !keys.is_empty()),
         rights(client, call)
     );
     if let Some(failure) = rights.worth_waiting_for(call) {
         return Err(failure);
     }
-    let mut why = canary?.err();
-    let mut ids: BTreeSet<String> = query.linked.iter().cloned().collect();
-    for search in searches {
-        match search? {
-            Ok(hits) => ids.extend(hits),
-            Err(refused) => why = why.or(Some(refused)),
-        }
-    }
-    let mut users: Vec<(String, Result<Option<Value>, Failure>)> = futures::stream::iter(ids)
-        .map(|id| async move {
-            let user = user(client, call, "reading a user", &id).await;
-            (id, user)
-        })
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
+    let canary = canary?;
+    let (users, refused) = found?;
+    let mut why = canary.err().or(refused);
     let mut all = BTreeMap::new();
-    for (id, user) in users.drain(..) {
+    for (id, user) in users {
         let linked = query.linked.contains(&id);
         match user? {
             Some(user) => {
@@ -100,6 +87,37 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
         accounts,
         completeness: why.map_or(Completeness::Proven, Completeness::Unproven),
     })
+}
+
+/// A user, or why it could not be read; none where there is no such id.
+type Read = Result<Option<Value>, Failure>;
+
+/// Every linked user, and every one that a key may belong to, as read by id. Beside them why the vendor does not search by one of the
+/// keys.
+async fn users(
+    client: &Client,
+    call: &Call,
+    keys: &[&MatchKey],
+    linked: &[String],
+) -> Result<(Vec<(String, Read)>, Option<String>), Failure> {
+    let searches = futures::future::join_all(keys.iter().map(|key| search(client, call, key))).await;
+    let mut ids: BTreeSet<String> = linked.iter().cloned().collect();
+    let mut refused = None;
+    for search in searches {
+        match search? {
+            Ok(hits) => ids.extend(hits),
+            Err(why) => refused = refused.or(Some(why)),
+        }
+    }
+    let users = futures::stream::iter(ids)
+        .map(|id| async move {
+            let user = user(client, call, "reading a user", &id).await;
+            (id, user)
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    Ok((users, refused))
 }
 
 fn is_searchable(field: &str) -> bool {

@@ -149,6 +149,10 @@ impl Connector for Salesforce {
         }
     }
 
+    async fn sign_in(&self, call: &Call) -> Result<(), Failure> {
+        self.client.access(call).await.map(drop)
+    }
+
     async fn read_subject(&self, _call: &Call, _account: &AccountRef) -> Result<SubjectRead, Failure> {
         Err(Failure::give_up(
             "Salesforce is a target, not a source, in this version",

@@ -1,5 +1,7 @@
 //! Which playbooks an event concerns, and the plan of a run.
 
+use std::collections::BTreeSet;
+
 use rollcall_model::event::{Event, EventKind};
 use rollcall_model::ids::{AccountRef, ConnectionId};
 use rollcall_model::person::{Person, SourceState};
@@ -100,6 +102,19 @@ fn about(configuration: &Configuration, playbook: &Playbook, event: &Event) -> O
                 .is_some_and(|connection| connection.app.as_ref() == Some(app))
         })?;
     Some((connection.clone(), app.clone()))
+}
+
+/// The connections in which a run of this playbook cuts at once, each once; none when it begins with something else or is about one
+/// application only.
+pub fn cuts_at_once(configuration: &Configuration, matched: &PlaybookMatch) -> BTreeSet<ConnectionId> {
+    let first = configuration
+        .playbooks
+        .get(&matched.playbook)
+        .filter(|_| matched.about.is_none())
+        .and_then(|playbook| playbook.stages.first())
+        .filter(|stage| stage.name == CUT && stage.after_ms == 0);
+    let steps = first.into_iter().flat_map(|stage| &stage.steps);
+    steps.flat_map(|step| &step.connections).cloned().collect()
 }
 
 /// The playbook for a goal that a person or a date asks for; the first in order of name.

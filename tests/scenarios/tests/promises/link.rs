@@ -35,6 +35,10 @@ impl Connector for Lists {
         self.inner.normalise(signal, raw)
     }
 
+    async fn sign_in(&self, call: &Call) -> Result<(), Failure> {
+        self.inner.sign_in(call).await
+    }
+
     async fn read_subject(&self, call: &Call, account: &AccountRef) -> Result<SubjectRead, Failure> {
         self.inner.read_subject(call, account).await
     }

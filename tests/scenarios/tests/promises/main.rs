@@ -28,3 +28,4 @@ mod tenants;
 mod triggers;
 mod undo;
 mod watch;
+mod way;

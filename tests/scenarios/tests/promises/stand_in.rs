@@ -76,6 +76,10 @@ impl Connector for StandIn {
         self.inner.normalise(signal, raw)
     }
 
+    async fn sign_in(&self, call: &Call) -> Result<(), Failure> {
+        self.inner.sign_in(call).await
+    }
+
     async fn read_subject(&self, call: &Call, account: &AccountRef) -> Result<SubjectRead, Failure> {
         if let Some(Instead::PanicsReading(id)) = self.instead() {
             assert!(*id != account.id, "a bug in reading people");

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use rollcall_model::{FailureClass, Lane, TransportError};
+use rollcall_model::{FailureClass, Lane, MatchKey, TransportError};
 use rollcall_runtime::clock::plus;
 
 use super::*;
@@ -209,7 +209,7 @@ async fn a_resource_may_ask_for_another_nonce_and_a_refused_token_is_renewed_wit
 async fn a_token_is_renewed_once_and_then_the_credential_is_to_blame() {
     let mut settings = app();
     settings.canary = Some("00uCanary".to_owned());
-    let address = get("/api/v1/users/00uCanary");
+    let address = get("/api/v1/users?search=id%20eq%20%2200uCanary%22%20or%20profile.login%20eq%20%22noor%22&limit=200");
     let script = Script::new([
         tenant("00oPROD"),
         token("Bearer", "t-1"),
@@ -220,8 +220,12 @@ async fn a_token_is_renewed_once_and_then_the_credential_is_to_blame() {
     ]);
     let (okta, _) = connect(settings, &script);
     let query = AccountQuery {
-        keys: Vec::new(),
-        linked: vec!["00uX".to_owned()],
+        keys: vec![MatchKey {
+            field: "login".to_owned(),
+            value: "noor".to_owned(),
+            sure: true,
+        }],
+        linked: Vec::new(),
     };
     let refused = okta.find_accounts(&urgent(), &query).await.unwrap_err();
     assert_eq!(refused.class, FailureClass::Credential);
