@@ -73,7 +73,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let mut asked = run.cloned();
         loop {
-            let mut inbox = self.parts.ledger.inbox(account).await?;
+            let mut inbox = self.inbox(account).await?;
             let mut drained = Drained::default();
             while let Some(row) = inbox.rows.first().cloned() {
                 let known = drained.opened.len();
@@ -104,6 +104,21 @@ impl Engine {
                 return Ok(());
             }
         }
+    }
+
+    /// The inbox, when its directory can be read at once: what comes in while a token is waited for is served by the same reading.
+    async fn inbox(&self, account: &AccountRef) -> Result<Inbox, EngineError> {
+        let inbox = self.parts.ledger.inbox(account).await?;
+        let configuration = self.configuration();
+        if inbox
+            .rows
+            .iter()
+            .all(|row| decide::goals(configuration, &row.event).is_empty())
+        {
+            return Ok(inbox);
+        }
+        self.beside_tokens(&inbox, self.sign_in(account)).await;
+        Ok(self.parts.ledger.inbox(account).await?)
     }
 
     /// Drives the runs that were opened last until access is cut: what else is in the inbox waits for that. One change of a person brings
@@ -165,7 +180,10 @@ impl Engine {
             let said = drained.said.take().filter(|said| said.upto >= row.seq);
             let said = match said {
                 Some(said) => said,
-                None => match self.subject_and_tokens(&inbox.account, &row.event, found).await? {
+                None => match self
+                    .beside_tokens(&inbox, self.subject(&inbox.account, Some(&row.event)))
+                    .await?
+                {
                     Subject::Known(known) => Said {
                         upto: inbox.rows.last().map_or(row.seq, |last| last.seq),
                         known,

@@ -1,15 +1,16 @@
 //! Whose account an event is about: the person as the source describes them, whichever directory reported it.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::{Either, join_all, select};
-use rollcall_model::ledger::documents;
+use rollcall_model::ledger::{Inbox, documents};
 use rollcall_model::{
     AccountRef, Assigned, Call, Completeness, ConnectionId, Event, Failure, Lane, Person, PersonKey, SourceState,
     SubjectRead,
 };
-use rollcall_policy::decide::{self, PlaybookMatch};
+use rollcall_policy::decide;
 
 use crate::{Engine, EngineError};
 
@@ -75,21 +76,35 @@ impl Engine {
         })
     }
 
-    /// The same for an event, while the connections where its run would cut at once get their tokens: they would be the first thing that
-    /// the cut waits for. Nothing waits for them here, and what fails fails again with the first call, where it counts.
-    pub(crate) async fn subject_and_tokens(
-        &self,
-        account: &AccountRef,
-        event: &Event,
-        found: &PlaybookMatch,
-    ) -> Result<Subject, EngineError> {
+    /// Does something about a person while the connections that a run for one of these events would cut at once get their tokens: they
+    /// would be the first thing that the cut waits for. Nothing waits for them here, and what fails fails again with the first call,
+    /// where it counts.
+    pub(crate) async fn beside_tokens<T>(&self, inbox: &Inbox, work: impl Future<Output = T>) -> T {
+        let configuration = self.configuration();
+        let asked = inbox
+            .rows
+            .iter()
+            .flat_map(|row| decide::goals(configuration, &row.event));
+        let cuts: BTreeSet<ConnectionId> = asked
+            .flat_map(|found| decide::cuts_at_once(configuration, &found))
+            .filter(|connection| *connection != inbox.account.connection)
+            .collect();
         let call = self.call(&self.holder(), Lane::Urgent);
-        let cuts = decide::cuts_at_once(self.configuration(), found);
-        let others = cuts.iter().filter(|connection| **connection != account.connection);
-        let tokens = join_all(others.filter_map(|connection| Some(self.connector(connection)?.sign_in(&call))));
-        match select(pin!(self.subject(account, Some(event))), tokens).await {
-            Either::Left((subject, _)) => subject,
-            Either::Right((_, subject)) => subject.await,
+        let tokens = join_all(
+            cuts.iter()
+                .filter_map(|connection| Some(self.connector(connection)?.sign_in(&call))),
+        );
+        match select(pin!(work), tokens).await {
+            Either::Left((done, _)) => done,
+            Either::Right((_, work)) => work.await,
+        }
+    }
+
+    /// Signs in to an account's own directory, as far as that is possible: what fails fails again when it is read.
+    pub(crate) async fn sign_in(&self, account: &AccountRef) {
+        let call = self.call(&self.holder(), Lane::Urgent);
+        if let Some(connector) = self.connector(&account.connection) {
+            let _ = connector.sign_in(&call).await;
         }
     }
 

@@ -223,8 +223,8 @@ pub trait Connector: Send + Sync {
     /// Reads a signal of this connection. Never fails: what cannot be understood is an unknown event.
     fn normalise(&self, signal: &Signal, raw: &str) -> Event;
 
-    /// Gets a token where calls need one and there is none yet. Whoever does not do so gets it with the first call; with it, that
-    /// call is a vendor's answer shorter.
+    /// Gets a token where calls need one and there is none yet. Without it the first call does so, and takes longer by a vendor's
+    /// answer or more.
     async fn sign_in(&self, _call: &Call) -> Result<(), Failure> {
         Ok(())
     }

@@ -41,12 +41,10 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
             .map(|key| format!("profile.{} eq {}", key.field, quote(key.value.trim()))),
     );
     let path = format!("/api/v1/users?search={}&limit=200", percent(&terms.join(" or ")));
-    let links = futures::future::join_all(
-        query
-            .linked
-            .iter()
-            .map(|id| user(client, call, "reading a linked user", id)),
-    );
+    let links = futures::future::join_all(query.linked.iter().map(|id| async move {
+        let user = user(client, call, "reading a linked user", id);
+        futures::join!(user, admins::roles(client, call, id))
+    }));
     let (found, linked) = futures::join!(client.list(call, USERS, "searching users", &path), links);
     let found = found?;
     let seen = found.iter().any(|user| text(user, "id") == Some(canary.as_str()));
@@ -56,16 +54,18 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
             all.insert(account.account.id.clone(), account);
         }
     }
-    for user in linked {
+    let mut held = BTreeMap::new();
+    for (user, roles) in linked {
         if let Some(user) = user?
             && let Some(mut account) = matched(client, &user, &keys).or_else(|| bare(client, &user))
         {
             account.matched_by.push("linked".to_owned());
             account.sure = true;
+            held.insert(account.account.id.clone(), roles);
             all.insert(account.account.id.clone(), account);
         }
     }
-    classify(client, call, &mut all).await;
+    classify(client, call, &mut all, held).await;
     let completeness = if seen {
         Completeness::Proven
     } else {
@@ -80,19 +80,25 @@ pub(super) async fn find(client: &Client, call: &Call, query: &AccountQuery) -> 
     })
 }
 
-/// Marks the accounts that hold an admin role, which shows in their roles only: one call each, side by side. Roles that cannot
-/// be read leave an account what it is for everybody, a person's: nobody's cut waits for it.
-async fn classify(client: &Client, call: &Call, all: &mut BTreeMap<String, Account>) {
-    let looks = all.keys().map(|id| admins::roles(client, call, id));
+/// Roles as they were read, by the account's id.
+type Held = BTreeMap<String, Result<Vec<Value>, Failure>>;
+
+/// Marks the accounts that hold an admin role, which shows in their roles only: one call each, side by side, but for those whose roles
+/// are there already. Roles that cannot be read leave an account what it is for everybody, a person's: nobody's cut waits for it.
+async fn classify(client: &Client, call: &Call, all: &mut BTreeMap<String, Account>, mut held: Held) {
+    let unread = all.keys().filter(|id| !held.contains_key(*id));
+    let looks = unread.map(|id| async move { (id.clone(), admins::roles(client, call, id).await) });
     let looks = futures::future::join_all(looks).await;
-    for (account, roles) in all.values_mut().zip(looks) {
-        match roles {
-            Ok(roles) if roles.is_empty() => {}
-            Ok(_) => account.class = AccountClass::Admin,
-            Err(failure) => tracing::warn!(
+    held.extend(looks);
+    for (id, account) in all.iter_mut() {
+        match held.get(id) {
+            Some(Ok(roles)) if roles.is_empty() => {}
+            Some(Ok(_)) => account.class = AccountClass::Admin,
+            Some(Err(failure)) => tracing::warn!(
                 connection = %client.settings.connection, %failure,
                 "whether an account is an administrator's cannot be read"
             ),
+            None => {}
         }
     }
 }

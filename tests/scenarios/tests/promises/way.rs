@@ -74,7 +74,9 @@ async fn tokens_for_the_cut_are_asked_for_while_the_directory_is_read() {
     stage.leaves().await;
     stage.settle().await;
     let log = stage.world.injector.log();
-    let token = first(&log, |what| what.starts_with("POST ") && what.contains("/services/oauth2/token"));
+    let token = first(&log, |what| {
+        what.starts_with("POST ") && what.contains("/services/oauth2/token")
+    });
     let opened = first(&log, |what| what.contains("RUN#"));
     assert!(token < opened, "{log:#?}");
     assert!(stage.is_cut());

@@ -127,15 +127,20 @@ mod tests {
         cuts.watch(&world, &hired.login);
         cuts.watch(&world, "nobody@corp.example");
         assert_eq!(lock(&cuts.leaving).len(), 1);
-        // What the directory takes by itself when somebody is deactivated there is one system of four.
+        // Being deactivated is not being out: sessions go on until somebody ends them. And that is one system of four.
         let now = Timestamp::now();
         world
             .okta
             .admin_deactivate(&hired.okta, &world.administrator, now)
             .unwrap();
-        assert!(cuts.look(&world) >= PAUSE);
-        let gone = lock(&cuts.leaving).first().unwrap().gone.map(|at| at.is_some());
-        assert_eq!(gone, [true, false, false, false]);
+        let gone = || {
+            assert!(cuts.look(&world) >= PAUSE);
+            lock(&cuts.leaving).first().unwrap().gone.map(|at| at.is_some())
+        };
+        world.okta.sign_in(&hired.okta, 1, now);
+        assert_eq!(gone(), [false; 4]);
+        world.okta.sign_in(&hired.okta, 0, now);
+        assert_eq!(gone(), [true, false, false, false]);
         assert_ne!(
             world.company.as_ref().unwrap().onelogin.status_of(hired.onelogin),
             Some(Status::Suspended)

@@ -209,7 +209,8 @@ async fn a_resource_may_ask_for_another_nonce_and_a_refused_token_is_renewed_wit
 async fn a_token_is_renewed_once_and_then_the_credential_is_to_blame() {
     let mut settings = app();
     settings.canary = Some("00uCanary".to_owned());
-    let address = get("/api/v1/users?search=id%20eq%20%2200uCanary%22%20or%20profile.login%20eq%20%22noor%22&limit=200");
+    let address =
+        get("/api/v1/users?search=id%20eq%20%2200uCanary%22%20or%20profile.login%20eq%20%22noor%22&limit=200");
     let script = Script::new([
         tenant("00oPROD"),
         token("Bearer", "t-1"),

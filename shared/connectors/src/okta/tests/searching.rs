@@ -49,8 +49,8 @@ async fn keys_links_and_the_canary_are_asked_for_together() {
         me(),
         search(expression, &json!([{ "id": "00uMe", "profile": { "login": "me@example.com" } }, user_body("DEPROVISIONED"), stale])),
         step(&get("/api/v1/users/00uLinked"), 200, &json!({ "id": "00uLinked", "status": "ACTIVE", "profile": { "login": "l@example.com" } })),
-        roles(&json!([{ "id": "ra1", "type": "CUSTOM", "label": "Help", "status": "ACTIVE" }])),
         step(&get("/api/v1/users/00uLinked/roles"), 403, &json!({ "errorCode": "E0000006" })),
+        roles(&json!([{ "id": "ra1", "type": "CUSTOM", "label": "Help", "status": "ACTIVE" }])),
     ])
     .await
     .unwrap();
