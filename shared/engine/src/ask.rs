@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::accounts::Planned;
-use crate::drain::run_id;
+use crate::opening::run_id;
 use crate::preflight::Looked;
 use crate::stage::Known;
 use crate::undo::UndoTerms;

@@ -27,6 +27,7 @@ mod link;
 mod lists;
 mod long;
 mod noticing;
+mod opening;
 mod people;
 mod preflight;
 mod ready;

@@ -12,6 +12,8 @@ pub mod table;
 pub mod sqlite;
 #[cfg(feature = "sqlite")]
 pub mod sqlite_queue;
+#[cfg(feature = "sqlite")]
+mod together;
 
 #[cfg(any(feature = "dynamodb", feature = "sqs", feature = "s3"))]
 pub mod aws;

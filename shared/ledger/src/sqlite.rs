@@ -1,6 +1,7 @@
 //! The one-machine back end: one SQLite file for ledger and queues, shared by several processes.
 //!
-//! Writes are `BEGIN IMMEDIATE` with full synchronisation in write-ahead mode, so what was answered survives a power cut. The
+//! Writes are `BEGIN IMMEDIATE` with full synchronisation in write-ahead mode, so what was answered survives a power cut; those that
+//! wait at the same moment share a transaction ([`crate::together`]). The
 //! schema is versioned by `user_version` and only ever added to: an older binary goes on working on a newer file.
 
 use std::path::{Path, PathBuf};
@@ -10,10 +11,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rollcall_model::{Lane, LedgerError};
 use rollcall_runtime::clock::{Clock, SystemClock};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use tokio::sync::{Notify, oneshot};
 
 use crate::table::{Item, Key, Table, When, Write, Written};
+use crate::together::{self, Job, Waiting};
 
 /// How long a connection waits for another process's write.
 const BUSY: Duration = Duration::from_secs(10);
@@ -62,6 +64,9 @@ pub enum SqliteError {
     /// SQLite refused.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    /// Several changes shared a transaction that could not be begun or committed.
+    #[error("nothing was committed: {0}")]
+    Uncommitted(String),
     /// The thread that owns the file is gone.
     #[error("the thread of the ledger file ended")]
     Gone,
@@ -83,8 +88,6 @@ impl From<SqliteError> for LedgerError {
         Self::Unavailable(error.to_string())
     }
 }
-
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 enum Access {
     /// In place, in the caller's thread: nothing else happens in between, so tests can repeat a run exactly.
@@ -116,11 +119,7 @@ impl Sqlite {
         let (jobs, work) = mpsc::channel::<Job>();
         std::thread::Builder::new()
             .name("rollcall-sqlite".to_owned())
-            .spawn(move || {
-                while let Ok(job) = work.recv() {
-                    job(&mut connection);
-                }
-            })
+            .spawn(move || together::work(&mut connection, &work))
             .map_err(|error| SqliteError::Open {
                 path: path.to_owned(),
                 source: error.into(),
@@ -145,7 +144,26 @@ impl Sqlite {
         }
     }
 
-    /// Runs something on the connection.
+    /// Makes a change: whole when it answers, and nothing of it when it fails.
+    pub(crate) async fn change<T, F>(&self, job: F) -> Result<T, SqliteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (waiting, answered) = Waiting::new(job);
+        match &self.access {
+            Access::Inline(connection) => {
+                let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                together::commit(&mut connection, vec![Box::new(waiting)]);
+            }
+            Access::Thread(jobs) => jobs
+                .send(Job::Change(Box::new(waiting)))
+                .map_err(|_| SqliteError::Gone)?,
+        }
+        answered.await.map_err(|_| SqliteError::Gone)?
+    }
+
+    /// Reads, or does something to the whole file.
     pub(crate) async fn call<T, F>(&self, job: F) -> Result<T, SqliteError>
     where
         T: Send + 'static,
@@ -159,10 +177,10 @@ impl Sqlite {
             }
             Access::Thread(jobs) => {
                 let (answer, answered) = oneshot::channel();
-                jobs.send(Box::new(move |connection| {
+                jobs.send(Job::Alone(Box::new(move |connection| {
                     // Nobody waits any more when the caller's future was dropped; the job has happened all the same.
                     let _ = answer.send(job(connection));
-                }))
+                })))
                 .map_err(|_| SqliteError::Gone)?;
                 Ok(answered.await.map_err(|_| SqliteError::Gone)??)
             }
@@ -262,8 +280,8 @@ impl SqliteTable {
 impl Table for SqliteTable {
     async fn write(&self, parts: &[Write], nonce: &str) -> Result<Written, LedgerError> {
         let (parts, nonce, now) = (parts.to_vec(), nonce.to_owned(), self.now());
-        let job = move |connection: &mut Connection| write(connection, &parts, &nonce, now);
-        Ok(self.sqlite.call(job).await?)
+        let job = move |connection: &Connection| write(connection, &parts, &nonce, now);
+        Ok(self.sqlite.change(job).await?)
     }
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, LedgerError> {
@@ -317,8 +335,8 @@ impl Table for SqliteTable {
 
     async fn sweep(&self, most: usize) -> Result<usize, LedgerError> {
         let now = self.now();
-        let job = move |connection: &mut Connection| {
-            // Nothing to remove costs a read, not a synchronous write.
+        let job = move |connection: &Connection| {
+            // Nothing to remove costs no synchronous write.
             let any = connection
                 .prepare_cached("SELECT 1 FROM items WHERE expires_at IS NOT NULL AND expires_at <= ?1 LIMIT 1")?
                 .query_row(params![now], |_| Ok(()))
@@ -333,7 +351,7 @@ impl Table for SqliteTable {
                 )?
                 .execute(params![now, limit(most)])
         };
-        Ok(self.sqlite.call(job).await?)
+        Ok(self.sqlite.change(job).await?)
     }
 
     /// Deleted rows are overwritten at once (`secure_delete`); what older versions of the file and the write-ahead log still
@@ -385,8 +403,8 @@ fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
     })
 }
 
-fn find(transaction: &Transaction<'_>, key: &Key, now: i64) -> rusqlite::Result<Option<Item>> {
-    transaction
+fn find(connection: &Connection, key: &Key, now: i64) -> rusqlite::Result<Option<Item>> {
+    connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM items WHERE pk = ?1 AND sk = ?2
              AND (expires_at IS NULL OR expires_at > ?3)"
@@ -395,17 +413,16 @@ fn find(transaction: &Transaction<'_>, key: &Key, now: i64) -> rusqlite::Result<
         .optional()
 }
 
-fn write(connection: &mut Connection, parts: &[Write], nonce: &str, now: i64) -> rusqlite::Result<Written> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+fn write(connection: &Connection, parts: &[Write], nonce: &str, now: i64) -> rusqlite::Result<Written> {
     for (index, part) in parts.iter().enumerate() {
         let (Write::Put { when, .. } | Write::Delete { when, .. } | Write::Check { when, .. }) = part;
-        let found = find(&transaction, part.key(), now)?;
+        let found = find(connection, part.key(), now)?;
         let holds = match when {
             When::Absent => found.is_none(),
             When::Version(version) => found.as_ref().is_some_and(|item| item.version == *version),
         };
         if !holds {
-            // Dropping the transaction rolls it back: none of the parts happened.
+            // None of the parts has happened yet.
             return Ok(Written::Refused { part: index, found });
         }
     }
@@ -422,7 +439,7 @@ fn write(connection: &mut Connection, parts: &[Write], nonce: &str, now: i64) ->
                     When::Absent => 1,
                     When::Version(version) => i64::try_from(version + 1).unwrap_or(i64::MAX),
                 };
-                transaction
+                connection
                     .prepare_cached(
                         "INSERT INTO items (pk, sk, version, nonce, due_at, expires_at, body)
                          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -433,13 +450,12 @@ fn write(connection: &mut Connection, parts: &[Write], nonce: &str, now: i64) ->
                     .execute(params![key.pk, key.sk, version, nonce, due_at, expires_at, body])?;
             }
             Write::Delete { key, .. } => {
-                transaction
+                connection
                     .prepare_cached("DELETE FROM items WHERE pk = ?1 AND sk = ?2")?
                     .execute(params![key.pk, key.sk])?;
             }
             Write::Check { .. } => {}
         }
     }
-    transaction.commit()?;
     Ok(Written::All)
 }

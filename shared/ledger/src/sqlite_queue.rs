@@ -9,7 +9,7 @@ use rollcall_model::queue::{DELAY_LIMIT, MESSAGE_LIMIT, Named};
 use rollcall_model::redact::Names;
 use rollcall_model::{Delivery, Lane, Queue, QueueError};
 use rollcall_runtime::clock::Clock;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::sqlite::{Sqlite, SqliteError, limit};
 
@@ -113,16 +113,15 @@ impl Queue for SqliteQueue {
         }
         // A longer delay than SQS knows is cut short here too, so that both back ends wake at the same moment.
         let (bodies, visible_at) = (bodies.to_vec(), self.after(delay.min(DELAY_LIMIT)));
-        let job = move |connection: &mut Connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let job = move |connection: &Connection| {
             for body in &bodies {
-                transaction
+                connection
                     .prepare_cached("INSERT INTO messages (lane, body, visible_at) VALUES (?1, ?2, ?3)")?
                     .execute(params![lane.as_str(), body, visible_at])?;
             }
-            transaction.commit()
+            Ok(())
         };
-        self.sqlite.call(job).await?;
+        self.sqlite.change(job).await?;
         self.sqlite.arrivals(lane).notify_waiters();
         Ok(())
     }
@@ -135,23 +134,24 @@ impl Queue for SqliteQueue {
         };
         let (now, hidden_until) = (self.now(), self.after(visibility));
         let max_receives = self.settings.max_receives;
-        let job = move |connection: &mut Connection| {
-            // An empty queue costs a read, not a synchronous write.
-            let any = connection
+        let any = move |connection: &mut Connection| {
+            connection
                 .prepare_cached("SELECT 1 FROM messages WHERE lane = ?1 AND dead = 0 AND visible_at <= ?2")?
                 .query_row(params![lane.as_str(), now], |_| Ok(()))
-                .optional()?;
-            if any.is_none() {
-                return Ok(Vec::new());
-            }
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction
+                .optional()
+        };
+        // An empty queue costs a read, and waits for no change.
+        if self.sqlite.call(any).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let job = move |connection: &Connection| {
+            connection
                 .prepare_cached(
                     "UPDATE messages SET dead = 1 WHERE lane = ?1 AND dead = 0
                      AND visible_at <= ?2 AND receives >= ?3",
                 )?
                 .execute(params![lane.as_str(), now, max_receives])?;
-            let deliveries = transaction
+            connection
                 .prepare_cached(
                     "UPDATE messages SET visible_at = ?3, receives = receives + 1, handed = handed + 1
                      WHERE id IN (SELECT id FROM messages WHERE lane = ?1 AND dead = 0
@@ -159,11 +159,9 @@ impl Queue for SqliteQueue {
                      RETURNING id, handed, body, receives",
                 )?
                 .query_map(params![lane.as_str(), now, hidden_until, limit(most)], delivery)?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            transaction.commit()?;
-            Ok(deliveries)
+                .collect()
         };
-        Ok(self.sqlite.call(job).await?)
+        Ok(self.sqlite.change(job).await?)
     }
 
     async fn acknowledge(&self, lane: Lane, delivery: &Delivery) -> Result<(), QueueError> {
@@ -171,12 +169,12 @@ impl Queue for SqliteQueue {
             return Ok(());
         };
         // A receipt counts until the message is handed out again; after that it belongs to the newer delivery.
-        let job = move |connection: &mut Connection| {
+        let job = move |connection: &Connection| {
             connection
                 .prepare_cached("DELETE FROM messages WHERE id = ?1 AND handed = ?2 AND lane = ?3 AND dead = 0")?
                 .execute(params![id, handed, lane.as_str()])
         };
-        self.sqlite.call(job).await?;
+        self.sqlite.change(job).await?;
         Ok(())
     }
 
@@ -185,7 +183,7 @@ impl Queue for SqliteQueue {
             return Ok(());
         };
         let visible_at = self.after(delay);
-        let job = move |connection: &mut Connection| {
+        let job = move |connection: &Connection| {
             connection
                 .prepare_cached(
                     "UPDATE messages SET visible_at = ?4
@@ -193,7 +191,7 @@ impl Queue for SqliteQueue {
                 )?
                 .execute(params![id, handed, lane.as_str(), visible_at])
         };
-        self.sqlite.call(job).await?;
+        self.sqlite.change(job).await?;
         self.sqlite.arrivals(lane).notify_waiters();
         Ok(())
     }
@@ -213,9 +211,8 @@ impl Queue for SqliteQueue {
 
     async fn forget(&self, names: &Names, dry: bool) -> Result<Option<Named>, QueueError> {
         let names = names.clone();
-        let job = move |connection: &mut Connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let found = transaction
+        let job = move |connection: &Connection| {
+            let found = connection
                 .prepare("SELECT id, body, dead FROM messages")?
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                 .collect::<rusqlite::Result<Vec<(i64, String, bool)>>>()?;
@@ -227,20 +224,19 @@ impl Queue for SqliteQueue {
                 }
                 named.dead += 1;
                 if !dry {
-                    transaction
+                    connection
                         .prepare_cached("DELETE FROM messages WHERE id = ?1 AND dead = 1")?
                         .execute(params![id])?;
                 }
             }
-            transaction.commit()?;
             Ok(named)
         };
-        Ok(Some(self.sqlite.call(job).await?))
+        Ok(Some(self.sqlite.change(job).await?))
     }
 
     async fn redrive(&self, lane: Lane) -> Result<usize, QueueError> {
         let now = self.now();
-        let job = move |connection: &mut Connection| {
+        let job = move |connection: &Connection| {
             connection
                 .prepare_cached(
                     "UPDATE messages SET dead = 0, receives = 0, visible_at = ?2
@@ -248,7 +244,7 @@ impl Queue for SqliteQueue {
                 )?
                 .execute(params![lane.as_str(), now])
         };
-        let count = self.sqlite.call(job).await?;
+        let count = self.sqlite.change(job).await?;
         self.sqlite.arrivals(lane).notify_waiters();
         Ok(count)
     }

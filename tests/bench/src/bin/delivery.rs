@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use jiff::Timestamp;
 use rollcall_ledger::dynamodb::{DynamoTable, create_table};
@@ -172,7 +173,7 @@ async fn put(client: &Client, name: &str, key: &str, raw: &str) -> anyhow::Resul
         Err(error)
             if error
                 .as_service_error()
-                .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+                .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
         {
             Ok(false)
         }

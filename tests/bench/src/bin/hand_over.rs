@@ -1,13 +1,16 @@
 //! Hands over many records with the Bulk API on loopback. Each part has a process of its own, so that its memory and CPU time are its own:
 //!
-//! - `hand_over org RECORDS`: a simulated org in which somebody owns so many records of twelve objects, half a percent of them locked by
-//!   somebody else for a moment. Says where it is in one line of JSON and ends with its standard input.
-//! - `hand_over client URL LEAVER RECORDS`: gives everything to the leaver's manager, and prints what it took as one line of JSON.
-//!   Evidence goes into files, as it does elsewhere. Linux only.
+//! - `hand_over org RECORDS [STUCK]`: a simulated org in which somebody owns so many records of twelve objects, half a percent of them
+//!   locked by somebody else for a moment. The first STUCK jobs never end. Says where it is in one line of JSON and ends with its
+//!   standard input.
+//! - `hand_over client URL LEAVER RECORDS [at-once]`: gives everything to the leaver's manager, and prints what it took as one line of
+//!   JSON. Evidence goes into files, as it does elsewhere. With `at-once` no pause is waited for, only its time goes by: a stuck job is
+//!   given up after hours. Linux only.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,9 +48,11 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["org", records] => org(records.parse()?),
-        ["client", url, leaver, records] => client(url, leaver, records.parse()?),
-        _ => anyhow::bail!("usage: hand_over org RECORDS | client URL LEAVER RECORDS"),
+        ["org", records] => org(records.parse()?, 0),
+        ["org", records, stuck] => org(records.parse()?, stuck.parse()?),
+        ["client", url, leaver, records] => client(url, leaver, records.parse()?, false),
+        ["client", url, leaver, records, "at-once"] => client(url, leaver, records.parse()?, true),
+        _ => anyhow::bail!("usage: hand_over org RECORDS [STUCK] | client URL LEAVER RECORDS [at-once]"),
     }
 }
 
@@ -59,7 +64,7 @@ fn say(line: &str) -> std::io::Result<()> {
 
 /// The simulated org: says where it is in one line, and ends with its standard input.
 #[tokio::main(flavor = "current_thread")]
-async fn org(records: usize) -> anyhow::Result<()> {
+async fn org(records: usize, stuck: u32) -> anyhow::Result<()> {
     let org = Arc::new(Org::new(ORG, false, Timestamp::now()));
     org.add_user(UserSeed::new("rollcall@corp.example").integration());
     let manager = org.add_user(UserSeed::new("sam@corp.example"));
@@ -76,6 +81,7 @@ async fn org(records: usize) -> anyhow::Result<()> {
         pre_authorised: Vec::new(),
     });
     org.set_bulk_pace(Pace::AT_ONCE);
+    org.stick_bulk_jobs(stuck);
     let each = records / OBJECTS.len();
     for (place, object) in OBJECTS.iter().enumerate() {
         let count = if place == 0 {
@@ -117,9 +123,9 @@ fn open_record(object: &str, owner: &str) -> Value {
 
 /// The client: hands everything over and prints what it took.
 #[tokio::main(flavor = "current_thread")]
-async fn client(url: &str, leaver: &str, records: u64) -> anyhow::Result<()> {
+async fn client(url: &str, leaver: &str, records: u64, at_once: bool) -> anyhow::Result<()> {
     let began = Instant::now();
-    let handed = hand_over(url, leaver).await?;
+    let handed = hand_over(url, leaver, at_once).await?;
     let took = began.elapsed();
     let sum = handed.total();
     anyhow::ensure!(handed.is_whole(), "not every record is accounted for: {handed:?}");
@@ -140,7 +146,7 @@ async fn client(url: &str, leaver: &str, records: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn hand_over(url: &str, leaver: &str) -> anyhow::Result<HandOver> {
+async fn hand_over(url: &str, leaver: &str, at_once: bool) -> anyhow::Result<HandOver> {
     let settings = SalesforceSettings {
         connection: "sf-us".into(),
         login_url: url.to_owned(),
@@ -155,9 +161,9 @@ async fn hand_over(url: &str, leaver: &str) -> anyhow::Result<HandOver> {
         allowed_hosts: vec!["127.0.0.1".to_owned()],
         bulk_above: BULK_ABOVE,
     };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let clock = Arc::new(Ahead::default());
     let transport = Arc::new(ReqwestTransport::new(HttpSettings::default()));
-    let salesforce = Salesforce::new(settings, transport, clock, Arc::new(RandomIds));
+    let salesforce = Salesforce::new(settings, transport, Arc::clone(&clock) as _, Arc::new(RandomIds));
     let change = Change {
         stage: "dismantle".to_owned(),
         step: "records".to_owned(),
@@ -171,31 +177,56 @@ async fn hand_over(url: &str, leaver: &str) -> anyhow::Result<HandOver> {
         after: json!({"handed-over": true}),
         evidence: Value::Null,
     };
-    let desk = Folder::new()?;
+    let desk = Folder::new(Arc::clone(&clock))?;
     loop {
         let state = desk.state();
         match salesforce.advance(&change, "bench", state.as_ref(), &desk).await {
             Ok(Advance::More) => {}
+            Ok(Advance::Later { after, .. }) if at_once => clock.skip(after),
             Ok(Advance::Later { after, .. }) => tokio::time::sleep(after).await,
             Ok(Advance::Done { applied, outcome }) => {
                 anyhow::ensure!(outcome == Outcome::Changed, "{outcome:?}");
                 return Ok(serde_json::from_value(applied.reference)?);
             }
-            Err(failure) if failure.is_retryable() => tokio::time::sleep(Duration::from_millis(250)).await,
+            Err(failure) if failure.is_retryable() => clock.sleep(Duration::from_millis(250)).await,
             Err(failure) => anyhow::bail!("{}", failure.reason),
         }
     }
 }
 
+/// The system's clock, and what was skipped of it.
+#[derive(Default)]
+struct Ahead(AtomicU64);
+
+impl Ahead {
+    fn skip(&self, span: Duration) {
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, span: Duration) {
+        SystemClock.sleep(span).await;
+    }
+}
+
 /// A desk over a folder: what is saved stays in memory, evidence goes to disk.
 struct Folder {
+    clock: Arc<Ahead>,
     place: tempfile::TempDir,
     state: Mutex<Option<Value>>,
 }
 
 impl Folder {
-    fn new() -> anyhow::Result<Self> {
+    fn new(clock: Arc<Ahead>) -> anyhow::Result<Self> {
         Ok(Self {
+            clock,
             place: tempfile::tempdir()?,
             state: Mutex::new(None),
         })
@@ -218,7 +249,7 @@ fn lost(error: &std::io::Error) -> Failure {
 impl Desk for Folder {
     fn call(&self) -> Call {
         Call {
-            deadline: Timestamp::now() + Duration::from_mins(1),
+            deadline: self.clock.now() + Duration::from_mins(1),
             lane: Lane::Work,
         }
     }
