@@ -9,7 +9,7 @@ use rollcall_policy::decide;
 use rollcall_runtime::clock::plus;
 
 use crate::intake::UNASKED;
-use crate::whose::{Known, Subject};
+use crate::whose::{Known, Subject, beside};
 use crate::{Engine, EngineError};
 
 /// What is said of a claim that was lost. Which account it is stays out of logs.
@@ -67,37 +67,49 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let mut asked = run.cloned();
         loop {
-            let mut inbox = self.inbox(account).await?;
-            let mut drained = Drained::default();
-            while let Some(row) = inbox.rows.first().cloned() {
-                let known = drained.opened.len();
-                match self.take_or_count(&row, lock, inbox, &mut drained).await? {
-                    Taken::On(next) => inbox = next,
-                    Taken::Later(due_at, inbox) => {
-                        self.drive_opened(drained, lock).await?;
-                        return self.leave(lock, &inbox, Some(due_at)).await.map(|_| ());
-                    }
-                }
-                if drained.opened.len() > known && !inbox.rows.is_empty() {
-                    self.cut_first(&mut drained, known, lock).await?;
-                }
-            }
-            if let Some(id) = asked.take()
-                && !drained.opened.iter().any(|opened| opened.claim.run.id == id)
-            {
-                match self.parts.ledger.claim_run(&id, &lock.holder, self.now()).await? {
-                    Answer::Won(claim) | Answer::AlreadyMine(claim) => {
-                        drained.opened.push(Opened { claim, fresh: false });
-                    }
-                    Answer::Lost(_) | Answer::Stale => self.wake(&Message::WakeRun(id), Duration::from_secs(2)).await?,
-                }
-            }
-            self.drive_opened(drained, lock).await?;
+            let inbox = self.inbox(account).await?;
+            let tokens = self.tokens(&inbox);
             // What came in meanwhile is ours to drain: nobody else could claim the account.
-            if self.leave(lock, &inbox, None).await? {
+            if beside(tokens, Box::pin(self.work_through(inbox, &mut asked, lock))).await? {
                 return Ok(());
             }
         }
+    }
+
+    /// Drains an inbox and drives what comes of it. False when it has grown since.
+    async fn work_through(
+        &self,
+        mut inbox: Inbox,
+        asked: &mut Option<RunId>,
+        lock: &mut Lock,
+    ) -> Result<bool, EngineError> {
+        let mut drained = Drained::default();
+        while let Some(row) = inbox.rows.first().cloned() {
+            let known = drained.opened.len();
+            match self.take_or_count(&row, lock, inbox, &mut drained).await? {
+                Taken::On(next) => inbox = next,
+                Taken::Later(due_at, inbox) => {
+                    self.drive_opened(drained, lock).await?;
+                    self.leave(lock, &inbox, Some(due_at)).await?;
+                    return Ok(true);
+                }
+            }
+            if drained.opened.len() > known && !inbox.rows.is_empty() {
+                self.cut_first(&mut drained, known, lock).await?;
+            }
+        }
+        if let Some(id) = asked.take()
+            && !drained.opened.iter().any(|opened| opened.claim.run.id == id)
+        {
+            match self.parts.ledger.claim_run(&id, &lock.holder, self.now()).await? {
+                Answer::Won(claim) | Answer::AlreadyMine(claim) => {
+                    drained.opened.push(Opened { claim, fresh: false });
+                }
+                Answer::Lost(_) | Answer::Stale => self.wake(&Message::WakeRun(id), Duration::from_secs(2)).await?,
+            }
+        }
+        self.drive_opened(drained, lock).await?;
+        self.leave(lock, &inbox, None).await
     }
 
     /// The inbox, when its directory can be read at once: what comes in while a token is waited for is served by the same reading.
@@ -111,7 +123,7 @@ impl Engine {
         {
             return Ok(inbox);
         }
-        self.beside_tokens(&inbox, self.sign_in(account)).await;
+        self.sign_in(account).await;
         Ok(self.parts.ledger.inbox(account).await?)
     }
 
@@ -172,10 +184,7 @@ impl Engine {
             let said = drained.said.take().filter(|said| said.upto >= row.seq);
             let said = match said {
                 Some(said) => said,
-                None => match self
-                    .beside_tokens(&inbox, self.subject(&inbox.account, Some(&row.event)))
-                    .await?
-                {
+                None => match self.subject(&inbox.account, Some(&row.event)).await? {
                     Subject::Known(known) => Said {
                         upto: inbox.rows.last().map_or(row.seq, |last| last.seq),
                         known,

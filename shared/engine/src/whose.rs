@@ -76,10 +76,9 @@ impl Engine {
         })
     }
 
-    /// Does something about a person while the connections that a run for one of these events would cut at once get their tokens: they
-    /// would be the first thing that the cut waits for. Nothing waits for them here, and what fails fails again with the first call,
-    /// where it counts.
-    pub(crate) async fn beside_tokens<T>(&self, inbox: &Inbox, work: impl Future<Output = T>) -> T {
+    /// Gets the tokens of the connections that a run for one of these events would cut at once: they would be the first thing that the
+    /// cut waits for. What fails fails again with the first call, where it counts.
+    pub(crate) fn tokens(&self, inbox: &Inbox) -> impl Future<Output = ()> + Send + use<> {
         let configuration = self.configuration();
         let asked = inbox
             .rows
@@ -90,13 +89,9 @@ impl Engine {
             .filter(|connection| *connection != inbox.account.connection)
             .collect();
         let call = self.call(&self.holder(), Lane::Urgent);
-        let tokens = join_all(
-            cuts.iter()
-                .filter_map(|connection| Some(self.connector(connection)?.sign_in(&call))),
-        );
-        match select(pin!(work), tokens).await {
-            Either::Left((done, _)) => done,
-            Either::Right((_, work)) => work.await,
+        let connectors: Vec<_> = cuts.iter().filter_map(|cut| self.connector(cut).cloned()).collect();
+        async move {
+            join_all(connectors.iter().map(|connector| connector.sign_in(&call))).await;
         }
     }
 
@@ -233,5 +228,13 @@ impl Engine {
                 Err((failure.reason, asked))
             }
         }
+    }
+}
+
+/// Does something while something else goes on, which is not waited for.
+pub(crate) async fn beside<T>(other: impl Future<Output = ()>, work: impl Future<Output = T> + Unpin) -> T {
+    match select(work, pin!(other)).await {
+        Either::Left((done, _)) => done,
+        Either::Right(((), work)) => work.await,
     }
 }
