@@ -15,6 +15,7 @@ pub mod oracle;
 pub mod owner;
 pub mod server;
 pub mod story;
+pub mod undone;
 pub mod wire;
 pub mod world;
 pub mod wrap;

@@ -85,7 +85,7 @@ pub enum Faults<'a> {
 }
 
 impl<'a> Faults<'a> {
-    fn at(self, number: usize) -> &'a [Fault] {
+    pub(crate) fn at(self, number: usize) -> &'a [Fault] {
         match self {
             Self::Each(all) => all,
             Self::InTurn(all) => {

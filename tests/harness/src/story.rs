@@ -197,7 +197,7 @@ async fn one(world: &World, worker: &Worker, lane: Lane, delivery: &rollcall_mod
 }
 
 /// Runs until it is done or the worker dies.
-async fn alive<T>(worker: &Worker, work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn alive<T>(worker: &Worker, work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         done = work => Some(done),

@@ -1,0 +1,205 @@
+//! A leave that is taken back: what is asked for after the story, what is struck on the way, and what must be true at the end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rollcall_engine::{EngineError, UndoWish};
+use rollcall_evidence::verify;
+use rollcall_model::{Goal, Run, RunId, RunState};
+use rollcall_simulators::okta::Status as OktaStatus;
+use rollcall_simulators::onelogin::Status as OneLoginStatus;
+use rollcall_simulators::salesforce::Org;
+
+use crate::inject::Strike;
+use crate::matrix::{Faults, Report};
+use crate::story::{self, Story, alive};
+use crate::world::{World, WorldSpec};
+
+/// Who takes the leave back.
+const BY: &str = "priya.raman@corp.example";
+/// How long the playbook leaves the person alone.
+const KEEP: Duration = Duration::from_hours(240);
+/// How often somebody tries again when the command dies or fails under them.
+const TRIES: usize = 6;
+
+/// What everybody has in the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct End {
+    orgs: Vec<OrgEnd>,
+    okta: Option<OktaStatus>,
+    onelogin: Option<OneLoginStatus>,
+    /// Records of the leaver, the manager and the queue, by object.
+    owned: Vec<BTreeMap<String, usize>>,
+    /// How many entitlements the leaver holds.
+    held: usize,
+    /// Bulk jobs that nobody closed.
+    open_jobs: u64,
+    /// How often the record that moved most has moved: away and back.
+    moved: u64,
+}
+
+/// One org's user of the leaver's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct OrgEnd {
+    frozen: bool,
+    active: bool,
+    unfrozen: u64,
+}
+
+impl End {
+    fn of(world: &World) -> Self {
+        let vendors = &world.vendors;
+        let (org, user) = (&vendors.salesforce, vendors.leaver_user.as_str());
+        let end = |org: &Org, user: &str| OrgEnd {
+            frozen: org.is_frozen(user),
+            active: org.is_active(user),
+            unfrozen: org.counters().get("unfreeze"),
+        };
+        let mut orgs = vec![end(org, user)];
+        for before in &world.before.orgs {
+            orgs.extend(before.cut.iter().map(|user| end(&before.org, &user.id)));
+        }
+        let owners = world.owned.iter().flat_map(|owned| [&owned.manager, &owned.queue]);
+        let changes = org.owner_changes();
+        Self {
+            orgs,
+            okta: vendors.okta.user_status(&vendors.leaver),
+            onelogin: vendors
+                .company
+                .as_ref()
+                .and_then(|company| company.onelogin.status_of(company.leaver_onelogin)),
+            owned: std::iter::once(user)
+                .chain(owners.map(String::as_str))
+                .map(|who| org.owned_by(who))
+                .collect(),
+            held: org.assignments_of(user).len(),
+            open_jobs: org.bulk_jobs().get("Open").copied().unwrap_or(0) as u64,
+            moved: changes.values().map(|changes| changes.most as u64).max().unwrap_or(0),
+        }
+    }
+}
+
+/// Somebody takes the leave back, and tries again when the command dies or fails. Answers the undoing run.
+async fn take_back(world: &World) -> Result<RunId, String> {
+    let runs = world.ledger.runs(None, 100).await.map_err(|error| error.to_string())?;
+    let leave = runs.iter().find(|run| run.plan.goal == Goal::Leave);
+    let wish = UndoWish {
+        run: leave.ok_or("nobody left")?.id.clone(),
+        stage: None,
+        keep: KEEP,
+    };
+    let mut last = String::new();
+    for _ in 0..TRIES {
+        let worker = world.worker().await;
+        let asked = async {
+            let proposal = worker.propose_undo(&wish).await?;
+            let asked = worker.apply_named_by(proposal.hash.as_str(), Some(BY)).await?;
+            Ok::<_, EngineError>(asked.run)
+        };
+        match alive(&worker, asked).await {
+            Some(Ok(run)) => return Ok(run),
+            Some(Err(error)) => last = error.chain(),
+            None => "the command died".clone_into(&mut last),
+        }
+        // Whoever died in it may hold the person still.
+        world.clock.advance(Duration::from_mins(2));
+    }
+    Err(format!("the undo could not be asked for: {last}"))
+}
+
+/// A leave without faults, and then its undo with the strikes of `spec`. Answers the world, the point after which the undo began, and
+/// what was wrong.
+async fn tell(spec: WorldSpec, story: Story, plain: Option<&End>) -> (World, u64, Vec<String>) {
+    let world = World::new(spec).await;
+    let left = story::tell(&world, story).await;
+    let from = world.injector.count();
+    let mut wrong = Vec::new();
+    if left.is_none() {
+        wrong.push("the leave did not end".to_owned());
+    }
+    match take_back(&world).await {
+        Err(why) => wrong.push(why),
+        Ok(undo) => {
+            if story::go_on(&world).await.is_none() {
+                wrong.push("the undo did not end within the bound".to_owned());
+            }
+            wrong.extend(violations(&world, &undo, plain).await);
+        }
+    }
+    (world, from, wrong)
+}
+
+async fn violations(world: &World, undo: &RunId, plain: Option<&End>) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let end = End::of(world);
+    if let Some(plain) = plain.filter(|plain| **plain != end) {
+        wrong.push(format!("it ended with {end:?} instead of {plain:?}"));
+    }
+    for (place, org) in end.orgs.iter().enumerate() {
+        if org.frozen || !org.active {
+            wrong.push(format!("the leaver's user {place} has no access: {org:?}"));
+        }
+    }
+    let runs = world.ledger.runs(None, 100).await.unwrap_or_default();
+    let undone: Vec<&Run> = runs.iter().filter(|run| run.plan.goal == Goal::Undo).collect();
+    match undone.as_slice() {
+        [run] if run.id == *undo && run.state == RunState::Done => {
+            let name = run.receipt.clone().unwrap_or_default();
+            let text = world.files.get(&name).await.unwrap_or_default();
+            if let Err(fault) = verify(&text, &[*world.signer.public_key()]) {
+                wrong.push(format!("the receipt {name}: {fault}"));
+            }
+        }
+        others => wrong.push(format!(
+            "{:?} instead of one undo that is done",
+            others.iter().map(|run| (&run.id, &run.state)).collect::<Vec<_>>()
+        )),
+    }
+    let dead = world
+        .ledger
+        .documents(rollcall_model::ledger::documents::DEAD, 10)
+        .await
+        .unwrap_or_default();
+    wrong.extend(dead.iter().map(|letter| format!("a dead letter: {}", letter.body)));
+    wrong
+}
+
+/// Strikes every point of an undo with the faults that are asked for: whatever strikes, everybody has in the end what they have without.
+pub async fn exhaustive(name: &str, story: Story, faults: Faults<'_>, only: impl Fn(&str) -> bool) -> Report {
+    let spec = |strikes| WorldSpec {
+        strikes,
+        company: story.company,
+        owns: story.owns,
+        ..WorldSpec::default()
+    };
+    let mut report = Report {
+        name: name.to_owned(),
+        ..Report::default()
+    };
+    let (plain, from, wrong) = tell(spec(Vec::new()), story, None).await;
+    report.runs += 1;
+    if !wrong.is_empty() {
+        report.violations.push(format!("without faults: {}", wrong.join("; ")));
+        return report;
+    }
+    let end = End::of(&plain);
+    let log = plain.injector.log();
+    report.points = log.len() as u64 - from;
+    let wanted = (1..).zip(&log).filter(|(point, what)| *point > from && only(what));
+    for (number, (point, what)) in wanted.enumerate() {
+        for fault in faults.at(number) {
+            let strike = Strike { point, fault: *fault };
+            let (world, _, wrong) = tell(spec(vec![strike]), story, Some(&end)).await;
+            report.runs += 1;
+            for (_, _, fault) in world.injector.struck() {
+                *report.struck.entry(fault).or_insert(0) += 1;
+            }
+            if !wrong.is_empty() {
+                report
+                    .violations
+                    .push(format!("{fault:?} at {point} ({what}): {}", wrong.join("; ")));
+            }
+        }
+    }
+    report
+}
