@@ -1,8 +1,8 @@
 //! The one-machine back end: one SQLite file for ledger and queues, shared by several processes.
 //!
 //! Writes are `BEGIN IMMEDIATE` with full synchronisation in write-ahead mode, so what was answered survives a power cut; those that
-//! wait at the same moment share a transaction ([`crate::together`]). The
-//! schema is versioned by `user_version` and only ever added to: an older binary goes on working on a newer file.
+//! wait at the same moment share a transaction. The schema is versioned by `user_version` and only ever added to: an older binary goes
+//! on working on a newer file.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
