@@ -428,10 +428,12 @@ impl Engine {
         (wait > Duration::ZERO).then_some(wait)
     }
 
-    /// A plan that a person named is refused when the world moved; an automatic one is made again, three times at most.
+    /// A plan that a person named is refused when the world moved; an automatic one is made again, three times at most. What cannot be
+    /// read now has not moved: it is tried again, and compared with the named plan then.
     async fn moved(&self, claim: &mut RunClaim, plan: &StagePlan) -> Result<Option<StageEnd>, EngineError> {
         if let Some(bound) = claim.run.bound.clone().filter(|bound| bound.stage == plan.stage) {
-            let moved = bound.moved(plan);
+            let unread = unread(plan);
+            let moved = without(&bound, &unread).moved(&without(plan, &unread));
             if !moved.is_empty() {
                 let why = format!("the plan that was named has moved: {}", moved.join("; "));
                 self.decided(claim, "refused: moved", json!({"moved": moved})).await?;
@@ -534,21 +536,30 @@ fn count_replan(claim: &mut RunClaim, plan: &StagePlan) {
     else {
         return;
     };
-    let unread: BTreeSet<_> = before
-        .items
-        .iter()
-        .chain(&plan.items)
-        .filter(|item| matches!(item.verdict, Verdict::Unknown(_)))
-        .map(|item| &item.change.connection)
-        .collect();
-    let read = |plan: &StagePlan| {
-        let mut plan = plan.clone();
-        plan.items.retain(|item| !unread.contains(&item.change.connection));
-        plan
-    };
-    if !read(before).moved(&read(plan)).is_empty() {
+    let mut unread_ever = unread(before);
+    unread_ever.extend(unread(plan));
+    if !without(before, &unread_ever)
+        .moved(&without(plan, &unread_ever))
+        .is_empty()
+    {
         claim.run.replans += 1;
     }
+}
+
+/// The connections of which something could not be read for a plan.
+fn unread(plan: &StagePlan) -> BTreeSet<ConnectionId> {
+    let unknown = plan
+        .items
+        .iter()
+        .filter(|item| matches!(item.verdict, Verdict::Unknown(_)));
+    unknown.map(|item| item.change.connection.clone()).collect()
+}
+
+/// A plan as far as it is about other connections.
+fn without(plan: &StagePlan, connections: &BTreeSet<ConnectionId>) -> StagePlan {
+    let mut plan = plan.clone();
+    plan.items.retain(|item| !connections.contains(&item.change.connection));
+    plan
 }
 
 /// What conditions may know, owned, so that facts can borrow from it.

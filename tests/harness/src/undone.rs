@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rollcall_engine::{EngineError, UndoWish};
 use rollcall_evidence::verify;
+use rollcall_model::plan::{PlanItem, Verdict};
 use rollcall_model::{Goal, Run, RunId, RunState};
 use rollcall_simulators::okta::Status as OktaStatus;
 use rollcall_simulators::onelogin::Status as OneLoginStatus;
@@ -93,6 +94,11 @@ async fn take_back(world: &World) -> Result<RunId, String> {
         let worker = world.worker().await;
         let asked = async {
             let proposal = worker.propose_undo(&wish).await?;
+            // Whoever reads that something could not be read plans again.
+            let unread = |item: &PlanItem| matches!(item.verdict, Verdict::Unknown(_));
+            if proposal.stage.items.iter().any(unread) {
+                return Err(EngineError::Refused("not everything could be read".to_owned()));
+            }
             let asked = worker.apply_named_by(proposal.hash.as_str(), Some(BY)).await?;
             Ok::<_, EngineError>(asked.run)
         };

@@ -3,8 +3,8 @@
 use rollcall_engine::{EngineError, Proposal};
 use rollcall_model::RunState;
 use rollcall_model::plan::{Goal, Verdict};
-use rollcall_scenarios::{Stage, outcomes, replaced};
-use rollcall_simulators::salesforce::UserSeed;
+use rollcall_scenarios::{MINUTE, Stage, outcomes, replaced};
+use rollcall_simulators::salesforce::{Permission, UserSeed};
 use serde_json::json;
 
 /// The leaver is deactivated and no hook said so: somebody plans the leave by hand.
@@ -119,6 +119,21 @@ async fn a_world_that_moved_in_between_is_refused_naming_what_moved() {
     );
     assert!(stage.is_whole(), "nothing of it was done");
     assert_eq!(stage.cuts(), 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_for_a_moment_has_not_moved() {
+    let (mut stage, proposal) = proposed().await;
+    let org = stage.world.vendors.salesforce.clone();
+    org.deny(Permission::ViewAllUsers);
+    let asked = stage.engine.apply_named(proposal.hash.as_str()).await;
+    asked.expect("it is begun");
+    stage.work_for(MINUTE).await;
+    assert!(!stage.run().await.state.is_final(), "{:?}", stage.run().await.state);
+    org.allow(Permission::ViewAllUsers);
+    stage.settle().await;
+    assert_eq!(stage.run().await.state, RunState::Done);
+    assert!(stage.is_cut());
 }
 
 #[tokio::test]
