@@ -118,7 +118,7 @@ impl Engine {
             .await?;
         self.go_on_with(claim, &mut plan, &journalled);
         count_replan(claim, &plan);
-        if let Some(end) = self.moved(claim, &plan).await? {
+        if let Some(end) = self.moved(claim, &plan, &journalled).await? {
             self.keep(claim, &found).await?;
             return Ok(end);
         }
@@ -429,11 +429,23 @@ impl Engine {
     }
 
     /// A plan that a person named is refused when the world moved; an automatic one is made again, three times at most. What cannot be
-    /// read now has not moved: it is tried again, and compared with the named plan then.
-    async fn moved(&self, claim: &mut RunClaim, plan: &StagePlan) -> Result<Option<StageEnd>, EngineError> {
+    /// read now has not moved: it is tried again, and compared with the named plan then. Nor has what we were at ourselves when a worker
+    /// died: it is half made.
+    async fn moved(
+        &self,
+        claim: &mut RunClaim,
+        plan: &StagePlan,
+        journalled: &Journalled,
+    ) -> Result<Option<StageEnd>, EngineError> {
         if let Some(bound) = claim.run.bound.clone().filter(|bound| bound.stage == plan.stage) {
             let unread = unread(plan);
-            let moved = without(&bound, &unread).moved(&without(plan, &unread));
+            let begun = |plan: &StagePlan| {
+                let mut plan = without(plan, &unread);
+                plan.items
+                    .retain(|item| !journalled.open.contains_key(&item.change.key()));
+                plan
+            };
+            let moved = begun(&bound).moved(&begun(plan));
             if !moved.is_empty() {
                 let why = format!("the plan that was named has moved: {}", moved.join("; "));
                 self.decided(claim, "refused: moved", json!({"moved": moved})).await?;

@@ -253,9 +253,21 @@ fn dismantles(configuration: &mut rollcall_policy::Configuration) {
 
 #[tokio::test]
 async fn a_plan_that_moved_is_refused_and_keeps_nobody_from_anything() {
-    let (mut stage, run) = cut().await;
+    let mut stage = Stage::new(WorldSpec {
+        owns: true,
+        ..WorldSpec::default()
+    })
+    .await;
+    stage.leaves().await;
+    stage.settle().await;
+    let run = stage.run().await;
     let proposal = propose(&stage, &run.id, None).await.expect("a plan is made");
-    stage.world.vendors.salesforce.deny(Permission::ManageUsers);
+    // Nothing was assigned when the plan was read.
+    let org = &stage.world.vendors.salesforce;
+    org.give(
+        &stage.world.vendors.leaver_user,
+        &org.add_permission_set("Given meanwhile", None),
+    );
     let asked = stage
         .engine
         .apply_named_by(proposal.hash.as_str(), Some(BY))
@@ -265,6 +277,22 @@ async fn a_plan_that_moved_is_refused_and_keeps_nobody_from_anything() {
     let undone = named(&stage, &asked.run).await;
     assert!(matches!(undone.state, RunState::Refused { .. }), "{:?}", undone.state);
     assert_eq!(exceptions(&stage).await, []);
+}
+
+#[tokio::test]
+async fn an_undo_that_cannot_be_read_for_a_moment_is_carried_out_afterwards() {
+    let (mut stage, run) = cut().await;
+    let proposal = propose(&stage, &run.id, None).await.expect("a plan is made");
+    let org = stage.world.vendors.salesforce.clone();
+    org.deny(Permission::ManageUsers);
+    let asked = stage.engine.apply_named_by(proposal.hash.as_str(), Some(BY)).await;
+    let asked = asked.expect("it is begun");
+    stage.work_for(MINUTE).await;
+    assert!(is_frozen(&stage));
+    org.allow(Permission::ManageUsers);
+    stage.settle().await;
+    assert_eq!(named(&stage, &asked.run).await.state, RunState::Done);
+    assert!(!is_frozen(&stage));
 }
 
 #[tokio::test]
