@@ -75,6 +75,11 @@ pub async fn once(report: &mut Report, spec: WorldSpec, story: Story) -> u64 {
     world.injector.count()
 }
 
+/// Whether it is the long form of `tests/run`, which takes its time.
+pub fn is_full() -> bool {
+    std::env::var_os("ROLLCALL_FULL").is_some()
+}
+
 /// Which faults strike each point.
 #[derive(Clone, Copy, Debug)]
 pub enum Faults<'a> {
@@ -85,6 +90,15 @@ pub enum Faults<'a> {
 }
 
 impl<'a> Faults<'a> {
+    /// Every one in the long form of `tests/run`, and otherwise one at each point, in turn.
+    pub fn by_form(faults: &'a [Fault]) -> Self {
+        if is_full() {
+            Self::Each(faults)
+        } else {
+            Self::InTurn(faults)
+        }
+    }
+
     pub(crate) fn at(self, number: usize) -> &'a [Fault] {
         match self {
             Self::Each(all) => all,

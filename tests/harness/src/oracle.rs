@@ -3,7 +3,8 @@
 mod company;
 
 use rollcall_evidence::verify;
-use rollcall_model::RunState;
+use rollcall_model::ledger::documents;
+use rollcall_model::{Lane, Run, RunState};
 use rollcall_simulators::world::CHANNEL;
 
 use crate::owner;
@@ -111,41 +112,50 @@ pub async fn violations(world: &World, story: Story, took: Option<std::time::Dur
             .count();
         must(seen > 0 || !leaves, "nothing was observed".to_owned());
         must(open > 0 || !leaves, "nothing was intended".to_owned());
-        match &run.receipt {
-            None => must(false, format!("{} has no receipt", run.id)),
-            Some(name) => match world.files.get(name).await {
-                Err(error) => must(false, format!("{name}: {error}")),
-                Ok(text) => match verify(&text, &[*world.signer.public_key()]) {
-                    Err(fault) => must(false, format!("{name}: {fault}")),
-                    Ok(verified) => {
-                        must(
-                            verified.entries() == journal.len() as u64,
-                            format!("{name} has {} entries of {}", verified.entries(), journal.len()),
-                        );
-                    }
-                },
-            },
+        for what in receipt(world, run, journal.len() as u64).await {
+            must(false, what);
         }
     }
 
     // Nothing was lost on the way to the dead letters.
-    let dead = world
-        .ledger
-        .documents(rollcall_model::ledger::documents::DEAD, 10)
-        .await
-        .unwrap_or_default();
-    must(
-        dead.is_empty(),
-        format!(
-            "dead letters: {:?}",
-            dead.iter().map(|letter| &letter.body).collect::<Vec<_>>()
-        ),
-    );
-    for lane in rollcall_model::Lane::ALL {
-        let dead = world.queue.dead(lane, 10).await.unwrap_or_default();
-        must(dead.is_empty(), format!("{} dead messages on {lane}", dead.len()));
+    for what in dead(world).await {
+        must(false, what);
     }
     wrong
+}
+
+/// What is wrong with a run's receipt, which has so many entries.
+pub(crate) async fn receipt(world: &World, run: &Run, entries: u64) -> Vec<String> {
+    let Some(name) = &run.receipt else {
+        return vec![format!("{} has no receipt", run.id)];
+    };
+    let text = match world.files.get(name).await {
+        Err(error) => return vec![format!("{name}: {error}")],
+        Ok(text) => text,
+    };
+    match verify(&text, &[*world.signer.public_key()]) {
+        Err(fault) => vec![format!("{name}: {fault}")],
+        Ok(verified) if verified.entries() != entries => {
+            vec![format!("{name} has {} entries of {entries}", verified.entries())]
+        }
+        Ok(_) => Vec::new(),
+    }
+}
+
+/// What ended in the dead letters, of the engine's and of each queue.
+pub(crate) async fn dead(world: &World) -> Vec<String> {
+    let letters = world.ledger.documents(documents::DEAD, 10).await.unwrap_or_default();
+    let mut found: Vec<String> = letters
+        .iter()
+        .map(|letter| format!("a dead letter: {}", letter.body))
+        .collect();
+    for lane in Lane::ALL {
+        let messages = world.queue.dead(lane, 10).await.unwrap_or_default();
+        if !messages.is_empty() {
+            found.push(format!("{} dead messages on {lane}", messages.len()));
+        }
+    }
+    found
 }
 
 /// What was done in the only org, beside what is left.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollcall_engine::{EngineError, UndoWish};
-use rollcall_evidence::verify;
 use rollcall_model::plan::{PlanItem, Verdict};
 use rollcall_model::{Goal, Run, RunId, RunState};
 use rollcall_simulators::okta::Status as OktaStatus;
@@ -13,6 +12,7 @@ use rollcall_simulators::salesforce::Org;
 
 use crate::inject::Strike;
 use crate::matrix::{Faults, Report};
+use crate::oracle;
 use crate::story::{self, Story, alive};
 use crate::world::{World, WorldSpec};
 
@@ -150,23 +150,15 @@ async fn violations(world: &World, undo: &RunId, plain: Option<&End>) -> Vec<Str
     let undone: Vec<&Run> = runs.iter().filter(|run| run.plan.goal == Goal::Undo).collect();
     match undone.as_slice() {
         [run] if run.id == *undo && run.state == RunState::Done => {
-            let name = run.receipt.clone().unwrap_or_default();
-            let text = world.files.get(&name).await.unwrap_or_default();
-            if let Err(fault) = verify(&text, &[*world.signer.public_key()]) {
-                wrong.push(format!("the receipt {name}: {fault}"));
-            }
+            let journal = world.ledger.journal(undo).await.unwrap_or_default();
+            wrong.extend(oracle::receipt(world, run, journal.len() as u64).await);
         }
         others => wrong.push(format!(
             "{:?} instead of one undo that is done",
             others.iter().map(|run| (&run.id, &run.state)).collect::<Vec<_>>()
         )),
     }
-    let dead = world
-        .ledger
-        .documents(rollcall_model::ledger::documents::DEAD, 10)
-        .await
-        .unwrap_or_default();
-    wrong.extend(dead.iter().map(|letter| format!("a dead letter: {}", letter.body)));
+    wrong.extend(oracle::dead(world).await);
     wrong
 }
 

@@ -1,29 +1,15 @@
 //! The failure matrix as tests: no violation at any point, with any fault, in any of the stories.
 
 use rollcall_harness::inject::{Fault, Strike, is_call};
-use rollcall_harness::matrix::{Faults, Report, exhaustive, noisy, once, seeded};
+use rollcall_harness::matrix::{Faults, Report, exhaustive, is_full, noisy, once, seeded};
 use rollcall_harness::story::{self, Happens, Story};
 use rollcall_harness::world::{World, WorldSpec};
 use rollcall_model::RunState;
 use rollcall_simulators::Fault as VendorFault;
 
-/// `tests/run --full` takes its time.
-fn is_full() -> bool {
-    std::env::var_os("ROLLCALL_FULL").is_some()
-}
-
 /// More stories in the long form.
 fn seeds() -> u64 {
     if is_full() { 2_000 } else { 200 }
-}
-
-/// Stories with many points: every fault at each of them in the long form, and otherwise one at each, in turn.
-fn striking(faults: &[Fault]) -> Faults<'_> {
-    if is_full() {
-        Faults::Each(faults)
-    } else {
-        Faults::InTurn(faults)
-    }
 }
 
 #[tokio::test]
@@ -127,7 +113,14 @@ fn company(happens: Happens) -> Story {
 #[tokio::test]
 async fn every_cut_step_in_two_directories_and_two_orgs_survives_every_fault_at_every_point() {
     let story = company(Happens::Leaves);
-    let report = exhaustive("company, every point", story, striking(&Fault::ALL), || None, |_| true).await;
+    let report = exhaustive(
+        "company, every point",
+        story,
+        Faults::by_form(&Fault::ALL),
+        || None,
+        |_| true,
+    )
+    .await;
     println!("{report}");
     assert!(report.points > 100, "the story has points to strike");
     let each = if is_full() { 4 } else { 1 };
@@ -140,7 +133,14 @@ async fn every_cut_step_in_two_directories_and_two_orgs_survives_every_fault_at_
 async fn a_leaver_whom_both_directories_report_survives_a_crash_at_every_point() {
     let story = company(Happens::LeavesEverywhere);
     let faults = [Fault::CrashBefore, Fault::CrashAfter];
-    let report = exhaustive("company, both directories", story, striking(&faults), || None, |_| true).await;
+    let report = exhaustive(
+        "company, both directories",
+        story,
+        Faults::by_form(&faults),
+        || None,
+        |_| true,
+    )
+    .await;
     println!("{report}");
     assert!(report.points > 100, "the story has points to strike");
     assert_eq!(report.violations, Vec::<String>::new());
@@ -193,7 +193,7 @@ async fn dismantling_survives_every_fault_at_every_point() {
 async fn an_owner_who_returns_keeps_everything_whatever_strikes() {
     let story = owner(Happens::LeavesAndReturns);
     let faults = [Fault::CrashAfter, Fault::AnswerLost];
-    let report = exhaustive("owner who returns", story, striking(&faults), || None, |_| true).await;
+    let report = exhaustive("owner who returns", story, Faults::by_form(&faults), || None, |_| true).await;
     println!("{report}");
     assert!(report.points > 30, "the story has points to strike");
     assert_eq!(report.violations, Vec::<String>::new());
@@ -202,7 +202,7 @@ async fn an_owner_who_returns_keeps_everything_whatever_strikes() {
 /// Every fault of a vendor that passes at every call of every connector: one at each call in turn, all of them in the long form.
 async fn vendors_strike(name: &str, story: Story, calls: usize) {
     let faults = Fault::of_vendors();
-    let report = exhaustive(name, story, striking(&faults), || None, is_call).await;
+    let report = exhaustive(name, story, Faults::by_form(&faults), || None, is_call).await;
     println!("{report}");
     assert!(report.runs > calls as u64, "enough calls were struck: {}", report.runs);
     assert_eq!(report.violations, Vec::<String>::new());

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use rollcall_engine::{Restored, mark_restored};
 use rollcall_harness::clock::JumpClock;
 use rollcall_harness::copies::{Copies, Restorable, fill, items};
+use rollcall_harness::matrix::is_full;
 use rollcall_harness::server::ServerTime;
 use rollcall_harness::story::Story;
 use rollcall_harness::world::{BEGINNING, World, WorldSpec};
@@ -193,11 +194,7 @@ async fn a_ledger_that_is_restored_in_the_middle_of_a_hand_over_moves_nothing_tw
         owns: true,
         ..Story::default()
     };
-    let step = if std::env::var_os("ROLLCALL_FULL").is_some() {
-        1
-    } else {
-        9
-    };
+    let step = if is_full() { 1 } else { 9 };
     let middle = every_moment(story, step).await;
     assert!(middle > 3, "only {middle} moments left the run in the middle");
 }
@@ -290,11 +287,7 @@ mod dynamodb {
 
     #[tokio::test]
     async fn a_table_that_is_restored_to_another_one_does_nothing_twice() {
-        let step = if std::env::var_os("ROLLCALL_FULL").is_some() {
-            1
-        } else {
-            5
-        };
+        let step = if is_full() { 1 } else { 5 };
         let (mut after, mut middle) = (1, 0);
         while let Some((world, _)) = rehearse(source().await, after, Story::default(), true).await {
             let known = is_honest(&world, Story::default(), after).await;

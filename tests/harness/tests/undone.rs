@@ -5,22 +5,19 @@ use rollcall_harness::matrix::Faults;
 use rollcall_harness::story::Story;
 use rollcall_harness::undone::exhaustive;
 
-/// Every fault at each point in the long form of `tests/run`, and otherwise one at each, in turn.
-fn striking() -> Faults<'static> {
-    if std::env::var_os("ROLLCALL_FULL").is_some() {
-        Faults::Each(&Fault::ALL)
-    } else {
-        Faults::InTurn(&Fault::ALL)
-    }
-}
-
 #[tokio::test]
 async fn an_undo_of_a_cut_in_two_directories_and_two_orgs_survives_every_fault() {
     let company = Story {
         company: true,
         ..Story::default()
     };
-    let report = exhaustive("undo of the company's cut", company, striking(), |_| true).await;
+    let report = exhaustive(
+        "undo of the company's cut",
+        company,
+        Faults::by_form(&Fault::ALL),
+        |_| true,
+    )
+    .await;
     println!("{report}");
     assert!(report.points > 50, "there are points to strike: {}", report.points);
     assert!(report.struck.len() == 4, "every fault was struck: {:?}", report.struck);
@@ -33,7 +30,10 @@ async fn an_undo_of_a_dismantling_survives_every_fault() {
         owns: true,
         ..Story::default()
     };
-    let report = exhaustive("undo of an owner's leave", owner, striking(), |_| true).await;
+    let report = exhaustive("undo of an owner's leave", owner, Faults::by_form(&Fault::ALL), |_| {
+        true
+    })
+    .await;
     println!("{report}");
     assert!(report.points > 100, "there are points to strike: {}", report.points);
     assert_eq!(report.violations, Vec::<String>::new());

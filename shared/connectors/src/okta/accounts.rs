@@ -90,15 +90,14 @@ async fn classify(client: &Client, call: &Call, all: &mut BTreeMap<String, Accou
     let looks = unread.map(|id| async move { (id.clone(), admins::roles(client, call, id).await) });
     let looks = futures::future::join_all(looks).await;
     held.extend(looks);
-    for (id, account) in all.iter_mut() {
-        match held.get(id) {
-            Some(Ok(roles)) if roles.is_empty() => {}
-            Some(Ok(_)) => account.class = AccountClass::Admin,
-            Some(Err(failure)) => tracing::warn!(
+    for (id, roles) in held {
+        match (all.get_mut(&id), roles) {
+            (Some(account), Ok(roles)) if !roles.is_empty() => account.class = AccountClass::Admin,
+            (_, Ok(_)) => {}
+            (_, Err(failure)) => tracing::warn!(
                 connection = %client.settings.connection, %failure,
                 "whether an account is an administrator's cannot be read"
             ),
-            None => {}
         }
     }
 }
