@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import journey
 from check import Checks, until
 from deploy import Stack
-from proxy import Asked
+from proxy import Asked, write_units
 from hooks import okta_body
 from world import ROOT, World
 
@@ -39,13 +39,15 @@ class Usage:
 
     units: Counter = field(default_factory=Counter)
     requests: Counter = field(default_factory=Counter)
+    # Write units if each item that is left in the table had been written once and alone; only of leavers.
+    least: float = 0.0
 
     def cost(self, prices: dict) -> dict[str, float]:
         return {name: count * prices[name]["price"] / prices[name]["per"] for name, count in self.units.items() if count}
 
     def times(self, factor: float) -> Usage:
         return Usage(Counter({name: count * factor for name, count in self.units.items()}),
-                     Counter({name: count * factor for name, count in self.requests.items()}))
+                     Counter({name: count * factor for name, count in self.requests.items()}), self.least * factor)
 
 
 class Meter:
@@ -125,7 +127,7 @@ def leavers(stack: Stack, meter: Meter, how_many: int) -> Usage:
     """So many people leave at the same time; the usage of one of them, and a month of what is kept of them."""
     company = stack.world.company
     logins = [company.hire() for _ in range(how_many)]
-    known, before = stack.receipts(), stored(stack)
+    known, before, there = stack.receipts(), stored(stack), keys(stack.items())
     meter.take()
     hooks = sum(len(stack.leave(login)) for login in logins)
     until(lambda: len(stack.receipts() - known) == how_many, 60 + 30 * how_many, "their receipts", pause=1)
@@ -135,7 +137,13 @@ def leavers(stack: Stack, meter: Meter, how_many: int) -> Usage:
     for name in ("dynamodb_storage", "dynamodb_pitr"):
         usage.units[name] = table / 1e9
     usage.units["s3_storage"] = bucket / 1e9
+    usage.least = sum(write_units({"Item": item}) for key, item in keys(stack.items()).items() if key not in there)
     return usage.times(1 / how_many)
+
+
+def keys(items: list[dict]) -> dict[tuple[str, str], dict]:
+    """Items of the table by their key."""
+    return {(item["pk"]["S"], item["sk"]["S"]): item for item in items}
 
 
 def stored(stack: Stack) -> tuple[int, int]:
@@ -188,6 +196,9 @@ def page(prices: dict, rest: Usage, one: Usage, ten: Usage, sign_in: Usage) -> s
         f"Two directories, two orgs with a few records each, cut and dismantled. {LEAVERS} left at the same time; somebody who "
         f"leaves alone costs {sum(one.cost(table).values()) / sum(ten.cost(table).values()):.2f} times as much. A thousand records "
         "to hand over cost more calls to the vendor and seconds of a worker, and next to nothing else.", "",
+        f"Of the write units of one of them {ten.least:,.0f} are the least possible: each item that is left in the table, written once and "
+        f"alone. There are {ten.units['dynamodb_write_unit'] / ten.least:.1f} times as many, because what belongs together is written in "
+        "transactions, which count twice, and a run, its journal's end and its inbox are written again with each step.", "",
         "What one of them asks of AWS:", "", "| function and operation | times |", "|---|---|",
         *[f"| {name} | {count:,.1f} |" for name, count in ten.requests.most_common(12)], "",
         *section("1,000,000 sign-in events", sign_in.times(1e6), table),
@@ -213,6 +224,7 @@ def count(checks: Checks, write: bool) -> None:
         checks.that(f"{name} was counted", usage.units["lambda_request"] > 0 and sum(usage.cost(prices["prices"]).values()) > 0,
                     usage.units)
     checks.that("a leaver was sealed by KMS", ten.units["kms_asymmetric_request"] >= 1, ten.units)
+    checks.that("no fewer units were counted than the least possible", 0 < ten.least <= ten.units["dynamodb_write_unit"], ten.least)
     checks.that("an ignored sign-in starts no run and asks no vendor", sign_in.units["kms_asymmetric_request"] == 0, sign_in.units)
     text = page(prices, rest, one, ten, sign_in)
     print(text, flush=True)

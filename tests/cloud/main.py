@@ -9,6 +9,7 @@ import sys
 import time
 
 import cost
+import crowd
 import journey
 import kills
 import permissions
@@ -17,9 +18,12 @@ from deploy import Stack
 from steps import Bench, every
 from world import World
 
-PARTS = ("journey", "kills", "permissions", "dynamodb", "cost")
+PARTS = ("journey", "kills", "permissions", "dynamodb", "crowd", "cost")
+USUAL = ["journey", "kills", "permissions", "dynamodb"]
 # Leavers whose worker is killed: in the short form, and in the long one.
 KILLS = (4, 200)
+# So many leave at once, in the long form.
+CROWD = 50
 
 
 def stop(*_) -> None:
@@ -27,7 +31,7 @@ def stop(*_) -> None:
     raise KeyboardInterrupt
 
 
-def one_stack(checks: Checks, parts: set[str], runs: int, seed: int) -> None:
+def one_stack(checks: Checks, parts: set[str], runs: int, seed: int, many: int) -> None:
     """What is tried on one stack, in an order in which nothing spoils what comes after."""
     with World(estate=True, dynamodb_local="dynamodb" in parts) as world:
         with checks.part("deploy"):
@@ -55,6 +59,9 @@ def one_stack(checks: Checks, parts: set[str], runs: int, seed: int) -> None:
         if "kills" in parts:
             with checks.part(f"workers of {runs} leavers are killed", stack.trouble):
                 kills.often(stack, checks, runs, seed)
+        if "crowd" in parts:
+            with checks.part(f"{many} leave at once", stack.trouble):
+                crowd.at_once(stack, checks, many)
         if "permissions" in parts:
             with checks.part("no permission is spare", stack.trouble):
                 if not any(run.get("receipt") for run in stack.runs()):
@@ -73,17 +80,19 @@ def one_stack(checks: Checks, parts: set[str], runs: int, seed: int) -> None:
 
 def main() -> int:
     signal.signal(signal.SIGTERM, stop)
+    full = bool(os.environ.get("ROLLCALL_FULL"))
     parser = argparse.ArgumentParser(prog="tests/cloud/run")
     parser.add_argument("what", nargs="?", choices=["cost"])
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=["journey", "kills", "permissions", "dynamodb"])
-    parser.add_argument("--kills", type=int, default=KILLS[bool(os.environ.get("ROLLCALL_FULL"))], metavar="RUNS")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=[*USUAL, "crowd"] if full else USUAL)
+    parser.add_argument("--kills", type=int, default=KILLS[full], metavar="RUNS")
+    parser.add_argument("--crowd", type=int, default=CROWD, metavar="LEAVERS")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     parts = {"cost"} if options.what else set(options.only)
     checks = Checks()
     if parts != {"cost"}:
-        one_stack(checks, parts, options.kills, options.seed)
+        one_stack(checks, parts, options.kills, options.seed, options.crowd)
     if "cost" in parts:
         with checks.part("what it costs"):
             cost.count(checks, options.write)

@@ -1,5 +1,7 @@
 //! What the benchmarks' programs share.
 
+pub mod replay;
+
 use std::time::Duration;
 
 use anyhow::Context as _;

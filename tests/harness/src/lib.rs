@@ -10,6 +10,7 @@ pub mod clock;
 pub mod copies;
 pub mod ids;
 pub mod inject;
+pub mod looks;
 pub mod matrix;
 pub mod oracle;
 pub mod owner;

@@ -51,28 +51,67 @@ impl fmt::Display for Report {
     }
 }
 
+impl Report {
+    /// A series of this name.
+    pub(crate) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Books a story that was told: what was struck in it, and what was wrong at its end.
+    pub(crate) fn book(&mut self, world: &World, label: &str, wrong: &[String]) {
+        self.runs += 1;
+        let struck = world.injector.struck();
+        for (_, _, fault) in &struck {
+            *self.struck.entry(*fault).or_insert(0) += 1;
+        }
+        if !wrong.is_empty() {
+            let struck: Vec<String> = struck
+                .into_iter()
+                .map(|(point, what, fault)| format!("{fault:?} at {point} ({what})"))
+                .collect();
+            self.violations
+                .push(format!("{label}; {}: {}", struck.join(", "), wrong.join("; ")));
+        }
+    }
+
+    /// Strikes every point that is wanted of a story whose points are `log`, those up to `from` left out. `told` tells it once more
+    /// with a strike, and what was wrong.
+    pub(crate) async fn strike(
+        &mut self,
+        log: &[String],
+        from: u64,
+        faults: Faults<'_>,
+        only: impl Fn(&str) -> bool,
+        told: impl AsyncFn(Strike) -> (World, Vec<String>),
+    ) {
+        self.points = log.len() as u64 - from;
+        let wanted = (1..).zip(log).filter(|(point, what)| *point > from && only(what));
+        for (number, (point, _)) in wanted.enumerate() {
+            for fault in faults.at(number) {
+                let strike = Strike { point, fault: *fault };
+                let (world, wrong) = told(strike).await;
+                self.book(&world, &format!("{strike:?}"), &wrong);
+            }
+        }
+    }
+}
+
 /// Tells one story in a world of its own and books what was wrong.
 pub async fn once(report: &mut Report, spec: WorldSpec, story: Story) -> u64 {
     let label = format!("seed {} {story:?} {:?}", spec.seed, spec.strikes);
+    let (world, wrong) = told(spec, story).await;
+    report.book(&world, &label, &wrong);
+    world.injector.count()
+}
+
+async fn told(spec: WorldSpec, story: Story) -> (World, Vec<String>) {
     let world = World::new(spec).await;
     let took = tell(&world, story).await;
-    report.runs += 1;
-    for (_, _, fault) in world.injector.struck() {
-        *report.struck.entry(fault).or_insert(0) += 1;
-    }
     let wrong = violations(&world, story, took).await;
-    if !wrong.is_empty() {
-        let struck: Vec<String> = world
-            .injector
-            .struck()
-            .into_iter()
-            .map(|(point, what, fault)| format!("{fault:?} at {point} ({what})"))
-            .collect();
-        report
-            .violations
-            .push(format!("{label}; {}: {}", struck.join(", "), wrong.join("; ")));
-    }
-    world.injector.count()
+    (world, wrong)
 }
 
 /// Whether it is the long form of `tests/run`, which takes its time.
@@ -118,10 +157,7 @@ pub async fn exhaustive(
     table: impl Fn() -> Option<Arc<dyn Table>>,
     only: impl Fn(&str) -> bool,
 ) -> Report {
-    let mut report = Report {
-        name: name.to_owned(),
-        ..Report::default()
-    };
+    let mut report = Report::named(name);
     let spec = |strikes| {
         let usual = WorldSpec::default();
         let table = table();
@@ -140,25 +176,12 @@ pub async fn exhaustive(
             ..usual
         }
     };
-    let world = World::new(spec(Vec::new())).await;
-    let took = tell(&world, story).await;
-    let wrong = violations(&world, story, took).await;
-    report.runs += 1;
-    if !wrong.is_empty() {
-        report.violations.push(format!("without faults: {}", wrong.join("; ")));
-        return report;
-    }
-    let log = world.injector.log();
-    report.points = log.len() as u64;
-    let wanted = log.iter().enumerate().filter(|(_, what)| only(what));
-    for (number, (index, _)) in wanted.enumerate() {
-        for fault in faults.at(number) {
-            let strike = Strike {
-                point: index as u64 + 1,
-                fault: *fault,
-            };
-            once(&mut report, spec(vec![strike]), story).await;
-        }
+    let (world, wrong) = told(spec(Vec::new()), story).await;
+    report.book(&world, "without faults", &wrong);
+    if wrong.is_empty() {
+        let log = world.injector.log();
+        let again = async |strike| told(spec(vec![strike]), story).await;
+        report.strike(&log, 0, faults, only, again).await;
     }
     report
 }
@@ -166,10 +189,7 @@ pub async fn exhaustive(
 /// Stories by seed: how events arrive, how many workers there are, how they are mixed and what strikes all follow from it.
 /// Consecutive seeds walk the pairs of the dimensions, so that each pair of choices occurs often.
 pub async fn seeded(name: &str, seeds: std::ops::Range<u64>, company: bool) -> Report {
-    let mut report = Report {
-        name: name.to_owned(),
-        ..Report::default()
-    };
+    let mut report = Report::named(name);
     for seed in seeds {
         let (spec, story) = from_seed(seed, company);
         let points = once(&mut report, spec, story).await;
@@ -180,10 +200,7 @@ pub async fn seeded(name: &str, seeds: std::ops::Range<u64>, company: bool) -> R
 
 /// One story by seed again and again, in which `percent` of the vendors' calls go wrong, each in a way of its own.
 pub async fn noisy(name: &str, story: Story, seeds: std::ops::Range<u64>, percent: u64) -> Report {
-    let mut report = Report {
-        name: name.to_owned(),
-        ..Report::default()
-    };
+    let mut report = Report::named(name);
     for seed in seeds {
         let dice = Dice::new(seed);
         let faults = Fault::of_vendors();

@@ -10,7 +10,6 @@ use rollcall_simulators::okta::Status as OktaStatus;
 use rollcall_simulators::onelogin::Status as OneLoginStatus;
 use rollcall_simulators::salesforce::Org;
 
-use crate::inject::Strike;
 use crate::matrix::{Faults, Report};
 use crate::oracle;
 use crate::story::{self, Story, alive};
@@ -170,34 +169,16 @@ pub async fn exhaustive(name: &str, story: Story, faults: Faults<'_>, only: impl
         owns: story.owns,
         ..WorldSpec::default()
     };
-    let mut report = Report {
-        name: name.to_owned(),
-        ..Report::default()
-    };
+    let mut report = Report::named(name);
     let (plain, from, wrong) = tell(spec(Vec::new()), story, None).await;
-    report.runs += 1;
-    if !wrong.is_empty() {
-        report.violations.push(format!("without faults: {}", wrong.join("; ")));
-        return report;
-    }
-    let end = End::of(&plain);
-    let log = plain.injector.log();
-    report.points = log.len() as u64 - from;
-    let wanted = (1..).zip(&log).filter(|(point, what)| *point > from && only(what));
-    for (number, (point, what)) in wanted.enumerate() {
-        for fault in faults.at(number) {
-            let strike = Strike { point, fault: *fault };
+    report.book(&plain, "without faults", &wrong);
+    if wrong.is_empty() {
+        let end = End::of(&plain);
+        let again = async |strike| {
             let (world, _, wrong) = tell(spec(vec![strike]), story, Some(&end)).await;
-            report.runs += 1;
-            for (_, _, fault) in world.injector.struck() {
-                *report.struck.entry(fault).or_insert(0) += 1;
-            }
-            if !wrong.is_empty() {
-                report
-                    .violations
-                    .push(format!("{fault:?} at {point} ({what}): {}", wrong.join("; ")));
-            }
-        }
+            (world, wrong)
+        };
+        report.strike(&plain.injector.log(), from, faults, only, again).await;
     }
     report
 }

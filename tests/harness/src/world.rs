@@ -373,16 +373,7 @@ impl World {
             inner: Arc::clone(&self.table),
             life: life.clone(),
         });
-        let transport = self.transport(&life);
-        let mut connectors = rollcall_wiring::connectors(
-            &self.configuration,
-            &self.secrets,
-            transport,
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-        )
-        .await
-        .expect("the fixture's secrets are there");
+        let mut connectors = self.connectors(&life, &ids).await;
         if let Some(wrap) = &self.wrap {
             wrap(&mut connectors);
         }
@@ -409,17 +400,26 @@ impl World {
         Worker { engine, life }
     }
 
-    fn transport(&self, life: &Life) -> Arc<dyn Transport> {
+    /// The connectors of somebody with this life, with clients of their own.
+    pub(crate) async fn connectors(
+        &self,
+        life: &Life,
+        ids: &Arc<dyn Ids>,
+    ) -> BTreeMap<ConnectionId, Arc<dyn Connector>> {
         let inner = Arc::new(Vendors {
             vendors: Arc::clone(&self.vendors),
             clock: self.clock.clone(),
             wire: Arc::clone(&self.wire),
         });
-        Arc::new(FaultTransport {
+        let transport = Arc::new(FaultTransport {
             inner,
             life: life.clone(),
             clock: self.clock.clone(),
-        })
+        });
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        rollcall_wiring::connectors(&self.configuration, &self.secrets, transport, clock, Arc::clone(ids))
+            .await
+            .expect("the fixture's secrets are there")
     }
 
     /// Posts a hook delivery of Okta's to the real door; answers the status.

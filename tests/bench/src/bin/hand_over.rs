@@ -3,13 +3,14 @@
 //! - `hand_over org RECORDS [STUCK]`: a simulated org in which somebody owns so many records of twelve objects, half a percent of them
 //!   locked by somebody else for a moment. The first STUCK jobs never end. Says where it is in one line of JSON and ends with its
 //!   standard input.
-//! - `hand_over client URL LEAVER RECORDS [at-once]`: gives everything to the leaver's manager, and prints what it took as one line of
-//!   JSON. Evidence goes into files, as it does elsewhere. With `at-once` no pause is waited for, only its time goes by: a stuck job is
-//!   given up after hours. Linux only.
+//! - `hand_over client URL LEAVER RECORDS [at-once [FILE]]`: gives everything to the leaver's manager, and prints what it took as one line
+//!   of JSON. Evidence goes into files, as it does elsewhere. With `at-once` no pause is waited for, only its time goes by: a stuck job is
+//!   given up after hours. With a file, what it sent is kept there. Linux only.
+//! - `hand_over replay URL FILE`: sends what was kept to another such org, and prints what that took.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,11 +18,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+use rollcall_bench::replay::{Recorder, replay};
 use rollcall_bench::{cpu, peak};
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_connectors::salesforce::{API_VERSION, BULK_ABOVE, Salesforce, SalesforceFlow, SalesforceSettings};
 use rollcall_model::{
-    AccountRef, Advance, Call, Change, Connector as _, Desk, EffectClass, Failure, HandOver, Lane, Outcome,
+    AccountRef, Advance, Call, Change, Connector as _, Desk, EffectClass, Failure, HandOver, Lane, Outcome, Transport,
 };
 use rollcall_runtime::{Clock, RandomIds, Secret, SystemClock};
 use rollcall_simulators::salesforce::{ConnectedApp, Org, Pace, UserSeed};
@@ -50,9 +52,15 @@ fn main() -> anyhow::Result<()> {
     match words.as_slice() {
         ["org", records] => org(records.parse()?, 0),
         ["org", records, stuck] => org(records.parse()?, stuck.parse()?),
-        ["client", url, leaver, records] => client(url, leaver, records.parse()?, false),
-        ["client", url, leaver, records, "at-once"] => client(url, leaver, records.parse()?, true),
-        _ => anyhow::bail!("usage: hand_over org RECORDS [STUCK] | client URL LEAVER RECORDS [at-once]"),
+        ["client", url, leaver, records] => client(url, leaver, records.parse()?, false, None),
+        ["client", url, leaver, records, "at-once"] => client(url, leaver, records.parse()?, true, None),
+        ["client", url, leaver, records, "at-once", file] => {
+            client(url, leaver, records.parse()?, true, Some(Path::new(file)))
+        }
+        ["replay", url, file] => again(url, Path::new(file)),
+        _ => anyhow::bail!(
+            "usage: hand_over org RECORDS [STUCK] | client URL LEAVER RECORDS [at-once [FILE]] | replay URL FILE"
+        ),
     }
 }
 
@@ -123,9 +131,13 @@ fn open_record(object: &str, owner: &str) -> Value {
 
 /// The client: hands everything over and prints what it took.
 #[tokio::main(flavor = "current_thread")]
-async fn client(url: &str, leaver: &str, records: u64, at_once: bool) -> anyhow::Result<()> {
+async fn client(url: &str, leaver: &str, records: u64, at_once: bool, keep: Option<&Path>) -> anyhow::Result<()> {
+    let transport: Arc<dyn Transport> = match keep {
+        Some(file) => Arc::new(Recorder::new(file)?),
+        None => Arc::new(ReqwestTransport::new(HttpSettings::default())),
+    };
     let began = Instant::now();
-    let handed = hand_over(url, leaver, at_once).await?;
+    let handed = hand_over(url, leaver, transport, at_once).await?;
     let took = began.elapsed();
     let sum = handed.total();
     anyhow::ensure!(handed.is_whole(), "not every record is accounted for: {handed:?}");
@@ -146,7 +158,15 @@ async fn client(url: &str, leaver: &str, records: u64, at_once: bool) -> anyhow:
     Ok(())
 }
 
-async fn hand_over(url: &str, leaver: &str, at_once: bool) -> anyhow::Result<HandOver> {
+/// What was kept is sent again: what the org alone takes for it.
+#[tokio::main(flavor = "current_thread")]
+async fn again(url: &str, file: &Path) -> anyhow::Result<()> {
+    let (calls, took) = replay(url, file).await?;
+    say(&json!({"ms": took.as_millis(), "calls": calls}).to_string())?;
+    Ok(())
+}
+
+async fn hand_over(url: &str, leaver: &str, transport: Arc<dyn Transport>, at_once: bool) -> anyhow::Result<HandOver> {
     let settings = SalesforceSettings {
         connection: "sf-us".into(),
         login_url: url.to_owned(),
@@ -162,7 +182,6 @@ async fn hand_over(url: &str, leaver: &str, at_once: bool) -> anyhow::Result<Han
         bulk_above: BULK_ABOVE,
     };
     let clock = Arc::new(Ahead::default());
-    let transport = Arc::new(ReqwestTransport::new(HttpSettings::default()));
     let salesforce = Salesforce::new(settings, transport, Arc::clone(&clock) as _, Arc::new(RandomIds));
     let change = Change {
         stage: "dismantle".to_owned(),
