@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use rollcall_model::ledger::{Lock, LockKey, RunClaim, documents};
-use rollcall_model::plan::{ChangeKey, StagePlan, Verdict};
+use rollcall_model::plan::{CUT, ChangeKey, StagePlan, Verdict};
 use rollcall_model::{AccountRef, ConnectionId, Failure, Lane, Observation, Outcome};
 use rollcall_policy::decide::{self, Observations, StageInputs, Wanted};
 use rollcall_policy::{Configuration, StageInputs as Inputs};
@@ -249,7 +249,7 @@ fn note_states(observations: &mut Observations, account: &AccountRef, asked: &[W
 /// Whose share of a vendor's quota the present stage uses.
 pub(crate) fn lane(claim: &RunClaim) -> Lane {
     match claim.run.plan.stages.get(claim.run.stage) {
-        Some(stage) if stage.name == "cut" => Lane::Urgent,
+        Some(stage) if stage.name == CUT => Lane::Urgent,
         _ => Lane::Work,
     }
 }

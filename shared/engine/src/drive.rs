@@ -12,7 +12,8 @@ use serde_json::json;
 
 use crate::drain::Until;
 use crate::health::leaves_cut_open;
-use crate::stage::{StageEnd, ending};
+use crate::judge::ending;
+use crate::stage::StageEnd;
 use crate::undo::{LOOK, TakenBack};
 use crate::{Engine, EngineError};
 

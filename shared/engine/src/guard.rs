@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Reservation, RunClaim, documents};
-use rollcall_model::plan::{Change, Goal, StagePlan, TellMoment};
+use rollcall_model::plan::{CUT, Change, Goal, StagePlan, TellMoment};
 use rollcall_model::{Answer, ConnectionId, Digest, Review, ReviewId, ReviewState, RunState, StagePlan as Plan};
 use rollcall_policy::configuration::Held;
 use rollcall_policy::decide::{GuardInputs, Guarded, Hold, HoldCode, LastAdmin, Limit};
@@ -347,7 +347,7 @@ impl Engine {
                 || stop.id.strip_prefix("playbook/") == Some(playbook)
                 || stop.id.strip_prefix("connection/") == Some(change.connection.as_str());
             let includes_cut = stop.body.get("cut").and_then(Value::as_bool).unwrap_or(false);
-            (concerned && (includes_cut || change.stage != "cut"))
+            (concerned && (includes_cut || change.stage != CUT))
                 .then(|| format!("paused: {}; `rollcall resume {}` goes on", stop.id, stop.id))
         }))
     }

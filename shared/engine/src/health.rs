@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Document, RunClaim, documents};
-use rollcall_model::plan::Goal;
+use rollcall_model::plan::{CUT, Goal};
 use rollcall_model::{Ledger, Queue, Run, RunId};
 use rollcall_runtime::clock::between;
 use rollcall_runtime::telemetry::metrics::{ClockTicked, CredentialDaysLeft, CutWaiting, ReviewAge};
@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 
 use crate::{Engine, EngineError, Swept, sweep};
 
-const CUT: &str = "cut";
 /// As many open reviews as are looked at; they come newest first.
 const REVIEWS: usize = 500;
 /// As many waiting cuts as are looked at.

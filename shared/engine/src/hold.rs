@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Lock, RunClaim, Settle};
-use rollcall_model::plan::{TellMoment, TellSpec};
+use rollcall_model::plan::{CUT, TellMoment, TellSpec};
 use rollcall_model::{Answer, Review, ReviewState, RunState, SignedApproval};
 use rollcall_policy::Configuration;
 use rollcall_policy::configuration::{Held, OnExpiry};
@@ -19,7 +19,6 @@ use crate::{Engine, EngineError};
 
 /// Who has decided when nobody did.
 pub(crate) const ON_EXPIRY: &str = "on_expiry";
-pub(crate) const CUT: &str = "cut";
 /// What an escalation says when the playbook has no message for a held stage.
 const HELD_TEXT: &str = "{{ person.display }} waits for a decision: {{ run.why }}";
 

@@ -20,8 +20,11 @@ use rollcall_model::{
 use rollcall_runtime::clock::between;
 use serde_json::{Value, json};
 
-use crate::apply::{Pass, marker, observed, refused, what};
+use crate::apply::{observed, what};
 use crate::journal::Journalled;
+use crate::make::marker;
+use crate::pass::Pass;
+use crate::read_back::refused;
 use crate::{Engine, EngineError};
 
 /// The most that a change may keep between two pieces, as JSON text.

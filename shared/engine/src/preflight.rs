@@ -1,16 +1,13 @@
 //! What stands in the way of taking apart what somebody has, before anything is done.
 
 use futures::future::join_all;
-use rollcall_model::plan::{Goal, RunPlan};
+use rollcall_model::plan::{DISMANTLE, Goal, RunPlan};
 use rollcall_model::{AccountClass, AccountRef, Call, ConnectionId, Failure, Lane, Person, Preflight};
 use rollcall_policy::decide;
 use rollcall_runtime::clock::plus;
 use serde::{Deserialize, Serialize};
 
 use crate::{Engine, EngineError};
-
-/// The stage that takes apart what is left.
-const DISMANTLE: &str = "dismantle";
 
 /// What a look at one account found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

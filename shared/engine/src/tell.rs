@@ -143,7 +143,7 @@ impl Engine {
             return Ok(None);
         }
         if came.paused.is_some() {
-            return Ok(Some(crate::stage::PAUSED));
+            return Ok(Some(crate::judge::PAUSED));
         }
         claim.run.tell_tries += 1;
         if claim.run.tell_tries >= self.settings.tries {

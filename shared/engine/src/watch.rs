@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Holder, Lock, RunClaim, Settle, Timer};
-use rollcall_model::plan::{Goal, StagePlan, TellMoment, Verdict};
+use rollcall_model::plan::{CUT, Goal, StagePlan, TellMoment, Verdict};
 use rollcall_model::run::Cause;
 use rollcall_model::{AccountRef, Answer, Lane, Outcome, Person, Run, RunId, RunState, SourceState};
 use rollcall_runtime::clock::plus;
@@ -26,7 +26,6 @@ use crate::{Engine, EngineError};
 /// The kind of these timers.
 pub(crate) const KIND: &str = "watch";
 
-const CUT: &str = "cut";
 /// When a cut is read for the first time.
 const FIRST: Duration = Duration::from_mins(15);
 /// How far apart the further readings are, counted from the cut.

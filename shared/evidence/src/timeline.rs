@@ -10,6 +10,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::StoredEvent;
+use rollcall_model::plan::CUT;
 use rollcall_model::{ChangeKey, ChangeRecord, ConnectionId, Entry, EntryKind, Run, RunState, TellMoment};
 use serde_json::Value;
 
@@ -17,9 +18,6 @@ use words::{Ink, Paint, clean, column, duration, mark, moment, short, time_of_da
 
 /// Columns of the longest bar.
 const BAR: usize = 24;
-
-/// The stage whose end is the cut.
-const CUT: &str = "cut";
 
 /// A run with what is known of it. `Display` writes the story, with a final line break.
 #[derive(Clone, Copy, Debug)]

@@ -10,6 +10,11 @@ use crate::digest::{self, CanonicalError};
 use crate::ids::{AccountRef, ConnectionId, Digest, PersonKey};
 use crate::person::{AccountClass, SourceState};
 
+/// The stage that takes access away. Playbooks, receipts and reports all call it so.
+pub const CUT: &str = "cut";
+/// The stage that takes apart what is left.
+pub const DISMANTLE: &str = "dismantle";
+
 /// What a run is for. One run is open per person and goal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -288,7 +288,7 @@ impl Run {
     /// Whether the stage that it stands at is its cut, and nothing has decided how it ends.
     pub fn is_cutting(&self) -> bool {
         let stage = self.plan.stages.get(self.stage);
-        self.ending.is_none() && stage.is_some_and(|stage| stage.name == "cut")
+        self.ending.is_none() && stage.is_some_and(|stage| stage.name == crate::plan::CUT)
     }
 
     /// The record of a change by its key.

@@ -1,14 +1,12 @@
 //! Who, what for, how it stands, and the figures that one looks for first.
 
+use rollcall_model::plan::CUT;
 use rollcall_model::{ConnectionId, RunState};
 use std::collections::BTreeSet;
 
 use super::markup::{self, Html, counted, grouped};
 use super::{Report, badge, licences, records};
 use crate::timeline::words::{duration, short};
-
-/// The stage whose end is the cut.
-const CUT: &str = "cut";
 
 /// What stands in the browser's tab and above a print.
 pub(super) fn title(report: &Report<'_>) -> String {

@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rollcall_model::ids::{AccountRef, ConnectionId};
-use rollcall_model::plan::{Change, Goal, StagePlan, Verdict};
+use rollcall_model::plan::{CUT, Change, Goal, StagePlan, Verdict};
 use serde_json::Value;
 
-use super::run::CUT;
 use super::{Facts, GuardInputs, Guarded, Hold, HoldCode, LastAdmin, Limit, Membership};
 use crate::configuration::{Configuration, Mode, ModeRule};
 use crate::expression::Scope;

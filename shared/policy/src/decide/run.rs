@@ -5,13 +5,10 @@ use std::collections::BTreeSet;
 use rollcall_model::event::{Event, EventKind};
 use rollcall_model::ids::{AccountRef, ConnectionId};
 use rollcall_model::person::{Person, SourceState};
-use rollcall_model::plan::{Goal, RunPlan, StageSpec, TellSpec};
+use rollcall_model::plan::{CUT, Goal, RunPlan, StageSpec, TellSpec};
 
 use super::{PlaybookMatch, Wish};
 use crate::configuration::{Configuration, Playbook, Trigger};
-
-/// The stage that takes nothing away for good.
-pub(super) const CUT: &str = "cut";
 
 /// What a directory may say of somebody whose access was cut because they were barred: barred still, or left meanwhile.
 const BARRED: [SourceState; 5] = [
