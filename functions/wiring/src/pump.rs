@@ -22,7 +22,7 @@ pub struct PumpSettings {
     pub bulk: usize,
     /// How long a message is hidden; longer than the engine's lease.
     pub visibility: Duration,
-    /// How long to wait after finding a queue empty.
+    /// How often to look for what another process has sent and for what was delayed; what this one sends is taken at once.
     pub idle: Duration,
     /// How often the clock sweeps for what is due.
     pub sweep: Duration,
@@ -35,7 +35,7 @@ impl Default for PumpSettings {
             work: 8,
             bulk: 2,
             visibility: Duration::from_secs(90),
-            idle: Duration::from_millis(20),
+            idle: Duration::from_millis(100),
             sweep: Duration::from_mins(1),
         }
     }
@@ -119,6 +119,7 @@ impl Pump {
             drop(first);
             if deliveries.is_empty() {
                 tokio::select! {
+                    () = self.queue.arrival(lane) => {}
                     () = self.clock.sleep(self.settings.idle) => {}
                     _ = stop.changed() => {}
                 }

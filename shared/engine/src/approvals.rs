@@ -5,13 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rollcall_evidence::approval::{self, Question};
 use rollcall_model::ledger::Ledger;
+use rollcall_model::plan::CUT;
 use rollcall_model::{Answer, Decision, Review, ReviewAbout, ReviewId, ReviewState, Statement, digest};
 use rollcall_policy::configuration::OnExpiry;
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::codes;
 
 use crate::expect::listed;
-use crate::hold::{CUT, ON_EXPIRY};
+use crate::hold::ON_EXPIRY;
 use crate::reviews::moved;
 use crate::{Engine, EngineError};
 

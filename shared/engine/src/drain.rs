@@ -9,7 +9,7 @@ use rollcall_policy::decide;
 use rollcall_runtime::clock::plus;
 
 use crate::intake::UNASKED;
-use crate::whose::{Known, Subject, beside};
+use crate::whose::{Known, SignedIn, Subject, beside};
 use crate::{Engine, EngineError};
 
 /// What is said of a claim that was lost. Which account it is stays out of logs.
@@ -41,7 +41,12 @@ impl Engine {
 
     /// Claims the account, drains its inbox, drives the runs that come of it (and the named one), and lets go. Whoever holds
     /// the claim already sees what we saw, because it cannot let go of an inbox that has grown.
-    pub(crate) async fn work(&self, account: &AccountRef, run: Option<&RunId>) -> Result<(), EngineError> {
+    pub(crate) async fn work(
+        &self,
+        account: &AccountRef,
+        run: Option<&RunId>,
+        signed_in: SignedIn,
+    ) -> Result<(), EngineError> {
         let holder = self.holder();
         let Some(mut lock) = self.claim_account(account, &holder).await? else {
             if let Some(run) = run {
@@ -51,7 +56,7 @@ impl Engine {
             }
             return Ok(());
         };
-        let result = Box::pin(self.work_claimed(account, run, &mut lock)).await;
+        let result = Box::pin(self.work_claimed(account, run, signed_in, &mut lock)).await;
         if result.is_err() {
             // Best effort: when this fails too, the lease ends by itself.
             let _ = self.parts.ledger.release(std::slice::from_ref(&lock)).await;
@@ -63,12 +68,13 @@ impl Engine {
         &self,
         account: &AccountRef,
         run: Option<&RunId>,
+        signed_in: SignedIn,
         lock: &mut Lock,
     ) -> Result<(), EngineError> {
         let mut asked = run.cloned();
         loop {
-            let inbox = self.inbox(account).await?;
-            let tokens = self.tokens(&inbox);
+            let inbox = self.inbox(account, &signed_in).await?;
+            let tokens = self.tokens(account, inbox.rows.iter().map(|row| &row.event), &signed_in);
             // What came in meanwhile is ours to drain: nobody else could claim the account.
             if beside(tokens, Box::pin(self.work_through(inbox, &mut asked, lock))).await? {
                 return Ok(());
@@ -113,7 +119,7 @@ impl Engine {
     }
 
     /// The inbox, when its directory can be read at once: what comes in while a token is waited for is served by the same reading.
-    async fn inbox(&self, account: &AccountRef) -> Result<Inbox, EngineError> {
+    async fn inbox(&self, account: &AccountRef, signed_in: &SignedIn) -> Result<Inbox, EngineError> {
         let inbox = self.parts.ledger.inbox(account).await?;
         let configuration = self.configuration();
         if inbox
@@ -123,7 +129,7 @@ impl Engine {
         {
             return Ok(inbox);
         }
-        self.sign_in(account).await;
+        signed_in.clone().await;
         Ok(self.parts.ledger.inbox(account).await?)
     }
 

@@ -1,7 +1,7 @@
 //! From a message to an account or a run.
 
 use rollcall_model::ledger::documents;
-use rollcall_model::{AccountRef, Answer, Delivery, Event, EventKind, Message, Signal, SignalBody};
+use rollcall_model::{Answer, Delivery, Event, EventKind, Message, Signal, SignalBody};
 use rollcall_policy::decide;
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::{Code, codes};
@@ -9,6 +9,7 @@ use serde_json::json;
 use tracing::Instrument as _;
 
 use crate::undo::may_be_return;
+use crate::whose::beside;
 use crate::{Engine, EngineError};
 
 /// What is noted with an event of which nothing comes.
@@ -67,13 +68,8 @@ impl Engine {
 
     async fn dispatch(&self, message: Message) -> Result<(), EngineError> {
         match message {
-            Message::Signal(signal) => {
-                if let Some(account) = self.accept(&signal).await? {
-                    self.work(&account, None).await?;
-                }
-                Ok(())
-            }
-            Message::WakeAccount(account) => self.work(&account, None).await,
+            Message::Signal(signal) => self.signal(&signal).await,
+            Message::WakeAccount(account) => self.work(&account, None, self.signing_in(&account)).await,
             Message::WakeTimer(id) => self.ring(&id).await,
             // Only a stack's worker knows who asked and what with; it takes commands before they come here.
             Message::Command(id) => Err(EngineError::Refused(format!(
@@ -82,7 +78,10 @@ impl Engine {
             Message::WakeRun(id) => match self.parts.ledger.run(&id).await? {
                 // Each wake that is answered too early would send another one, and a vendor would be asked ever more often.
                 Some(run) if self.rests(&run) => Ok(()),
-                Some(run) if !run.state.is_final() => self.work(&run.plan.subject, Some(&id)).await,
+                Some(run) if !run.state.is_final() => {
+                    let subject = &run.plan.subject;
+                    self.work(subject, Some(&id), self.signing_in(subject)).await
+                }
                 Some(_) => Ok(()),
                 None => {
                     tracing::warn!(run = %id, "A wake names a run that is not in the ledger.");
@@ -92,10 +91,26 @@ impl Engine {
         }
     }
 
-    /// Reads a signal and takes its event into the ledger, once. Answers the account whose inbox holds it; none when nothing
-    /// comes of it.
-    pub(crate) async fn accept(&self, signal: &Signal) -> Result<Option<AccountRef>, EngineError> {
+    /// Reads a signal, takes its event into the ledger and works on its account. The tokens that this needs are asked for meanwhile:
+    /// their vendors answer long after everything is written.
+    async fn signal(&self, signal: &Signal) -> Result<(), EngineError> {
         let event = self.read(signal).await?;
+        let Some(account) = event.account.clone() else {
+            return self.accept(event, signal).await.map(drop);
+        };
+        let signed_in = self.signing_in(&account);
+        let tokens = self.tokens(&account, [&event], &signed_in);
+        let work = async {
+            if self.accept(event, signal).await? {
+                self.work(&account, None, signed_in).await?;
+            }
+            Ok(())
+        };
+        beside(tokens, Box::pin(work)).await
+    }
+
+    /// Takes an event into the ledger, once. True when there is something to do for its account.
+    async fn accept(&self, event: Event, signal: &Signal) -> Result<bool, EngineError> {
         let (ledger, now) = (&self.parts.ledger, self.now());
         let nonce = self.parts.ids.unique();
         let nothing = self.is_nothing(&event);
@@ -114,7 +129,7 @@ impl Engine {
             }
         }
         // Also for a duplicate: the worker that accepted it first may have died right after.
-        Ok(event.account.filter(|_| !nothing))
+        Ok(!nothing)
     }
 
     /// Whether nothing can come of an event, whatever is known of its account: no playbook asks for such a one, and it does not

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rollcall_model::ledger::{Lock, RunClaim, Settle};
-use rollcall_model::plan::{CUT, Verdict};
+use rollcall_model::plan::{CUT, StagePlan, Verdict};
 use rollcall_model::{Outcome, Run, RunState};
 use rollcall_policy::decide::{EventFacts, Facts, ListReads, Memberships};
 use rollcall_policy::{Configuration, StageInputs, decide};

@@ -123,7 +123,7 @@ impl Engine {
             None => None,
         };
         // Events that came meanwhile are ours to drain, because nobody else could claim the account.
-        Box::pin(self.work_claimed(subject, run.as_ref(), lock)).await
+        Box::pin(self.work_claimed(subject, run.as_ref(), self.signing_in(subject), lock)).await
     }
 
     /// The timer's own work: the run that is to be driven because of it.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures::future::{Either, join_all, select};
-use rollcall_model::ledger::{Inbox, documents};
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Either, Shared, join_all, select};
+use rollcall_model::ledger::documents;
 use rollcall_model::{
     AccountRef, Assigned, Call, Completeness, ConnectionId, Event, Failure, Lane, Person, PersonKey, SourceState,
     SubjectRead,
@@ -36,6 +37,9 @@ impl Subject {
         Self::Unreadable(failure.reason, asked)
     }
 }
+
+/// An attempt to get a token, made once however many wait for it.
+pub(crate) type SignedIn = Shared<BoxFuture<'static, ()>>;
 
 /// One account as its directory has it now, or as an earlier reading kept it.
 enum Reading {
@@ -76,31 +80,44 @@ impl Engine {
         })
     }
 
-    /// Gets the tokens of the connections that a run for one of these events would cut at once: they would be the first thing that the
-    /// cut waits for. What fails fails again with the first call, where it counts.
-    pub(crate) fn tokens(&self, inbox: &Inbox) -> impl Future<Output = ()> + Send + use<> {
+    /// Gets the tokens that runs for these events of an account need first: its directory's, and those of the connections that they would
+    /// cut at once. What fails fails again with the first call, where it counts.
+    pub(crate) fn tokens<'a>(
+        &self,
+        account: &AccountRef,
+        events: impl IntoIterator<Item = &'a Event>,
+        signed_in: &SignedIn,
+    ) -> BoxFuture<'static, ()> {
         let configuration = self.configuration();
-        let asked = inbox
-            .rows
-            .iter()
-            .flat_map(|row| decide::goals(configuration, &row.event));
+        let mut asked = events
+            .into_iter()
+            .flat_map(|event| decide::goals(configuration, event))
+            .peekable();
+        let directory = asked.peek().map(|_| signed_in.clone());
         let cuts: BTreeSet<ConnectionId> = asked
             .flat_map(|found| decide::cuts_at_once(configuration, &found))
-            .filter(|connection| *connection != inbox.account.connection)
+            .filter(|connection| *connection != account.connection)
             .collect();
-        let call = self.call(&self.holder(), Lane::Urgent);
-        let connectors: Vec<_> = cuts.iter().filter_map(|cut| self.connector(cut).cloned()).collect();
-        async move {
-            join_all(connectors.iter().map(|connector| connector.sign_in(&call))).await;
-        }
+        let others = cuts.iter().map(|connection| self.signing_in_to(connection));
+        let all: Vec<SignedIn> = directory.into_iter().chain(others).collect();
+        join_all(all).map(drop).boxed()
     }
 
-    /// Signs in to an account's own directory, as far as that is possible: what fails fails again when it is read.
-    pub(crate) async fn sign_in(&self, account: &AccountRef) {
+    /// Signing in to an account's own directory, as far as that is possible: what fails fails again when it is read. Nothing is asked
+    /// before somebody waits for it, and once however many do.
+    pub(crate) fn signing_in(&self, account: &AccountRef) -> SignedIn {
+        self.signing_in_to(&account.connection)
+    }
+
+    fn signing_in_to(&self, connection: &ConnectionId) -> SignedIn {
         let call = self.call(&self.holder(), Lane::Urgent);
-        if let Some(connector) = self.connector(&account.connection) {
-            let _ = connector.sign_in(&call).await;
-        }
+        let connector = self.connector(connection).cloned();
+        let signing_in = async move {
+            if let Some(connector) = connector {
+                let _ = connector.sign_in(&call).await;
+            }
+        };
+        signing_in.boxed().shared()
     }
 
     /// Reads one account; a deleted one is known by what an earlier reading kept of it.

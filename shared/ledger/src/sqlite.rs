@@ -134,7 +134,7 @@ impl Sqlite {
         }
     }
 
-    /// Tells of messages that this process put on a lane.
+    /// Tells of messages that this process put on a lane: one call of whoever waits, also when nobody waits yet.
     pub(crate) fn arrivals(&self, lane: Lane) -> &Notify {
         let [urgent, work, bulk] = &self.arrivals;
         match lane {

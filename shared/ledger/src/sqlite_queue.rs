@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::{Either, select};
 use rollcall_model::queue::{DELAY_LIMIT, MESSAGE_LIMIT, Named};
 use rollcall_model::redact::Names;
 use rollcall_model::{Delivery, Lane, Queue, QueueError};
@@ -12,9 +11,6 @@ use rollcall_runtime::clock::Clock;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::sqlite::{Sqlite, SqliteError, limit};
-
-/// How often a waiting receiver looks for messages that other processes sent, or whose delay has ended.
-const POLL: Duration = Duration::from_millis(250);
 
 /// How queues behave; SQS has the same two settings on a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,36 +53,6 @@ impl SqliteQueue {
         }
     }
 
-    /// Like [`Queue::receive`], but waits up to `patience` until there is something: at once when this process sends, within
-    /// a quarter of a second when another one does or a delay ends.
-    pub async fn receive_soon(
-        &self,
-        lane: Lane,
-        most: usize,
-        visibility: Duration,
-        patience: Duration,
-    ) -> Result<Vec<Delivery>, QueueError> {
-        let mut left = patience;
-        loop {
-            // Made before looking, so that a message sent in between is not slept over.
-            let arrival = self.sqlite.arrivals(lane).notified();
-            let deliveries = self.receive(lane, most, visibility).await?;
-            if !deliveries.is_empty() || left.is_zero() {
-                return Ok(deliveries);
-            }
-            let nap = left.min(POLL);
-            let before = self.clock.now();
-            futures::pin_mut!(arrival);
-            match select(arrival, self.clock.sleep(nap)).await {
-                Either::Left(_) => {
-                    let slept = rollcall_runtime::clock::between(before, self.clock.now());
-                    left = left.saturating_sub(slept);
-                }
-                Either::Right(_) => left -= nap,
-            }
-        }
-    }
-
     fn now(&self) -> i64 {
         self.clock.now().as_millisecond()
     }
@@ -122,8 +88,12 @@ impl Queue for SqliteQueue {
             Ok(())
         };
         self.sqlite.change(job).await?;
-        self.sqlite.arrivals(lane).notify_waiters();
+        self.sqlite.arrivals(lane).notify_one();
         Ok(())
+    }
+
+    async fn arrival(&self, lane: Lane) {
+        self.sqlite.arrivals(lane).notified().await;
     }
 
     async fn receive(&self, lane: Lane, most: usize, visibility: Duration) -> Result<Vec<Delivery>, QueueError> {
@@ -192,7 +162,7 @@ impl Queue for SqliteQueue {
                 .execute(params![id, handed, lane.as_str(), visible_at])
         };
         self.sqlite.change(job).await?;
-        self.sqlite.arrivals(lane).notify_waiters();
+        self.sqlite.arrivals(lane).notify_one();
         Ok(())
     }
 
@@ -245,7 +215,7 @@ impl Queue for SqliteQueue {
                 .execute(params![lane.as_str(), now])
         };
         let count = self.sqlite.change(job).await?;
-        self.sqlite.arrivals(lane).notify_waiters();
+        self.sqlite.arrivals(lane).notify_one();
         Ok(count)
     }
 }

@@ -11,11 +11,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use rollcall_ledger::contract::at;
 use rollcall_ledger::contract::samples::{event, signal};
-use rollcall_ledger::contract::{StepClock, at};
 use rollcall_ledger::{MemoryFiles, QueueSettings, Sqlite, SqliteQueue, SqliteTable, TableLedger};
 use rollcall_model::{AccountRef, Answer, Event, Lane, Ledger, Queue};
-use rollcall_runtime::clock::{Clock as _, SystemClock};
+use rollcall_runtime::clock::SystemClock;
 
 /// Tells a copy of this test program that it is the process under test: `<file> <name> <events>`.
 const CHILD: &str = "ROLLCALL_LEDGER_TEST_CHILD";
@@ -137,39 +138,32 @@ async fn several_processes_share_one_file() {
 }
 
 #[tokio::test]
-async fn a_message_sent_by_another_handle_is_received_soon() {
+async fn what_this_process_sends_is_told_at_once_whenever_somebody_waits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rollcall.db");
     let queue = || {
         let sqlite = Sqlite::open(&path).unwrap();
         SqliteQueue::new(sqlite, Arc::new(SystemClock), QueueSettings::default())
     };
-    let (sender, receiver) = (queue(), queue());
-    let minute = Duration::from_mins(1);
-    let received = receiver.receive_soon(Lane::Urgent, 1, minute, minute);
+    let (ours, another) = (queue(), queue());
+    let body = ["hello".to_owned()];
+    // Sent while somebody waits.
+    let waits = ours.arrival(Lane::Urgent);
     let sent = async {
         tokio::task::yield_now().await;
-        let body = ["hello".to_owned()];
-        sender.send(Lane::Urgent, &body, Duration::ZERO).await
+        ours.send(Lane::Urgent, &body, Duration::ZERO).await
     };
-    let (received, sent) = futures::join!(received, sent);
+    let ((), sent) = futures::join!(waits, sent);
     sent.unwrap();
-    assert_eq!(received.unwrap()[0].body, "hello");
-}
-
-#[tokio::test]
-async fn waiting_for_a_message_ends_with_the_patience() {
-    let clock = Arc::new(StepClock::starting_at(at(0)));
-    let sqlite = Sqlite::memory().unwrap();
-    let queue = SqliteQueue::new(sqlite, clock.clone(), QueueSettings::default());
-    let second = Duration::from_secs(1);
-    let body = ["later".to_owned()];
-    queue.send(Lane::Work, &body, 2 * second).await.unwrap();
-    let early = queue.receive_soon(Lane::Work, 1, second, second).await;
-    assert_eq!(early.unwrap(), []);
-    let due = queue.receive_soon(Lane::Work, 1, second, 5 * second).await;
-    assert_eq!(due.unwrap()[0].body, "later");
-    assert_eq!(clock.now(), at(2), "as soon as its delay had ended");
+    // Sent before.
+    ours.send(Lane::Urgent, &body, Duration::ZERO).await.unwrap();
+    ours.arrival(Lane::Urgent).await;
+    // Told once, of this lane alone, and not of what another process sends.
+    ours.send(Lane::Work, &body, Duration::ZERO).await.unwrap();
+    another.send(Lane::Urgent, &body, Duration::ZERO).await.unwrap();
+    assert!(ours.arrival(Lane::Urgent).now_or_never().is_none());
+    let received = ours.receive(Lane::Urgent, 10, Duration::from_mins(1)).await.unwrap();
+    assert_eq!(received.len(), 3, "what is not told is there all the same");
 }
 
 #[cfg(unix)]

@@ -75,6 +75,12 @@ pub const DELAY_LIMIT: Duration = Duration::from_mins(15);
 pub trait Queue: Send + Sync {
     /// Sends all bodies, or says why not. After an error some may have been taken: senders repeat, receivers deduplicate.
     async fn send(&self, lane: Lane, bodies: &[String], delay: Duration) -> Result<(), QueueError>;
+    /// Waits until this process has sent something to a lane since the last time: a hint, which saves looking again and again. What others
+    /// send, and what was delayed, it says nothing of. Where a queue cannot tell, it never does.
+    async fn arrival(&self, lane: Lane) {
+        let _ = lane;
+        std::future::pending::<()>().await;
+    }
     /// Takes up to `most` deliveries and hides them for `visibility`.
     async fn receive(&self, lane: Lane, most: usize, visibility: Duration) -> Result<Vec<Delivery>, QueueError>;
     /// Removes a delivered message.

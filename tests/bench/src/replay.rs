@@ -6,16 +6,27 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_model::{HttpRequest, HttpResponse, Transport, TransportError};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How long one answer is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What is kept of a request beside its body.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    length: usize,
+    /// Of the answer.
+    status: u16,
+}
 
 /// Sends requests and keeps them in a file: of each a line of JSON with its head and the status of its answer, then the bytes of its body.
 pub struct Recorder {
@@ -32,9 +43,10 @@ impl Recorder {
         })
     }
 
-    fn keep(&self, head: &Value, body: &[u8]) -> std::io::Result<()> {
+    fn keep(&self, head: &Head, body: &[u8]) -> std::io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        writeln!(file, "{head}")?;
+        serde_json::to_writer(&mut *file, head)?;
+        file.write_all(b"\n")?;
         file.write_all(body)?;
         file.flush()
     }
@@ -43,22 +55,23 @@ impl Recorder {
 #[async_trait]
 impl Transport for Recorder {
     async fn send(&self, request: HttpRequest, timeout: Duration) -> Result<HttpResponse, TransportError> {
-        let headers: Vec<(&str, &str)> = request
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()))
-            .collect();
-        let mut head = json!({
-            "method": request.method().as_str(),
-            "path": request.uri().path_and_query().map_or("/", |path| path.as_str()),
-            "headers": headers,
-            "length": request.body().len(),
-        });
+        let headers = request.headers().iter();
+        let mut head = Head {
+            method: request.method().to_string(),
+            path: request
+                .uri()
+                .path_and_query()
+                .map_or("/", |path| path.as_str())
+                .to_owned(),
+            headers: headers
+                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+                .collect(),
+            length: request.body().len(),
+            status: 0,
+        };
         let body = request.body().clone();
         let answer = self.inner.send(request, timeout).await?;
-        if let Some(members) = head.as_object_mut() {
-            members.insert("status".to_owned(), answer.status().as_u16().into());
-        }
+        head.status = answer.status().as_u16();
         self.keep(&head, &body)
             .map_err(|error| TransportError::Broken(error.to_string()))?;
         Ok(answer)
@@ -73,9 +86,9 @@ pub async fn replay(url: &str, file: &Path) -> anyhow::Result<(usize, Duration)>
     let (mut sent, mut took, mut token) = (0, Duration::ZERO, None);
     let mut line = String::new();
     while file.read_line(&mut line)? > 0 {
-        let head: Value = serde_json::from_str(&line)?;
+        let head: Head = serde_json::from_str(&line)?;
         line.clear();
-        let mut body = vec![0; usize::try_from(head["length"].as_u64().context("no length")?)?];
+        let mut body = vec![0; head.length];
         file.read_exact(&mut body)?;
         let request = request(url, &head, body.into(), token.as_ref())?;
         let began = Instant::now();
@@ -83,30 +96,25 @@ pub async fn replay(url: &str, file: &Path) -> anyhow::Result<(usize, Duration)>
         took += began.elapsed();
         sent += 1;
         let status = answer.status().as_u16();
-        anyhow::ensure!(head["status"] == status, "{head} was answered with {status}");
-        if let Some(new) = serde_json::from_slice::<Value>(answer.body())
-            .ok()
-            .and_then(|answer| answer["access_token"].as_str().map(|token| format!("Bearer {token}")))
-        {
-            token = Some(HeaderValue::try_from(new)?);
+        anyhow::ensure!(head.status == status, "{head:?} was answered with {status}");
+        let new = serde_json::from_slice::<Value>(answer.body()).ok();
+        if let Some(new) = new.as_ref().and_then(|answer| answer.get("access_token")?.as_str()) {
+            token = Some(HeaderValue::try_from(format!("Bearer {new}"))?);
         }
     }
     Ok((sent, took))
 }
 
-fn request(url: &str, head: &Value, body: Bytes, token: Option<&HeaderValue>) -> anyhow::Result<HttpRequest> {
-    let text = |member: &Value| member.as_str().map(str::to_owned).context("no text");
+fn request(url: &str, head: &Head, body: Bytes, token: Option<&HeaderValue>) -> anyhow::Result<HttpRequest> {
     let mut request = HttpRequest::new(body);
-    *request.method_mut() = text(&head["method"])?.parse()?;
-    *request.uri_mut() = format!("{url}{}", text(&head["path"])?).parse()?;
-    for pair in head["headers"].as_array().into_iter().flatten() {
-        let (name, value) = (text(&pair[0])?, text(&pair[1])?);
-        request
-            .headers_mut()
-            .append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+    *request.method_mut() = head.method.parse()?;
+    *request.uri_mut() = format!("{url}{}", head.path).parse()?;
+    let headers = request.headers_mut();
+    for (name, value) in &head.headers {
+        headers.append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
     }
-    if let Some(token) = token.filter(|_| request.headers().contains_key(header::AUTHORIZATION)) {
-        request.headers_mut().insert(header::AUTHORIZATION, token.clone());
+    if let Some(token) = token.filter(|_| headers.contains_key(header::AUTHORIZATION)) {
+        headers.insert(header::AUTHORIZATION, token.clone());
     }
     Ok(request)
 }
