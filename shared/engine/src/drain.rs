@@ -9,7 +9,7 @@ use rollcall_policy::decide;
 use rollcall_runtime::clock::plus;
 
 use crate::intake::UNASKED;
-use crate::whose::{Known, SignedIn, Subject, beside};
+use crate::whose::{Known, SignedIn, Subject};
 use crate::{Engine, EngineError};
 
 /// What is said of a claim that was lost. Which account it is stays out of logs.
@@ -74,9 +74,8 @@ impl Engine {
         let mut asked = run.cloned();
         loop {
             let inbox = self.inbox(account, &signed_in).await?;
-            let tokens = self.tokens(account, inbox.rows.iter().map(|row| &row.event), &signed_in);
             // What came in meanwhile is ours to drain: nobody else could claim the account.
-            if beside(tokens, Box::pin(self.work_through(inbox, &mut asked, lock))).await? {
+            if Box::pin(self.work_through(inbox, &mut asked, lock)).await? {
                 return Ok(());
             }
         }

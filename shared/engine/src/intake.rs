@@ -99,7 +99,7 @@ impl Engine {
             return self.accept(event, signal).await.map(drop);
         };
         let signed_in = self.signing_in(&account);
-        let tokens = self.tokens(&account, [&event], &signed_in);
+        let tokens = self.tokens(&event, &signed_in);
         let work = async {
             if self.accept(event, signal).await? {
                 self.work(&account, None, signed_in).await?;

@@ -80,27 +80,24 @@ impl Engine {
         })
     }
 
-    /// Gets the tokens that runs for these events of an account need first: its directory's, and those of the connections that they would
-    /// cut at once. What fails fails again with the first call, where it counts.
-    pub(crate) fn tokens<'a>(
-        &self,
-        account: &AccountRef,
-        events: impl IntoIterator<Item = &'a Event>,
-        signed_in: &SignedIn,
-    ) -> BoxFuture<'static, ()> {
+    /// Gets the tokens that a run for an event would need first: its directory's, and those of the connections that it would cut at once.
+    /// What fails fails again with the first call, where it counts.
+    pub(crate) fn tokens(&self, event: &Event, signed_in: &SignedIn) -> impl Future<Output = ()> + Send + use<> {
         let configuration = self.configuration();
-        let mut asked = events
-            .into_iter()
-            .flat_map(|event| decide::goals(configuration, event))
-            .peekable();
-        let directory = asked.peek().map(|_| signed_in.clone());
+        let asked = decide::goals(configuration, event);
+        let directory = (!asked.is_empty()).then(|| signed_in.clone());
         let cuts: BTreeSet<ConnectionId> = asked
-            .flat_map(|found| decide::cuts_at_once(configuration, &found))
-            .filter(|connection| *connection != account.connection)
+            .iter()
+            .flat_map(|found| decide::cuts_at_once(configuration, found))
+            .filter(|connection| {
+                event
+                    .account
+                    .as_ref()
+                    .is_none_or(|account| account.connection != *connection)
+            })
             .collect();
         let others = cuts.iter().map(|connection| self.signing_in_to(connection));
-        let all: Vec<SignedIn> = directory.into_iter().chain(others).collect();
-        join_all(all).map(drop).boxed()
+        join_all(directory.into_iter().chain(others)).map(drop)
     }
 
     /// Signing in to an account's own directory, as far as that is possible: what fails fails again when it is read. Nothing is asked
