@@ -213,6 +213,24 @@ pub struct Probe {
     pub next: Option<String>,
 }
 
+impl Probe {
+    /// A look and what to do about it, when there is something to do.
+    pub fn new(what: &str, result: ProbeResult, found: impl Into<String>, next: Option<&str>) -> Self {
+        Self {
+            what: what.to_owned(),
+            result,
+            found: found.into(),
+            next: next.map(str::to_owned),
+        }
+    }
+
+    /// A look that could not be taken, for a reason that may pass.
+    pub fn unseen(what: &str, why: impl Into<String>) -> Self {
+        let next = "look again in a while: what could not be looked at proves nothing";
+        Self::new(what, ProbeResult::Unknown, why, Some(next))
+    }
+}
+
 /// A connected system. Implementations hold their own client and token cache, and check the tenant's id whenever they get a
 /// token: a wrong tenant refuses every call.
 #[async_trait]

@@ -24,12 +24,11 @@ const LITTLE_LEFT: i64 = 25;
 /// Everything, and "unknown" for what could not be looked at.
 pub(super) async fn all(client: &Client, call: &Call) -> Vec<Probe> {
     if let Err(failure) = client.sign_in(call).await {
-        let result = if failure.is_retryable() {
-            ProbeResult::Unknown
+        let mut probes = vec![if failure.is_retryable() {
+            failed("tenant", &failure)
         } else {
-            ProbeResult::Bad
-        };
-        let mut probes = vec![probe("tenant", result, &failure.reason)];
+            probe("tenant", ProbeResult::Bad, &failure.reason)
+        }];
         probes.extend(
             [
                 "scopes",
@@ -71,25 +70,17 @@ pub(super) async fn all(client: &Client, call: &Call) -> Vec<Probe> {
 
 /// A probe without advice.
 pub(super) fn probe(what: &str, result: ProbeResult, found: &str) -> Probe {
-    Probe {
-        what: what.to_owned(),
-        result,
-        found: found.to_owned(),
-        next: None,
-    }
+    Probe::new(what, result, found, None)
 }
 
 /// A probe with advice.
 pub(super) fn advice(what: &str, result: ProbeResult, found: &str, next: &str) -> Probe {
-    Probe {
-        next: Some(next.to_owned()),
-        ..probe(what, result, found)
-    }
+    Probe::new(what, result, found, Some(next))
 }
 
 /// A look that failed.
 pub(super) fn failed(what: &str, failure: &Failure) -> Probe {
-    probe(what, ProbeResult::Unknown, &failure.reason)
+    Probe::unseen(what, &failure.reason)
 }
 
 async fn scopes(client: &Client, call: &Call) -> Probe {
@@ -202,11 +193,7 @@ async fn permissions(client: &Client, call: &Call) -> (Probe, Probe) {
                 probe("quota", ProbeResult::Good, &found)
             }
         }
-        _ => probe(
-            "quota",
-            ProbeResult::Unknown,
-            "Okta did not say what is left of its limits",
-        ),
+        _ => Probe::unseen("quota", "Okta did not say what is left of its limits"),
     };
     let users = if response.status().is_success() {
         json("listing a user", &response, true).unwrap_or_default()

@@ -39,7 +39,7 @@ pub(super) async fn credential(client: &Client, call: &Call) -> Vec<Probe> {
     );
     let mut probes = vec![match owner {
         Ok(Some(owner)) => whose(&owner),
-        Ok(None) => probe(WHAT, ProbeResult::Unknown, "the token's user is not shown to it"),
+        Ok(None) => Probe::unseen(WHAT, "the token's user is not shown to it"),
         Err(failure) => failed(WHAT, &failure),
     }];
     probes.push(match tokens {
@@ -83,7 +83,7 @@ fn lasting(client: &Client, tokens: &[Value]) -> Probe {
     let now = client.exchange.clock.now();
     let end = text(own, "expiresAt").and_then(|at| at.parse::<jiff::Timestamp>().ok());
     let Some(end) = end else {
-        return probe(WHAT, ProbeResult::Unknown, "Okta does not say when the API token ends");
+        return Probe::unseen(WHAT, "Okta does not say when the API token ends");
     };
     let found = format!("the API token ends on {end} unless it is used before");
     // Every use gives it another 30 days, and this was one: an earlier end is one that uses do not put off.

@@ -15,7 +15,7 @@ use crate::encode::short;
 /// Every probe, in the order in which somebody would mend what they find. Without a token only the first is answered.
 pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
     if let Err(failure) = client.sign_in(call).await {
-        let mut all = vec![probe(
+        let mut all = vec![Probe::new(
             "tenant",
             ProbeResult::Bad,
             failure.reason,
@@ -29,7 +29,7 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
             "own-credential",
             "second-master",
         ] {
-            all.push(probe(
+            all.push(Probe::new(
                 what,
                 ProbeResult::Unknown,
                 "there is no token to ask with".to_owned(),
@@ -38,7 +38,7 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
         }
         return all;
     }
-    let tenant = probe(
+    let tenant = Probe::new(
         "tenant",
         ProbeResult::Good,
         format!("the token is of account {}", client.settings.account_id),
@@ -57,23 +57,13 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
     vec![tenant, scopes, canary, permissions, quota, own, second]
 }
 
-pub(super) fn probe(what: &str, result: ProbeResult, found: String, next: Option<&str>) -> Probe {
-    Probe {
-        what: what.to_owned(),
-        result,
-        found,
-        next: next.map(str::to_owned),
-    }
-}
-
 /// A probe that failed: what passes is unknown, the rest is bad.
 pub(super) fn failed(what: &str, failure: Failure) -> Probe {
-    let result = if failure.is_retryable() {
-        ProbeResult::Unknown
+    if failure.is_retryable() {
+        Probe::unseen(what, failure.reason)
     } else {
-        ProbeResult::Bad
-    };
-    probe(what, result, failure.reason, None)
+        Probe::new(what, ProbeResult::Bad, failure.reason, None)
+    }
 }
 
 /// OneLogin names no scope, and a write is the only proof of one; what can be read tells the level as far as it shows.
@@ -84,7 +74,7 @@ async fn scopes(client: &Client, call: &Call) -> Probe {
     );
     match (users, roles) {
         (Err(failure), _) => failed("scopes", failure),
-        (Ok(_), Ok(_)) => probe(
+        (Ok(_), Ok(_)) => Probe::new(
             "scopes",
             ProbeResult::Good,
             "users and roles are readable, so the scope is Read All or Manage All; which of them shows at the first change only: roles, \
@@ -93,7 +83,7 @@ async fn scopes(client: &Client, call: &Call) -> Probe {
             None,
         ),
         (Ok(_), Err(failure)) if failure.is_retryable() => failed("scopes", failure),
-        (Ok(_), Err(_)) => probe(
+        (Ok(_), Err(_)) => Probe::new(
             "scopes",
             ProbeResult::Bad,
             "users are readable and roles are not, so the scope is Read Users or Manage Users".to_owned(),
@@ -107,16 +97,16 @@ async fn canary_probe(client: &Client, call: &Call) -> Probe {
     match (single, listed) {
         (Err(failure), _) | (_, Err(failure)) => failed("canary", failure),
         (Ok(Err(why)), _) | (_, Ok(Err(why))) => {
-            probe("canary", ProbeResult::Bad, why, Some("configure a canary who is there"))
+            Probe::new("canary", ProbeResult::Bad, why, Some("configure a canary who is there"))
         }
         (Ok(Ok(())), Ok(Ok(()))) => match canary_id(client) {
-            Some(id) => probe(
+            Some(id) => Probe::new(
                 "canary",
                 ProbeResult::Good,
                 format!("user {id} is read and listed"),
                 None,
             ),
-            None => probe(
+            None => Probe::new(
                 "canary",
                 ProbeResult::Warning,
                 "no canary is configured; the list shows somebody, which proves less".to_owned(),
@@ -146,7 +136,7 @@ async fn permissions(client: &Client, call: &Call, rights: &Rights) -> Probe {
         .filter_map(|(name, failure)| Some((name, failure?)))
         .collect();
     if lacking.is_empty() {
-        return probe(
+        return Probe::new(
             "permissions",
             ProbeResult::Good,
             match canary_id(client) {
@@ -165,7 +155,7 @@ async fn permissions(client: &Client, call: &Call, rights: &Rights) -> Probe {
         .iter()
         .map(|(name, failure)| format!("{name} not readable ({failure})"))
         .collect();
-    probe(
+    Probe::new(
         "permissions",
         result,
         format!(
@@ -184,24 +174,19 @@ async fn quota(client: &Client, call: &Call) -> Probe {
     };
     let count = |name: &str| answer.get("data")?.get(name)?.as_u64();
     let (Some(limit), Some(left)) = (count("X-RateLimit-Limit"), count("X-RateLimit-Remaining")) else {
-        return probe(
-            "quota",
-            ProbeResult::Unknown,
-            "OneLogin does not say what is left".to_owned(),
-            None,
-        );
+        return Probe::unseen("quota", "OneLogin does not say what is left");
     };
     let reset = count("X-RateLimit-Reset").map_or_else(String::new, |seconds| format!(", renewed in {seconds} s"));
     let found = format!("{left} of {limit} v1 calls are left{reset}");
     if left.saturating_mul(100) < limit.saturating_mul(crate::pace::RESERVE_PERCENT) {
-        probe(
+        Probe::new(
             "quota",
             ProbeResult::Warning,
             found,
             Some("another tool uses up the account's calls: find it, all credentials share them"),
         )
     } else {
-        probe("quota", ProbeResult::Good, found, None)
+        Probe::new("quota", ProbeResult::Good, found, None)
     }
 }
 
@@ -210,7 +195,7 @@ async fn own_credential(client: &Client, call: &Call, rights: &Rights) -> Probe 
     let what = "own-credential";
     let own = client.settings.own_user_ids.iter().find(|id| is_id(id));
     let Some(id) = own else {
-        return probe(
+        return Probe::new(
             what,
             ProbeResult::Warning,
             "OneLogin does not tell who made the credential, and the configuration does not either, so nothing keeps Rollcall \
@@ -222,7 +207,7 @@ async fn own_credential(client: &Client, call: &Call, rights: &Rights) -> Probe 
     let found = match user(client, call, "reading the credential's owner", id).await {
         Ok(Some(found)) => found,
         Ok(None) => {
-            return probe(
+            return Probe::new(
                 what,
                 ProbeResult::Bad,
                 format!("user {id} of own_ids is not there"),
@@ -234,7 +219,7 @@ async fn own_credential(client: &Client, call: &Call, rights: &Rights) -> Probe 
     let name = short(&login(&found), 80);
     let word = status::word(&found).unwrap_or("in a status that is not known");
     if word != status::ACTIVE {
-        return probe(
+        return Probe::new(
             what,
             ProbeResult::Bad,
             format!("the owner {name} ({id}) is {word}"),
@@ -249,7 +234,7 @@ async fn own_credential(client: &Client, call: &Call, rights: &Rights) -> Probe 
     });
     let held = rights.privileges_of(id, &role_ids(&found));
     if everyday {
-        probe(
+        Probe::new(
             what,
             ProbeResult::Warning,
             format!(
@@ -263,7 +248,7 @@ async fn own_credential(client: &Client, call: &Call, rights: &Rights) -> Probe 
         } else {
             held.join(", ")
         };
-        probe(
+        Probe::new(
             what,
             ProbeResult::Good,
             format!("the owner {name} ({id}) is active; privileges: {held}"),

@@ -6,7 +6,7 @@ use rollcall_model::connector::{Probe, ProbeResult};
 use serde_json::Value;
 
 use super::client::{Client, id_text};
-use super::examine::{failed, probe as found_probe};
+use super::examine::failed;
 use super::rights::Rights;
 use super::subject::login;
 use crate::encode::short;
@@ -80,14 +80,14 @@ pub(super) async fn probe(client: &Client, call: &Call, rights: &Rights) -> Prob
     }
     let (result, found) = match (found.is_empty(), unread) {
         (true, None) => (ProbeResult::Good, "nothing else masters the users".to_owned()),
-        (true, Some(unread)) => (ProbeResult::Unknown, unread),
+        (true, Some(unread)) => return Probe::unseen(WHAT, unread),
         (false, unread) => {
             found.extend(unread);
             (ProbeResult::Warning, found.join("; "))
         }
     };
     let next = (!next.is_empty()).then(|| next.join("; "));
-    found_probe(WHAT, result, found, next.as_deref())
+    Probe::new(WHAT, result, found, next.as_deref())
 }
 
 /// Enabled mappings with an action that sets a status, and those that give roles, each with the roles' names.

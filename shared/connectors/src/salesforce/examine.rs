@@ -41,7 +41,12 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
         Err(failure) => {
             let mut probes = vec![failed(TENANT, &failure)];
             for what in [SCOPES, CANARY, PERMISSIONS, QUOTA, OWN_CREDENTIAL, SECOND_MASTER] {
-                probes.push(probe(what, ProbeResult::Unknown, "there is no token to ask with", None));
+                probes.push(Probe::new(
+                    what,
+                    ProbeResult::Unknown,
+                    "there is no token to ask with",
+                    None,
+                ));
             }
             return probes;
         }
@@ -93,22 +98,14 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
     probes
 }
 
-fn probe(what: &str, result: ProbeResult, found: impl Into<String>, next: Option<&str>) -> Probe {
-    Probe {
-        what: what.to_owned(),
-        result,
-        found: found.into(),
-        next: next.map(str::to_owned),
-    }
-}
-
 /// What somebody must mend is bad; what may pass is not known.
 fn failed(what: &str, failure: &Failure) -> Probe {
-    let result = match failure.class {
-        FailureClass::Credential | FailureClass::NeedsHuman => ProbeResult::Bad,
-        _ => ProbeResult::Unknown,
-    };
-    probe(what, result, failure.reason.clone(), None)
+    match failure.class {
+        FailureClass::Credential | FailureClass::NeedsHuman => {
+            Probe::new(what, ProbeResult::Bad, failure.reason.clone(), None)
+        }
+        _ => Probe::unseen(what, failure.reason.clone()),
+    }
 }
 
 fn first<'a>(seen: &'a BTreeMap<String, Rows>, name: &str) -> Option<&'a Value> {
@@ -118,14 +115,10 @@ fn first<'a>(seen: &'a BTreeMap<String, Rows>, name: &str) -> Option<&'a Value> 
 /// The token's org was compared when it came; the org's own record must agree, also on being a sandbox.
 fn tenant(client: &Client, access: &Access, organization: Option<&Value>) -> Probe {
     let Some(row) = organization else {
-        return probe(
+        let org = short(&client.settings.org_id, 40);
+        return Probe::unseen(
             TENANT,
-            ProbeResult::Unknown,
-            format!(
-                "the token is of the configured org {}; the org's own record did not show",
-                short(&client.settings.org_id, 40)
-            ),
-            None,
+            format!("the token is of the configured org {org}; the org's own record did not show"),
         );
     };
     let id = text(row, "Id").unwrap_or_default();
@@ -135,7 +128,7 @@ fn tenant(client: &Client, access: &Access, organization: Option<&Value>) -> Pro
             short(id, 40),
             short(&client.settings.org_id, 40)
         );
-        return probe(
+        return Probe::new(
             TENANT,
             ProbeResult::Bad,
             found,
@@ -144,13 +137,13 @@ fn tenant(client: &Client, access: &Access, organization: Option<&Value>) -> Pro
     }
     let named = |sandbox: bool| if sandbox { "a sandbox" } else { "a production org" };
     match row.get("IsSandbox").and_then(Value::as_bool) {
-        Some(sandbox) if sandbox == client.settings.sandbox => probe(
+        Some(sandbox) if sandbox == client.settings.sandbox => Probe::new(
             TENANT,
             ProbeResult::Good,
             format!("{id} at {}, {}", access.instance, named(sandbox)),
             None,
         ),
-        Some(sandbox) => probe(
+        Some(sandbox) => Probe::new(
             TENANT,
             ProbeResult::Bad,
             format!(
@@ -160,7 +153,7 @@ fn tenant(client: &Client, access: &Access, organization: Option<&Value>) -> Pro
             ),
             Some("correct sandbox: addresses and usernames differ between the two"),
         ),
-        None => probe(
+        None => Probe::new(
             TENANT,
             ProbeResult::Warning,
             format!("{id} does not say whether it is a sandbox"),
@@ -171,33 +164,33 @@ fn tenant(client: &Client, access: &Access, organization: Option<&Value>) -> Pro
 
 fn scopes(access: &Access) -> Probe {
     let Some(scopes) = access.scopes.as_deref() else {
-        return probe(SCOPES, ProbeResult::Unknown, "the token answer names no scopes", None);
+        return Probe::unseen(SCOPES, "the token answer names no scopes");
     };
     let has = |name: &str| scopes.split_whitespace().any(|scope| scope == name);
     if has("full") || has("web") {
-        probe(
+        Probe::new(
             SCOPES,
             ProbeResult::Warning,
             scopes,
             Some("api is enough: take full and web from the app"),
         )
     } else if has("api") {
-        probe(SCOPES, ProbeResult::Good, scopes, None)
+        Probe::new(SCOPES, ProbeResult::Good, scopes, None)
     } else {
-        probe(SCOPES, ProbeResult::Bad, scopes, Some("give the app the scope api"))
+        Probe::new(SCOPES, ProbeResult::Bad, scopes, Some("give the app the scope api"))
     }
 }
 
 fn canary(own: Option<&Value>, other: Option<&Value>) -> Probe {
     match (own, other) {
-        (Some(_), Some(_)) => probe(CANARY, ProbeResult::Good, "our own user and somebody else's show", None),
-        (Some(_), None) => probe(
+        (Some(_), Some(_)) => Probe::new(CANARY, ProbeResult::Good, "our own user and somebody else's show", None),
+        (Some(_), None) => Probe::new(
             CANARY,
             ProbeResult::Bad,
             "our own user shows, and nobody else's",
             Some("grant the integration user View All Users"),
         ),
-        (None, _) => probe(
+        (None, _) => Probe::new(
             CANARY,
             ProbeResult::Bad,
             "our own user does not show",
@@ -208,7 +201,7 @@ fn canary(own: Option<&Value>, other: Option<&Value>) -> Probe {
 
 fn permissions(rights: Option<&Value>) -> Probe {
     let Some(row) = rights else {
-        return probe(
+        return Probe::new(
             PERMISSIONS,
             ProbeResult::Unknown,
             "the org does not state the integration user's permissions",
@@ -222,7 +215,7 @@ fn permissions(rights: Option<&Value>) -> Probe {
         .filter(|(field, ..)| row.get(field) != Some(&Value::Bool(true)))
         .collect();
     if missing.is_empty() {
-        return probe(PERMISSIONS, ProbeResult::Good, "all that is needed", None);
+        return Probe::new(PERMISSIONS, ProbeResult::Good, "all that is needed", None);
     }
     let names: Vec<&str> = missing.iter().map(|(_, name, _)| *name).collect();
     let result = if missing.iter().all(|(_, _, spare)| *spare) {
@@ -231,7 +224,7 @@ fn permissions(rights: Option<&Value>) -> Probe {
         ProbeResult::Bad
     };
     let found = format!("missing: {}", names.join(", "));
-    probe(
+    Probe::new(
         PERMISSIONS,
         result,
         found,
@@ -242,11 +235,11 @@ fn permissions(rights: Option<&Value>) -> Probe {
 /// The integration user should be nobody's: signs of a person are a manager, a browser session and a licence for people.
 fn own_credential(own: Option<&Value>, browser: Option<&Rows>) -> Probe {
     let Some(row) = own else {
-        return probe(OWN_CREDENTIAL, ProbeResult::Unknown, "our own user does not show", None);
+        return Probe::unseen(OWN_CREDENTIAL, "our own user does not show");
     };
     let name = short(text(row, "Username").unwrap_or("the integration user"), 100);
     if row.get("IsActive") != Some(&Value::Bool(true)) {
-        return probe(
+        return Probe::new(
             OWN_CREDENTIAL,
             ProbeResult::Bad,
             format!("{name} is inactive"),
@@ -270,14 +263,14 @@ fn own_credential(own: Option<&Value>, browser: Option<&Rows>) -> Probe {
         signs.push("its profile administers the org".to_owned());
     }
     if signs.is_empty() {
-        probe(
+        Probe::new(
             OWN_CREDENTIAL,
             ProbeResult::Good,
             format!("{name} is active and looks like nobody's own"),
             None,
         )
     } else {
-        probe(
+        Probe::new(
             OWN_CREDENTIAL,
             ProbeResult::Warning,
             format!("{name} looks like a person's user: {}", signs.join(", ")),
@@ -304,19 +297,14 @@ async fn quota(client: &Client, call: &Call) -> Probe {
             .and_then(Value::as_u64)
     };
     let (Some(left), Some(most)) = (number("Remaining"), number("Max")) else {
-        return probe(
-            QUOTA,
-            ProbeResult::Unknown,
-            "the limits do not name DailyApiRequests",
-            None,
-        );
+        return Probe::unseen(QUOTA, "the limits do not name DailyApiRequests");
     };
     let found = format!("{left} of {most} API calls of the day are left");
     if left.saturating_mul(100) < most.saturating_mul(QUOTA_FLOOR) {
         let next = "see in Setup which integrations use the org's calls, or buy more";
-        probe(QUOTA, ProbeResult::Warning, found, Some(next))
+        Probe::new(QUOTA, ProbeResult::Warning, found, Some(next))
     } else {
-        probe(QUOTA, ProbeResult::Good, found, None)
+        Probe::new(QUOTA, ProbeResult::Good, found, None)
     }
 }
 
@@ -332,20 +320,20 @@ async fn other_writers(client: &Client, call: &Call, access: &Access) -> Probe {
         .await
     {
         Ok(rows) => rows,
-        Err(failure) => return probe(SECOND_MASTER, ProbeResult::Unknown, failure.reason, None),
+        Err(failure) => return failed(SECOND_MASTER, &failure),
     };
     match rows.first() {
         Some(row) => {
             let by = row.pointer("/LastModifiedBy/Username").and_then(Value::as_str);
             let by = by.or_else(|| text(row, "LastModifiedById")).unwrap_or("another one");
-            probe(
+            Probe::new(
                 SECOND_MASTER,
                 ProbeResult::Warning,
                 format!("another integration user, {}, changes users", short(by, 100)),
                 Some("find out what it writes: two masters undo each other's changes"),
             )
         }
-        None => probe(
+        None => Probe::new(
             SECOND_MASTER,
             ProbeResult::Unknown,
             "no other integration user changed a user last; provisioning that runs as an administrator does not show",
@@ -362,7 +350,7 @@ async fn ambiguous(client: &Client, call: &Call) -> Probe {
     let soql = "SELECT Id, FederationIdentifier FROM User WHERE FederationIdentifier != null";
     let rows = match client.query(call, "reading the federation identifiers", soql).await {
         Ok(rows) => rows,
-        Err(failure) => return probe(SECOND_MASTER, ProbeResult::Unknown, failure.reason, None),
+        Err(failure) => return failed(SECOND_MASTER, &failure),
     };
     let mut holders: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in &rows {
@@ -373,7 +361,7 @@ async fn ambiguous(client: &Client, call: &Call) -> Probe {
     let users = rows.len();
     holders.retain(|_, ids| ids.len() > 1);
     if holders.is_empty() {
-        return probe(
+        return Probe::new(
             SECOND_MASTER,
             ProbeResult::Good,
             format!("no two of {users} users share a federation identifier"),
@@ -381,7 +369,7 @@ async fn ambiguous(client: &Client, call: &Call) -> Probe {
         );
     }
     let named: Vec<String> = holders.values().take(MOST_NAMED).map(|ids| ids.join(" and ")).collect();
-    probe(
+    Probe::new(
         SECOND_MASTER,
         ProbeResult::Warning,
         format!(

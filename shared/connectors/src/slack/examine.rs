@@ -25,7 +25,12 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
         Err(failure) => {
             let mut probes = vec![failed(TENANT, &failure)];
             for what in [SCOPES, CANARY, PERMISSIONS, OWN_CREDENTIAL] {
-                probes.push(probe(what, ProbeResult::Unknown, "the token does not answer", None));
+                probes.push(Probe::new(
+                    what,
+                    ProbeResult::Unknown,
+                    "the token does not answer",
+                    None,
+                ));
             }
             probes.push(quota());
             return probes;
@@ -33,9 +38,9 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
     };
     let team = text(&answer, "team_id").unwrap_or("a workspace without a name");
     let mut probes = vec![if team == client.settings.team_id {
-        probe(TENANT, ProbeResult::Good, team, None)
+        Probe::new(TENANT, ProbeResult::Good, team, None)
     } else {
-        probe(
+        Probe::new(
             TENANT,
             ProbeResult::Bad,
             format!(
@@ -49,23 +54,23 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
     if team == client.settings.team_id {
         probes.push(canary(client, call).await);
     } else {
-        probes.push(probe(
+        probes.push(Probe::new(
             CANARY,
             ProbeResult::Unknown,
             "nothing is asked of another workspace",
             None,
         ));
     }
-    probes.push(probe(
+    probes.push(Probe::new(
         PERMISSIONS,
         ProbeResult::Unknown,
         "whether the bot is in every channel that it posts to does not show here",
         Some("invite the bot to each channel that the playbooks name"),
     ));
     probes.push(if text(&answer, "bot_id").is_some() {
-        probe(OWN_CREDENTIAL, ProbeResult::Good, "the token is a bot's", None)
+        Probe::new(OWN_CREDENTIAL, ProbeResult::Good, "the token is a bot's", None)
     } else {
-        probe(
+        Probe::new(
             OWN_CREDENTIAL,
             ProbeResult::Warning,
             "the token is a person's: it ends when that person leaves",
@@ -76,26 +81,18 @@ pub(super) async fn examine(client: &Client, call: &Call) -> Vec<Probe> {
     probes
 }
 
-fn probe(what: &str, result: ProbeResult, found: impl Into<String>, next: Option<&str>) -> Probe {
-    Probe {
-        what: what.to_owned(),
-        result,
-        found: found.into(),
-        next: next.map(str::to_owned),
+/// What somebody must mend is bad; what may pass is not known.
+fn failed(what: &str, failure: &Failure) -> Probe {
+    match failure.class {
+        FailureClass::Credential | FailureClass::NeedsHuman => {
+            Probe::new(what, ProbeResult::Bad, failure.reason.clone(), None)
+        }
+        _ => Probe::unseen(what, failure.reason.clone()),
     }
 }
 
-/// What somebody must mend is bad; what may pass is not known.
-fn failed(what: &str, failure: &Failure) -> Probe {
-    let result = match failure.class {
-        FailureClass::Credential | FailureClass::NeedsHuman => ProbeResult::Bad,
-        _ => ProbeResult::Unknown,
-    };
-    probe(what, result, failure.reason.clone(), None)
-}
-
 fn quota() -> Probe {
-    probe(
+    Probe::new(
         QUOTA,
         ProbeResult::Unknown,
         "Slack does not tell how much of its limits is left; it says when one is reached",
@@ -106,7 +103,7 @@ fn quota() -> Probe {
 /// The scopes come with every answer (`x-oauth-scopes`); the ones for private channels are needed only where they are posted to.
 fn scopes(given: Option<&str>) -> Probe {
     let Some(given) = given else {
-        return probe(
+        return Probe::new(
             SCOPES,
             ProbeResult::Unknown,
             "the answer does not name the token's scopes",
@@ -123,14 +120,14 @@ fn scopes(given: Option<&str>) -> Probe {
         .filter(|scope| !given.contains(scope))
         .collect();
     if missing.is_empty() {
-        return probe(SCOPES, ProbeResult::Good, "all that the actions need", None);
+        return Probe::new(SCOPES, ProbeResult::Good, "all that the actions need", None);
     }
     let result = if missing.iter().all(|scope| scope.starts_with("groups:")) {
         ProbeResult::Warning
     } else {
         ProbeResult::Bad
     };
-    probe(
+    Probe::new(
         SCOPES,
         result,
         format!("missing: {}", missing.join(", ")),
@@ -145,13 +142,13 @@ async fn canary(client: &Client, call: &Call) -> Probe {
         .read(call, what, "users.lookupByEmail", &[("email", NOBODY)])
         .await
     {
-        Ok(_) => probe(
+        Ok(_) => Probe::new(
             CANARY,
             ProbeResult::Warning,
             format!("somebody has the address {NOBODY}"),
             Some("look who: no mail can reach it"),
         ),
-        Err(failure) if failure.reason.contains("users_not_found") => probe(
+        Err(failure) if failure.reason.contains("users_not_found") => Probe::new(
             CANARY,
             ProbeResult::Good,
             "people are found by their e-mail address",

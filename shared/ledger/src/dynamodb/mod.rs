@@ -4,7 +4,7 @@
 //! A write of one part is one conditional put or delete; a write of several is one transaction. Both ask for the item that
 //! was in the way (`ReturnValuesOnConditionCheckFailure`), so that a loser learns the state without another read.
 //!
-//! What is relied on, and tested against Amazon's DynamoDB Local in `tests/dynamodb.rs`: conditions are judged on the newest
+//! What is relied on, and tested against Amazon's DynamoDB Local in `tests/aws/dynamodb.rs`: conditions are judged on the newest
 //! item; a transaction happens whole or not at all; the same request token makes a repeated transaction answer as the first
 //! one did; a put that the SDK repeats after a lost answer finds its own nonce.
 

@@ -7,7 +7,7 @@ use rollcall_model::{ConnectionId, Connector, Failure, FailureClass, Files, Grou
 use rollcall_policy::Configuration;
 use rollcall_policy::configuration::{ListSource, Role};
 
-use super::online::{call, probe};
+use super::online::call;
 
 /// The connectors as they could be made.
 type Made = BTreeMap<ConnectionId, Result<Arc<dyn Connector>, String>>;
@@ -59,7 +59,7 @@ fn limits(configuration: &Configuration) -> Vec<Probe> {
     let held = &guard.held;
     let mut found = Vec::new();
     if !none.is_empty() {
-        found.push(probe(
+        found.push(Probe::new(
             "limits",
             ProbeResult::Warning,
             format!("0 an hour holds every run: {}", none.join(", ")),
@@ -67,7 +67,7 @@ fn limits(configuration: &Configuration) -> Vec<Probe> {
         ));
     }
     if !(held.remind <= held.escalate && held.escalate <= held.page && held.page <= held.expires) {
-        found.push(probe(
+        found.push(Probe::new(
             "limits",
             ProbeResult::Warning,
             "a held stage is not pressed in order: remind, escalate, page, expire",
@@ -75,7 +75,7 @@ fn limits(configuration: &Configuration) -> Vec<Probe> {
         ));
     }
     if found.is_empty() {
-        found.push(probe(
+        found.push(Probe::new(
             "limits",
             ProbeResult::Good,
             format!(
@@ -98,14 +98,14 @@ fn tells(configuration: &Configuration, made: &Made, concerns: &dyn Fn(&Connecti
         .collect();
     used.into_iter()
         .map(|connection| match made.get(connection) {
-            Some(Ok(_)) => probe("tell", ProbeResult::Good, format!("messages go by {connection}"), None),
-            Some(Err(why)) => probe(
+            Some(Ok(_)) => Probe::new("tell", ProbeResult::Good, format!("messages go by {connection}"), None),
+            Some(Err(why)) => Probe::new(
                 "tell",
                 ProbeResult::Bad,
                 format!("messages go by {connection}, which cannot be used: {why}"),
                 Some("give this process its secret"),
             ),
-            None => probe(
+            None => Probe::new(
                 "tell",
                 ProbeResult::Bad,
                 format!("messages go by {connection}, which is not in this environment"),
@@ -118,7 +118,7 @@ fn tells(configuration: &Configuration, made: &Made, concerns: &dyn Fn(&Connecti
 /// Somebody must be able to decide.
 async fn approvers(configuration: &Configuration, made: &Made, concerns: &dyn Fn(&ConnectionId) -> bool) -> Vec<Probe> {
     let Some((connection, group)) = &configuration.guard.approvers else {
-        return vec![probe(
+        return vec![Probe::new(
             "approvers",
             ProbeResult::Warning,
             "nobody is named who may decide a held stage",
@@ -133,14 +133,14 @@ async fn approvers(configuration: &Configuration, made: &Made, concerns: &dyn Fn
             what: "approvers".to_owned(),
             ..bad
         }],
-        Ok(members) if members.is_empty() => vec![probe(
+        Ok(members) if members.is_empty() => vec![Probe::new(
             "approvers",
             ProbeResult::Bad,
             format!("{connection}/{group} has no members: nobody could decide a held stage"),
             Some("put those into the group who decide"),
         )],
         Ok(members) => {
-            let mut found = vec![probe(
+            let mut found = vec![Probe::new(
                 "approvers",
                 ProbeResult::Good,
                 format!("{connection}/{group}: {} may decide", members.len()),
@@ -159,7 +159,7 @@ async fn approvers(configuration: &Configuration, made: &Made, concerns: &dyn Fn
                 .map(|(name, _)| name.as_str())
                 .collect();
             if !outside.is_empty() {
-                found.push(probe(
+                found.push(Probe::new(
                     "approvers",
                     ProbeResult::Warning,
                     format!(
@@ -189,7 +189,7 @@ async fn list(
             connection,
             name: group,
         } if concerns(connection) => Some(match members(made, connection, group).await {
-            Ok(members) => probe(
+            Ok(members) => Probe::new(
                 &what,
                 ProbeResult::Good,
                 format!("{connection}/{group}: {} members", members.len()),
@@ -198,19 +198,19 @@ async fn list(
             Err(bad) => Probe { what, ..bad },
         }),
         ListSource::Object { name: object } if everything => Some(match files.get(object).await {
-            Ok(body) if std::str::from_utf8(&body).is_ok() => probe(
+            Ok(body) if std::str::from_utf8(&body).is_ok() => Probe::new(
                 &what,
                 ProbeResult::Good,
                 format!("{object}: {} bytes", body.len()),
                 None,
             ),
-            Ok(_) => probe(
+            Ok(_) => Probe::new(
                 &what,
                 ProbeResult::Bad,
                 format!("{object} is not UTF-8 text"),
                 Some("save it as UTF-8"),
             ),
-            Err(why) => probe(
+            Err(why) => Probe::new(
                 &what,
                 ProbeResult::Bad,
                 why.to_string(),
@@ -225,7 +225,7 @@ async fn list(
 async fn application(connection: &ConnectionId, app: &str, source: &ConnectionId, made: &Made) -> Probe {
     let what = format!("app of {connection}");
     let Some(Ok(connector)) = made.get(source) else {
-        return probe(
+        return Probe::new(
             &what,
             ProbeResult::Unknown,
             format!("{source} could not be asked about the application {app}"),
@@ -234,14 +234,14 @@ async fn application(connection: &ConnectionId, app: &str, source: &ConnectionId
     };
     match connector.assignments(&call(), app, None).await {
         Ok(page) => match page.unproven {
-            Some(why) => probe(&what, ProbeResult::Unknown, why, None),
-            None if page.items.is_empty() => probe(
+            Some(why) => Probe::new(&what, ProbeResult::Unknown, why, None),
+            None if page.items.is_empty() => Probe::new(
                 &what,
                 ProbeResult::Warning,
                 format!("{source} gives the application {app} to nobody"),
                 Some("look whether `app` names the right application"),
             ),
-            None => probe(
+            None => Probe::new(
                 &what,
                 ProbeResult::Good,
                 format!(
@@ -265,7 +265,7 @@ async fn members(made: &Made, connection: &ConnectionId, group: &str) -> Result<
     let connector = match made.get(connection) {
         Some(Ok(connector)) => connector,
         Some(Err(why)) => {
-            return Err(probe(
+            return Err(Probe::new(
                 "",
                 ProbeResult::Bad,
                 format!("{connection} cannot be used: {why}"),
@@ -273,7 +273,7 @@ async fn members(made: &Made, connection: &ConnectionId, group: &str) -> Result<
             ));
         }
         None => {
-            return Err(probe(
+            return Err(Probe::new(
                 "",
                 ProbeResult::Bad,
                 format!("{connection} is not configured"),
@@ -283,13 +283,13 @@ async fn members(made: &Made, connection: &ConnectionId, group: &str) -> Result<
     };
     match connector.group_members(&call(), group).await {
         Ok(GroupRead::Members(members)) => Ok(members),
-        Ok(GroupRead::NoSuchGroup) => Err(probe(
+        Ok(GroupRead::NoSuchGroup) => Err(Probe::new(
             "",
             ProbeResult::Bad,
             format!("{connection} has no group {group}"),
             Some("create the group, or correct its name"),
         )),
-        Ok(GroupRead::Unproven(why)) => Err(probe("", ProbeResult::Unknown, why, None)),
+        Ok(GroupRead::Unproven(why)) => Err(Probe::new("", ProbeResult::Unknown, why, None)),
         Err(failure) => Err(failed(
             "",
             &failure,
@@ -304,5 +304,5 @@ fn failed(what: &str, failure: &Failure, next: &str) -> Probe {
         FailureClass::Retry { .. } => ProbeResult::Unknown,
         FailureClass::GiveUp | FailureClass::NeedsHuman | FailureClass::Credential => ProbeResult::Bad,
     };
-    probe(what, result, failure.reason.clone(), Some(next))
+    Probe::new(what, result, failure.reason.clone(), Some(next))
 }

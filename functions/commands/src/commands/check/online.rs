@@ -39,16 +39,6 @@ pub(super) fn call() -> Call {
     }
 }
 
-/// A look that was taken.
-pub(super) fn probe(what: &str, result: ProbeResult, found: impl Into<String>, next: Option<&str>) -> Probe {
-    Probe {
-        what: what.to_owned(),
-        result,
-        found: found.into(),
-        next: next.map(str::to_owned),
-    }
-}
-
 pub(super) async fn run(options: &CheckOptions, place: &Place, out: &Out) -> anyhow::Result<Proven> {
     let folder = place.folder(&options.config);
     let environment = match place.environment(options.env.as_deref()) {
@@ -108,7 +98,7 @@ async fn examined(connector: Result<&Arc<dyn Connector>, &String>) -> Vec<Probe>
     let connector = match connector {
         Ok(connector) => connector,
         Err(why) => {
-            return vec![probe(
+            return vec![Probe::new(
                 "secret",
                 ProbeResult::Bad,
                 why.clone(),
@@ -117,14 +107,14 @@ async fn examined(connector: Result<&Arc<dyn Connector>, &String>) -> Vec<Probe>
         }
     };
     match tokio::time::timeout(TIME, connector.examine(&call())).await {
-        Ok(probes) if probes.is_empty() => vec![probe(
+        Ok(probes) if probes.is_empty() => vec![Probe::new(
             "connection",
             ProbeResult::Unknown,
             "nothing was looked at: this version has no examination for this kind",
             None,
         )],
         Ok(probes) => probes,
-        Err(_) => vec![probe(
+        Err(_) => vec![Probe::new(
             "connection",
             ProbeResult::Unknown,
             format!("no answer within {} s", TIME.as_secs()),

@@ -5,11 +5,9 @@
     reason = "helpers of tests fail by panicking"
 )]
 
-mod support;
-
+use crate::support::Stage;
 use rollcall_simulators::world::LEAVER;
 use serde_json::json;
-use support::Stage;
 
 /// The leaver is cut by a plan that was applied; the run that did it.
 async fn cut(stage: &Stage) -> String {

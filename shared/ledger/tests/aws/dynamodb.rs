@@ -1,25 +1,15 @@
 //! What we rely on from DynamoDB, asked of Amazon's own DynamoDB Local. Each test says one promise by its name.
-#![cfg(feature = "servers")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails, panics"
-)]
-
-mod support;
 
 use std::sync::Arc;
 
+use crate::support::lossy::Lossy;
+use crate::support::{config, required, unique};
 use futures::future::join_all;
 use rollcall_ledger::aws;
 use rollcall_ledger::dynamodb::{DynamoTable, create_table};
 use rollcall_ledger::table::{Item, Key, Table, When, Write, Written};
 use rollcall_model::LedgerError;
 use rollcall_runtime::{Clock, SystemClock};
-use support::lossy::Lossy;
-use support::{config, required, unique};
 
 async fn table_at(url: &str, name: &str) -> DynamoTable {
     DynamoTable::new(aws::dynamodb(&config(url).await), name, Arc::new(SystemClock))

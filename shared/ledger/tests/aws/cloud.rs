@@ -1,18 +1,9 @@
 //! The contract on the cloud back ends: DynamoDB Local, and SQS and S3 of a local AWS.
-#![cfg(feature = "servers")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails, panics"
-)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::support::{config, required, unique};
 use aws_sdk_sqs::types::QueueAttributeName;
 use rollcall_ledger::contract::queueing::QueueBench;
 use rollcall_ledger::contract::tables::TableBench;
@@ -24,7 +15,6 @@ use rollcall_ledger::table::Table;
 use rollcall_ledger::{MemoryFiles, TableLedger, aws};
 use rollcall_model::{Files, Lane, Ledger};
 use rollcall_runtime::SystemClock;
-use support::{config, required, unique};
 
 const MAX_RECEIVES: u32 = 3;
 

@@ -1,19 +1,10 @@
 //! What AWS does only under load, told to a scripted server: conflicts, requests to slow down, batches taken in part.
-#![cfg(all(feature = "dynamodb", feature = "sqs"))]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails, panics"
-)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::scripted::{Reply, Scripted};
 use async_trait::async_trait;
 use rollcall_ledger::aws::{self, SdkConfig};
 use rollcall_ledger::dynamodb::DynamoTable;
@@ -21,7 +12,6 @@ use rollcall_ledger::sqs::{LaneUrls, SqsQueue};
 use rollcall_ledger::table::{Key, Table, When, Write, Written};
 use rollcall_model::{Lane, LedgerError, Queue, QueueError, Timestamp};
 use rollcall_runtime::Clock;
-use support::scripted::{Reply, Scripted};
 
 /// A clock that only notes how long it was asked to wait.
 #[derive(Default)]
@@ -45,7 +35,7 @@ async fn config(url: &str) -> SdkConfig {
     let credentials = aws_sdk_dynamodb::config::Credentials::new("test", "test", None, None, "test");
     let provider = aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials);
     let region = aws_sdk_dynamodb::config::Region::new("us-east-1");
-    support::config(url)
+    crate::support::config(url)
         .await
         .to_builder()
         .credentials_provider(provider)

@@ -1,25 +1,15 @@
 //! What we rely on from SQS standard queues, asked of a local AWS. Each test says one promise by its name.
-#![cfg(feature = "servers")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails, panics"
-)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::support::{config, required, unique};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 use rollcall_ledger::aws;
 use rollcall_ledger::sqs::{LaneUrls, SqsQueue};
 use rollcall_model::queue::MESSAGE_LIMIT;
 use rollcall_model::{Delivery, Lane, Queue, QueueError};
-use support::{config, required, unique};
 
 /// After how many deliveries a message is a dead letter here.
 const MAX_RECEIVES: u32 = 2;

@@ -1,18 +1,9 @@
 //! What we rely on from S3, asked of a local AWS. Each test says one promise by its name.
-#![cfg(feature = "servers")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails, panics"
-)]
-
-mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{config, required, unique};
 use aws_sdk_s3::types::ObjectLockRetentionMode;
 use bytes::Bytes;
 use rollcall_ledger::aws;
@@ -20,7 +11,6 @@ use rollcall_ledger::s3::{Retention, S3Files};
 use rollcall_model::{FileError, Files};
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::{Clock as _, SystemClock};
-use support::{config, required, unique};
 
 async fn new_files() -> (S3Files, String) {
     let client = aws::s3(&config(&required("ROLLCALL_TEST_AWS_URL")).await);

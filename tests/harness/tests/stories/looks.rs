@@ -24,7 +24,7 @@ async fn a_check_calls_nothing_good_that_it_could_not_see() {
 async fn a_preflight_says_what_it_could_not_look_at() {
     stood(
         &preflight("preflight, every call", Faults::Each(&Fault::of_vendors())).await,
-        300,
+        100,
     );
 }
 

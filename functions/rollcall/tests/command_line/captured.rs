@@ -1,13 +1,11 @@
 //! What a stack sends is what a terminal would show: the same commands, kept and printed, over one state.
 #![allow(clippy::unwrap_used, reason = "a test that fails, panics")]
 
-mod support;
-
+use crate::support::{Serving, Stage, post};
 use rollcall_commands::remote::parse;
 use rollcall_commands::{Exit, Out, Place};
 use rollcall_model::RunState;
 use rollcall_simulators::world::LEAVER;
-use support::{Serving, Stage, post};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn kept_output_is_the_terminals() {

@@ -1,12 +1,10 @@
 //! `rollcall check`, offline and online.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::{FIXTURES, rollcall};
 use serde_json::Value;
-use support::{FIXTURES, rollcall};
 
 fn folder(name: &str) -> String {
     Path::new(FIXTURES).join("config").join(name).display().to_string()
@@ -159,7 +157,7 @@ fn look<'a>(probes: &'a Value, what: &str) -> Vec<(&'a str, &'a str)> {
         .collect()
 }
 
-fn online(stage: &support::Stage, more: &[&str]) -> Vec<String> {
+fn online(stage: &crate::support::Stage, more: &[&str]) -> Vec<String> {
     let config = stage.folder.path().join("config").display().to_string();
     let data = stage.data().display().to_string();
     let mut all = ["check", "--config", &config, "--env", "test", "--data", &data]
@@ -171,7 +169,7 @@ fn online(stage: &support::Stage, more: &[&str]) -> Vec<String> {
 
 #[tokio::test]
 async fn each_connection_is_looked_at_and_no_state_is_made() {
-    let stage = support::Stage::set().await;
+    let stage = crate::support::Stage::set().await;
     let said = rollcall(online(&stage, &["--json"])).await;
     let document = said.json();
     assert_eq!(document["online"]["environment"], "test");
@@ -203,7 +201,7 @@ async fn each_connection_is_looked_at_and_no_state_is_made() {
 
 #[tokio::test]
 async fn a_connection_without_its_secret_is_bad_and_the_others_are_looked_at_all_the_same() {
-    let stage = support::Stage::set().await;
+    let stage = crate::support::Stage::set().await;
     std::fs::remove_file(stage.folder.path().join("slack")).unwrap();
     let said = rollcall(online(&stage, &["--json"])).await;
     assert_eq!(said.code, 1, "{}", said.all());
@@ -225,7 +223,7 @@ async fn a_connection_without_its_secret_is_bad_and_the_others_are_looked_at_all
 
 #[tokio::test]
 async fn a_wrong_tenant_is_bad() {
-    let stage = support::Stage::set().await;
+    let stage = crate::support::Stage::set().await;
     let file = stage.folder.path().join("config/env/test.yaml");
     let environment = std::fs::read_to_string(&file).unwrap();
     let wrong = environment.replace(rollcall_simulators::world::SALESFORCE_ORG, "00D5f000009WRONGAA");
@@ -239,7 +237,7 @@ async fn a_wrong_tenant_is_bad() {
 
 #[tokio::test]
 async fn a_connection_that_is_not_there_is_refused_by_name() {
-    let stage = support::Stage::set().await;
+    let stage = crate::support::Stage::set().await;
     let said = rollcall(online(&stage, &["--connection", "sf-emea"])).await;
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(

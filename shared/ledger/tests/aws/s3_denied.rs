@@ -1,25 +1,15 @@
 //! What S3 says only to a role that may not list its bucket, told to a scripted server: the local AWS does not say so.
-#![cfg(feature = "s3")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails, panics"
-)]
 
-mod support;
-
+use crate::support::scripted::{Reply, Scripted};
 use bytes::Bytes;
 use rollcall_ledger::aws::{self, SdkConfig};
 use rollcall_ledger::s3::S3Files;
 use rollcall_model::{FileError, Files};
-use support::scripted::{Reply, Scripted};
 
 /// The configuration with credentials of nobody, so that these tests need no environment.
 async fn config(url: &str) -> SdkConfig {
     let credentials = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test");
-    support::config(url)
+    crate::support::config(url)
         .await
         .to_builder()
         .credentials_provider(aws_sdk_s3::config::SharedCredentialsProvider::new(credentials))

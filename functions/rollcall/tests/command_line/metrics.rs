@@ -1,14 +1,12 @@
 //! `/metrics` of `rollcall serve`.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Serving, Stage, post};
 use bytes::Bytes;
 use rollcall_connectors::http::{HttpSettings, ReqwestTransport};
 use rollcall_model::{HttpResponse, Transport as _};
-use support::{Serving, Stage, post};
 
 async fn metrics(door: &str) -> HttpResponse {
     let address = door.replace("/hooks/okta-main", "/metrics");

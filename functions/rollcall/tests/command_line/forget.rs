@@ -5,10 +5,8 @@
     reason = "helpers of tests fail by panicking"
 )]
 
-mod support;
-
+use crate::support::{Stage, files};
 use rollcall_simulators::world::LEAVER;
-use support::{Stage, files};
 
 const CHIDI: &str = "chidi.okafor@corp.example";
 

@@ -1,11 +1,9 @@
 //! `rollcall link` on simulated vendors.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-mod support;
-
+use crate::support::Stage;
 use rollcall_simulators::world::LEAVER;
 use serde_json::Value;
-use support::Stage;
 
 fn account(stage: &Stage) -> String {
     format!("sf-us/{}", stage.world.leaver_user)

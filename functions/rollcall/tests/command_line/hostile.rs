@@ -1,19 +1,17 @@
 //! What strangers send to a door's socket, and what a terminal, a page and a log show of somebody who chose a hostile name.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::{Serving, Stage, files, post};
 use jiff::Timestamp;
 use rollcall_model::{Lane, RunState};
 use rollcall_simulators::world::LEAVER;
 use serde_json::json;
-use support::{Serving, Stage, files, post};
 
 /// A terminal that is steered, a line that looks like a log's, a mention, a template, a formula and markup.
 const NAME: &str = "=1+1 <!channel> <@U0PRIYA0001> {{ person.login }} ${person.email} <script>alert(1)</script>\u{1b}[2J\u{1b}]0;owned\u{7}\r\nERROR All access was cut.\n\u{9b}31m\u{202e}";
@@ -102,7 +100,7 @@ async fn a_hostile_name_steers_no_terminal_no_page_and_no_log() {
 #[test]
 fn no_secret_of_any_kind_is_in_what_a_machine_writes_at_its_loudest() {
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(support::BINARY)
+    let output = Command::new(crate::support::BINARY)
         .args(["demo", "--once", "--json"])
         .env("TMPDIR", folder.path())
         .env("ROLLCALL_LOG", "trace")

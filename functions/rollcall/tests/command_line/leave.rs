@@ -1,11 +1,9 @@
 //! `rollcall leave` as it is typed.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
-
+use crate::support::Stage;
 use jiff::Timestamp;
 use rollcall_simulators::world::LEAVER;
-use support::Stage;
 
 /// The operating system's name of the account that runs this test.
 fn me() -> String {

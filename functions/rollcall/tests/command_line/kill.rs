@@ -1,11 +1,9 @@
 //! `kill -9` of `rollcall serve` at any moment, and the end is the same.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
-
 use std::time::{Duration, Instant};
 
-use support::{Serving, Stage, post};
+use crate::support::{Serving, Stage, post};
 
 /// Twenty kills. A killed worker's work is taken up when its lease has ended, so the lease is short here.
 const KILLS: u32 = 20;

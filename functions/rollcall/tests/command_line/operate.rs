@@ -1,18 +1,16 @@
 //! What an operator does: plan and apply, pause and resume, replay, redrive.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
-
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::{FIXTURES, Serving, Stage, post};
 use jiff::Timestamp;
 use rollcall_model::ledger::documents;
 use rollcall_model::{AccountRef, Lane, Message, RunState};
 use rollcall_simulators::salesforce::UserSeed;
 use rollcall_simulators::world::LEAVER;
 use serde_json::json;
-use support::{FIXTURES, Serving, Stage, post};
 
 const LEASE_MS: u64 = 10_000;
 
@@ -358,7 +356,7 @@ async fn a_command_without_its_folder_says_which_one() {
         "{}",
         said.all()
     );
-    let help = support::rollcall(vec!["--help"]).await;
+    let help = crate::support::rollcall(vec!["--help"]).await;
     for command in [
         "demo", "serve", "check", "plan", "apply", "replay", "explain", "receipt", "redrive", "pause", "resume",
     ] {
@@ -368,7 +366,7 @@ async fn a_command_without_its_folder_says_which_one() {
         } else {
             vec![command, "--help"]
         };
-        let help = support::rollcall(args).await;
+        let help = crate::support::rollcall(args).await;
         assert!(
             help.code == 0 && help.text.contains("Examples:"),
             "{command}: {}",

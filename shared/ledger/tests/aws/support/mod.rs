@@ -1,7 +1,5 @@
 //! What the tests of the cloud back ends share.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
-
 pub(crate) mod lossy;
 pub(crate) mod scripted;
 

@@ -5,14 +5,12 @@
     reason = "helpers of tests fail by panicking"
 )]
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::BINARY;
 use serde_json::Value;
-use support::BINARY;
 
 /// What a command says and how it ends, run in a folder.
 fn rollcall(folder: &Path, args: &[&str]) -> (i32, String) {

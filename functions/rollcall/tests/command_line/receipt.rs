@@ -5,14 +5,12 @@
     reason = "helpers of tests fail by panicking"
 )]
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::BINARY;
 use rollcall_evidence::PublicKey;
 use serde_json::Value;
-use support::BINARY;
 
 /// A name, what is done to the receipt, and what must be said of it.
 type Case<'a> = (&'a str, &'a dyn Fn(&mut Value), &'a [&'a str]);
@@ -159,10 +157,10 @@ fn another_key_and_a_missing_one_are_said_to_be_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_rotated_key_leaves_older_receipts_verifiable_with_what_stands_in_the_folder() {
-    let stage = support::Stage::set().await;
+    let stage = crate::support::Stage::set().await;
     let data = stage.data();
-    let serving = support::Serving::start(&stage, 10_000).await;
-    assert!(support::post(&serving.door, &stage.deactivate()).await);
+    let serving = crate::support::Serving::start(&stage, 10_000).await;
+    assert!(crate::support::post(&serving.door, &stage.deactivate()).await);
     let runs = stage.runs_when(|run| run.receipt.is_some()).await;
     drop(serving);
     let receipt = data.join("files").join(runs[0].receipt.as_ref().unwrap());
@@ -170,7 +168,7 @@ async fn a_rotated_key_leaves_older_receipts_verifiable_with_what_stands_in_the_
     std::fs::rename(keys.join("receipt.pem"), keys.join("receipt-2026.pem")).unwrap();
     std::fs::rename(keys.join("receipt.pem.pub"), keys.join("receipt-2026.pem.pub")).unwrap();
     // The next start makes a new key.
-    drop(support::Serving::start(&stage, 10_000).await);
+    drop(crate::support::Serving::start(&stage, 10_000).await);
     let [new, old] = ["receipt.pem.pub", "receipt-2026.pem.pub"].map(|name| keys.join(name));
     let id = |file: &Path| {
         PublicKey::from_pem(&std::fs::read_to_string(file).unwrap())

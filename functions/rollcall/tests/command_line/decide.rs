@@ -1,15 +1,13 @@
 //! What an approver does: read what waits, decide it, and agree to announced leavers.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
-
 use std::process::Command;
 
+use crate::support::{Serving, Stage, post};
 use rollcall_model::RunState;
 use rollcall_simulators::okta::GroupKind;
 use rollcall_simulators::world::LEAVER;
 use serde_json::json;
-use support::{Serving, Stage, post};
 
 const LEASE_MS: u64 = 10_000;
 

@@ -1,5 +1,4 @@
 //! What the tests of the command share: simulated vendors in the test's own process, a folder that names them, the binary.
-#![allow(dead_code, reason = "each test file uses its own part")]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -5,13 +5,11 @@
     reason = "helpers of tests fail by panicking"
 )]
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::Stage;
 use rollcall_simulators::world::LEAVER;
 use serde_json::json;
-use support::Stage;
 
 /// A stage in observe mode on which the leaver's run was planned.
 async fn observed() -> Stage {

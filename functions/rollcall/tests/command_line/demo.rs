@@ -1,13 +1,11 @@
 //! `rollcall demo --once`, and the commands on what it leaves behind.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-mod support;
-
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::BINARY;
 use serde_json::Value;
-use support::BINARY;
 
 fn demo(folder: &Path, args: &[&str]) -> (i32, String) {
     let output = Command::new(BINARY)
