@@ -1,6 +1,6 @@
 //! What the journal says about changes that an earlier try began.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rollcall_model::journal::Draft;
@@ -30,6 +30,8 @@ pub(crate) struct Journalled {
     pub(crate) seen: BTreeMap<ChangeKey, Outcome>,
     /// How changes were begun, as far back as was read.
     pub(crate) made: BTreeMap<ChangeKey, Begun>,
+    /// Every change that this run has begun, whatever came of it.
+    pub(crate) ours: BTreeSet<ChangeKey>,
     /// Long changes that were begun and not seen to the end, as they were begun; as far back as was read.
     pub(crate) begun: BTreeMap<ChangeKey, Change>,
     /// How changes ended, as far back as was read. Of a long one the run may not know it: its numbers and its evidence are
@@ -73,6 +75,7 @@ impl Journalled {
                 .map(|(key, &deadline)| (key.clone(), OpenIntent { deadline }));
             journalled.open = open.collect();
             journalled.seen.clone_from(&mark.seen);
+            journalled.ours = mark.begun.iter().chain(mark.open.keys()).cloned().collect();
             journalled.upto.clone_from(&mark.upto);
         }
         for entry in entries {
@@ -84,6 +87,7 @@ impl Journalled {
                 EntryKind::Intent => {
                     let deadline = entry.deadline.unwrap_or(entry.public.at);
                     journalled.open.insert(change.clone(), OpenIntent { deadline });
+                    journalled.ours.insert(change.clone());
                     journalled.seen.remove(change);
                     journalled.ended.remove(change);
                     journalled.made.entry(change.clone()).or_insert_with(|| Begun {
@@ -147,6 +151,7 @@ impl Journalled {
                 .map(|(key, intent)| (key.clone(), intent.deadline))
                 .collect(),
             seen: self.seen.clone(),
+            begun: self.ours.clone(),
             rest: None,
             let_go: false,
         }

@@ -13,8 +13,8 @@ use crate::{Engine, EngineError};
 
 impl Engine {
     /// A plan that a person named is refused when the world moved; an automatic one is made again, three times at most. What cannot be
-    /// read now has not moved: it is tried again, and compared with the named plan then. Nor has what we were at ourselves when a worker
-    /// died: it is half made.
+    /// read now has not moved: it is tried again, and compared with the named plan then. Nor has what we have begun ourselves: a worker died
+    /// in the middle of it, or a vendor did half of it.
     pub(crate) async fn moved(
         &self,
         claim: &mut RunClaim,
@@ -23,13 +23,12 @@ impl Engine {
     ) -> Result<Option<StageEnd>, EngineError> {
         if let Some(bound) = claim.run.bound.clone().filter(|bound| bound.stage == plan.stage) {
             let unread = unread(plan);
-            let begun = |plan: &StagePlan| {
+            let others = |plan: &StagePlan| {
                 let mut plan = without(plan, &unread);
-                plan.items
-                    .retain(|item| !journalled.open.contains_key(&item.change.key()));
+                plan.items.retain(|item| !journalled.ours.contains(&item.change.key()));
                 plan
             };
-            let moved = begun(&bound).moved(&begun(plan));
+            let moved = others(&bound).moved(&others(plan));
             if !moved.is_empty() {
                 let why = format!("the plan that was named has moved: {}", moved.join("; "));
                 self.decided(claim, "refused: moved", json!({"moved": moved})).await?;

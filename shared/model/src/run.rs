@@ -1,6 +1,6 @@
 //! A run: one goal for one person, from opening to receipt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -251,6 +251,9 @@ pub struct JournalMark {
     pub open: BTreeMap<ChangeKey, Timestamp>,
     /// The last outcome that was seen.
     pub seen: BTreeMap<ChangeKey, Outcome>,
+    /// Changes that were begun, whatever came of them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub begun: BTreeSet<ChangeKey>,
     /// Nothing but a vendor's work is waited for, until then: a wake before it changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Timestamp>,

@@ -10,6 +10,7 @@ use rollcall_model::{Exception, Goal, Outcome, Run, RunId, RunState};
 use rollcall_runtime::codes;
 use rollcall_scenarios::{HOUR, MINUTE, Stage, outcomes, replaced};
 use rollcall_simulators::salesforce::Permission;
+use rollcall_simulators::{Fault, FaultRule};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How long the playbook leaves somebody alone here: an Okta token that nobody uses does not live for thirty days.
@@ -348,8 +349,8 @@ fn held(stage: &Stage) -> (Vec<u8>, Vec<String>, bool, bool) {
     (org.snapshot(), entitlements, org.is_active(user), org.is_frozen(user))
 }
 
-#[tokio::test]
-async fn what_was_handed_over_and_taken_apart_is_given_back_byte_by_byte() {
+/// An owner of records whose leave is through, and their run.
+async fn taken_apart() -> (Stage, Run) {
     let spec = WorldSpec {
         owns: true,
         ..WorldSpec::default()
@@ -360,11 +361,41 @@ async fn what_was_handed_over_and_taken_apart_is_given_back_byte_by_byte() {
         .vendors
         .okta
         .add_group("Legal-Hold", rollcall_simulators::okta::GroupKind::Okta);
-    let before = held(&stage);
     stage.leaves().await;
     stage.settle().await;
     let run = stage.run().await;
     assert_eq!(run.state, RunState::Done, "{:#?} {:#?}", outcomes(&run), run.notes);
+    (stage, run)
+}
+
+/// Salesforce gives one entitlement back and answers the next call with a page for people.
+#[tokio::test]
+async fn an_undo_that_a_vendor_did_half_of_is_carried_out_afterwards() {
+    for skip in 0..3 {
+        let (mut stage, run) = taken_apart().await;
+        let org = stage.world.vendors.salesforce.clone();
+        org.faults().add(FaultRule {
+            method: Some(http::Method::POST),
+            skip,
+            ..FaultRule::once("/composite/sobjects", Fault::Html)
+        });
+        let undone = undo(&mut stage, &run.id).await;
+        let why = format!("spared {skip}: {:#?} {:#?}", outcomes(&undone), undone.notes);
+        assert_eq!(undone.state, RunState::Done, "{why}");
+        assert!(!is_frozen(&stage), "{why}");
+        assert_eq!(org.assignments_of(&stage.world.vendors.leaver_user).len(), 4, "{why}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_handed_over_and_taken_apart_is_given_back_byte_by_byte() {
+    let untouched = Stage::new(WorldSpec {
+        owns: true,
+        ..WorldSpec::default()
+    })
+    .await;
+    let before = held(&untouched);
+    let (mut stage, run) = taken_apart().await;
     let after = held(&stage);
     assert!(
         !after.2 && after.3 && after.0 != before.0 && after.1 != before.1,
