@@ -10,7 +10,6 @@ use rollcall_model::ledger::documents;
 use rollcall_model::{Call, ConnectionId, Lane, Obstacle, Probe, ProbeResult};
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::{Clock as _, Ids};
-use rollcall_simulators::world::LEAVER;
 use serde_json::Value;
 
 use crate::ids::SeededIds;
@@ -86,8 +85,9 @@ fn misjudged(said: &Probes, plain: &Probes) -> Vec<String> {
                 wrong.push(format!("{id}: nothing says why: {probe:?}"));
             }
         }
-        let advice = |probe: &&Probe| probe.next.as_ref().is_some_and(|next| !next.is_empty());
-        if !other.is_empty() && !other.iter().copied().any(|probe| advice(&probe)) {
+        // What is bad says in its reason what to mend.
+        let helps = |probe: &&Probe| probe.result == ProbeResult::Bad || probe.next.is_some();
+        if !other.is_empty() && !other.iter().any(helps) {
             wrong.push(format!("{id}: nothing says what to do: {other:?}"));
         }
         if other.is_empty() && said.len() < plain.len() {
@@ -145,7 +145,11 @@ async fn looked_before(strikes: Vec<Strike>) -> World {
 pub async fn preflight(name: &str, faults: Faults<'_>) -> Report {
     let mut report = Report::named(name);
     let look = async |world: &World| {
-        let found = world.worker().await.preflight(LEAVER).await;
+        let found = world
+            .worker()
+            .await
+            .preflight(&format!("okta-main/{}", world.vendors.leaver))
+            .await;
         found.map(|(_, looked)| looked).map_err(|error| error.chain())
     };
     let world = looked_before(Vec::new()).await;

@@ -84,11 +84,7 @@ fn sourced(users: &[Value], whole: bool) -> Probe {
     let of = if whole { "" } else { "first " };
     let found = format!("{elsewhere} of the {of}{} users are mastered outside Okta", users.len());
     if users.is_empty() {
-        return probe(
-            WHAT,
-            ProbeResult::Unknown,
-            "no user is shown, so who masters them cannot be told",
-        );
+        return Probe::unseen(WHAT, "no user is shown, so who masters them cannot be told");
     }
     if elsewhere == 0 {
         return probe(WHAT, ProbeResult::Good, &found);
