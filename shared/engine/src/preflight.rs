@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use rollcall_model::plan::{DISMANTLE, Goal, RunPlan};
-use rollcall_model::{AccountClass, AccountRef, Call, ConnectionId, Failure, Lane, Person, Preflight};
+use rollcall_model::{AccountClass, AccountRef, Call, Completeness, ConnectionId, Failure, Lane, Person, Preflight};
 use rollcall_policy::decide;
 use rollcall_runtime::clock::plus;
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,9 @@ impl Engine {
             .filter(|account| account.sure || mine.contains(&account.account.id))
             .filter(|account| AccountClass::OWN.contains(&account.class));
         let mut looked = Vec::new();
+        if let Completeness::Unproven(why) = &search.completeness {
+            looked.push(unseen(None, "", why));
+        }
         for account in own {
             looked.push(match connector.preflight(&self.look_call(), &account.account).await {
                 Ok(found) => Looked {

@@ -27,12 +27,14 @@ const WHAT: &str = "looking at what a deactivation would meet";
 const RIGHTS: &str = "SELECT PermissionsManageUsers, PermissionsViewAllUsers, PermissionsViewSetup, \
                       PermissionsCustomizeApplication, PermissionsViewAllData, PermissionsManagePvtRptsAndDashbds \
                       FROM UserPermissionAccess LIMIT 1";
+/// Why an answer is not believed that shows nothing at all, not even what is always there.
+const BLIND: &str = "nothing showed, not even our own rights; look again";
 /// What no query shows.
 const HIDDEN: &str = "default lead owner and creator, default case owner, automated case user, default workflow user, and who \
                       is named in rules, workflows and approval processes: Salesforce shows them in Setup only; a \
                       deactivation that meets one is refused and names it";
 
-/// Looks. Besides the token: one call for the user, then one for every five queries.
+/// Looks. Besides the token: one call for the user, then one for every four queries, each with a query that is never empty beside them.
 pub(super) async fn preflight(client: &Client, call: &Call, account: &AccountRef) -> Result<Preflight, Failure> {
     let Some(target) = eighteen(&account.id) else {
         return Err(Failure::give_up(
@@ -92,35 +94,47 @@ pub(super) async fn preflight(client: &Client, call: &Call, account: &AccountRef
             ),
         ));
     }
-    let mut answers = Parts::new();
-    for some in asked.chunks(QUERIES) {
-        let asks: Vec<(&str, Ask)> = some
+    let mut answers: BTreeMap<String, (Part, Rights)> = BTreeMap::new();
+    for some in asked.chunks(QUERIES - 1) {
+        let mut asks: Vec<(&str, Ask)> = some
             .iter()
             .map(|(name, soql)| (name.as_str(), Ask::Query(soql.clone())))
             .collect();
-        answers.extend(client.ask(call, WHAT, &asks).await?);
+        asks.push(("rights", Ask::Query(RIGHTS.to_owned())));
+        let mut parts = client.ask(call, WHAT, &asks).await?;
+        let rights = Rights::take(&mut parts);
+        answers.extend(parts.into_iter().map(|(name, part)| (name, (part, rights.clone()))));
     }
     for look in LOOKS {
-        judge(&mut all, look, answers.remove(&look.kind.replace('-', "_")), &rights);
+        if let Some((part, rights)) = answers.remove(&look.kind.replace('-', "_")) {
+            judge(&mut all, look, part, &rights);
+        }
     }
     for (number, field) in hierarchy.iter().enumerate() {
-        hierarchy_users(&mut all, field, answers.remove(&format!("hierarchy_{number}")));
+        if let Some((part, rights)) = answers.remove(&format!("hierarchy_{number}")) {
+            hierarchy_users(&mut all, field, part, &rights);
+        }
     }
-    if let Some(part) = answers.remove("members") {
-        let others = client.rows(call, WHAT, part).await?;
-        match others {
+    if let Some((part, rights)) = answers.remove("members") {
+        let label = "the other members of their queues";
+        match client.rows(call, WHAT, part).await? {
+            Ok(rows) if rows.is_empty() && rights.0.is_none() => all.uninspected.push(format!("{label}: {BLIND}")),
             Ok(rows) => last_members(&mut all, &queues, &rows),
-            Err(refusal) => all.uninspected.push(format!(
-                "the other members of their queues: {}",
-                refusal.failure("reading them").reason
-            )),
+            Err(refusal) => all
+                .uninspected
+                .push(format!("{label}: {}", refusal.failure("reading them").reason)),
         }
     }
     all.uninspected.push(HIDDEN.to_owned());
     Ok(all)
 }
 
-/// What the org says of our own rights; nothing where it does not say.
+/// One answer of several.
+type Part = Result<Value, super::retry::Refusal>;
+
+/// What the org says of our own rights in the same answer; nothing where it does not say. It always has a row, so without one nothing else
+/// that is empty there proves anything.
+#[derive(Clone)]
 struct Rights(Option<Value>);
 
 impl Rights {
@@ -182,19 +196,33 @@ fn hierarchy_fields(all: &mut Preflight, parts: &mut Parts) -> Vec<String> {
     }
 }
 
-fn hierarchy_users(all: &mut Preflight, field: &str, part: Option<Result<Value, super::retry::Refusal>>) {
+fn hierarchy_users(all: &mut Preflight, field: &str, part: Part, rights: &Rights) {
+    let label = format!("the hierarchy field {field}");
     match part {
-        Some(Ok(body)) if items(&body, "records").is_empty() => {}
-        Some(Ok(body)) => {
-            let found = format!("{field} of {}", counted("user", &named(&body, "/Name")));
-            all.obstacles
-                .push(obstacle("hierarchy-field", found, true, way_out("hierarchy-field")));
+        Ok(body) => {
+            half(all, &label, &body);
+            if !items(&body, "records").is_empty() {
+                let found = format!("{field} of {}", counted("user", &named(&body, "/Name")));
+                all.obstacles
+                    .push(obstacle("hierarchy-field", found, true, way_out("hierarchy-field")));
+            } else if rights.0.is_none() {
+                all.uninspected.push(format!("{label}: {BLIND}"));
+            }
         }
-        Some(Err(refusal)) => {
+        Err(refusal) => {
             let why = refusal.failure("reading it").reason;
-            all.uninspected.push(format!("the hierarchy field {field}: {why}"));
+            all.uninspected.push(format!("{label}: {why}"));
         }
-        None => {}
+    }
+}
+
+/// Says so when a list has fewer rows than it counts itself.
+fn half(all: &mut Preflight, label: &str, body: &Value) {
+    let shown = items(body, "records").len() as u64;
+    let counted = body.get("totalSize").and_then(Value::as_u64).unwrap_or(0);
+    if shown < counted {
+        all.uninspected
+            .push(format!("{label}: {shown} of {counted} were shown; look again"));
     }
 }
 
@@ -204,6 +232,7 @@ fn queues(all: &mut Preflight, parts: &mut Parts, rights: &Rights) -> BTreeMap<S
     match parts.remove("queues").unwrap_or(Ok(Value::Null)) {
         Ok(body) => {
             let rows = items(&body, "records");
+            half(all, label, &body);
             if rows.is_empty()
                 && let Some(why) = rights.lacks("PermissionsManageUsers", "Manage Users")
             {
@@ -243,26 +272,28 @@ fn last_members(all: &mut Preflight, queues: &BTreeMap<String, String>, others: 
 }
 
 /// What one look came to: an obstacle, something not looked at, or nothing.
-fn judge(all: &mut Preflight, look: &Look, part: Option<Result<Value, super::retry::Refusal>>, rights: &Rights) {
+fn judge(all: &mut Preflight, look: &Look, part: Part, rights: &Rights) {
     let body = match part {
-        Some(Ok(body)) => body,
-        Some(Err(refusal)) if refusal.code == "INVALID_TYPE" => {
+        Ok(body) => body,
+        Err(refusal) if refusal.code == "INVALID_TYPE" => {
             all.uninspected.push(format!(
                 "{}: the org does not have {}, or hides it from the integration user",
                 look.label, look.object
             ));
             return;
         }
-        Some(Err(refusal)) => {
+        Err(refusal) => {
             let why = refusal.failure("reading them").reason;
             all.uninspected.push(format!("{}: {why}", look.label));
             return;
         }
-        None => return,
     };
     let count = match look.shows {
         Shows::Count => body.get("totalSize").and_then(Value::as_u64).unwrap_or(0),
-        Shows::Names(_) => u64::try_from(items(&body, "records").len()).unwrap_or(u64::MAX),
+        Shows::Names(_) => {
+            half(all, look.label, &body);
+            u64::try_from(items(&body, "records").len()).unwrap_or(u64::MAX)
+        }
     };
     if count == 0 {
         if let Some(why) = rights.lacks(look.right.0, look.right.1) {

@@ -294,3 +294,20 @@ async fn somebody_deleted_in_the_source_after_their_deactivation_is_still_known_
     assert!(stage.is_cut(), "the account is found by the link and cut again");
     assert_eq!(stage.did("freeze"), 2);
 }
+
+#[tokio::test]
+async fn a_preflight_whose_search_proves_nothing_says_so() {
+    let stage = Stage::plain().await;
+    let who = format!("okta-main/{}", stage.world.vendors.leaver);
+    let (_, looked) = stage.engine.preflight(&who).await.expect("the person can be read");
+    assert!(looked.iter().any(|one| one.account.is_some()), "{looked:?}");
+    stage.world.vendors.salesforce.deny(Permission::ViewAllUsers);
+    let (_, looked) = stage.engine.preflight(&who).await.expect("the person can be read");
+    let [one] = looked.as_slice() else {
+        panic!("{looked:?}");
+    };
+    assert!(
+        one.account.is_none() && one.found.uninspected[0].contains("View All Users"),
+        "{looked:?}"
+    );
+}

@@ -179,3 +179,55 @@ async fn the_last_administrator_and_ourselves_are_blockers() {
     assert!(!kinds(&found).contains_key("last-admin"), "{found:?}");
     assert!(!uninspected(&found, "administrators"), "{:?}", found.uninspected);
 }
+
+#[tokio::test]
+async fn half_a_list_is_told_as_such() {
+    let world = entangled();
+    let user = world.jordan.as_str();
+    for name in ["Mobile", "Data Loader"] {
+        world.org.add_token(user, name);
+    }
+    let whole = preflight(&world).await;
+    assert!(!uninspected(&whole, "were shown"), "{whole:#?}");
+    for skip in 0..4 {
+        world.org.faults().add(FaultRule {
+            skip,
+            ..FaultRule::once("/composite", Fault::HalfList)
+        });
+        let half = preflight(&world).await;
+        if half.obstacles != whole.obstacles {
+            assert!(uninspected(&half, "of 2 were shown; look again"), "{skip}: {half:#?}");
+        }
+        world.org.faults().clear();
+    }
+}
+
+#[tokio::test]
+async fn an_empty_answer_without_our_own_rights_in_it_is_not_nothing() {
+    let world = entangled();
+    let whole = preflight(&world).await;
+    let mut told = 0;
+    for skip in 0..5 {
+        world.org.faults().add(FaultRule {
+            skip,
+            ..FaultRule::once("/composite", Fault::EmptyList)
+        });
+        let found = world
+            .connect(None)
+            .preflight(&world.clock.call(), &world.account())
+            .await;
+        world.org.faults().clear();
+        // Without our own user in it nothing is looked at at all.
+        let Ok(empty) = found else { continue };
+        let lost = kinds(&whole).len() - kinds(&empty).len();
+        if lost > 0 {
+            told += 1;
+            assert!(uninspected(&empty, "nothing showed"), "{skip}: {empty:#?}");
+            assert!(
+                !kinds(&empty).contains_key("last-queue-member")
+                    || kinds(&whole)["last-queue-member"] == kinds(&empty)["last-queue-member"]
+            );
+        }
+    }
+    assert!(told >= 2, "{told} answers were emptied where it counts");
+}
