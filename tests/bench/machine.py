@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOOR = "/hooks/okta-main"
@@ -122,8 +123,8 @@ class Machine:
             raise
         return self
 
-    def _command(self, *words: str) -> list:
-        return [self.binaries / "rollcall", *words, "--config", self.config, "--env", "bench", "--data", self.folder / "data"]
+    def _command(self, *words: str, data: str = "data") -> list:
+        return [self.binaries / "rollcall", *words, "--config", self.config, "--env", "bench", "--data", self.folder / data]
 
     def link(self) -> None:
         """Everybody's accounts are found beforehand, as the guide to deploying says."""
@@ -137,17 +138,28 @@ class Machine:
 
     def serve(self) -> None:
         """Starts the server, with no token yet."""
+        self.server, self.address = self._start("data")
+
+    @contextmanager
+    def other(self) -> Iterator[str]:
+        """Another server with the same configuration and a ledger of its own; its address."""
+        server, address = self._start("other")
+        try:
+            yield address
+        finally:
+            end(server)
+
+    def _start(self, data: str) -> tuple[subprocess.Popen, str]:
         log = (self.folder / "server.log").open("ab")
-        self.server = subprocess.Popen(
-            [*self._command("serve"), "--listen", "127.0.0.1:0", "--json"], stdout=subprocess.PIPE, stderr=log, text=True,
+        server = subprocess.Popen(
+            [*self._command("serve", data=data), "--listen", "127.0.0.1:0", "--json"], stdout=subprocess.PIPE, stderr=log, text=True,
             env=self._environment())
         log.close()
         text, decoder = "", json.JSONDecoder()
-        while line := self.server.stdout.readline():
+        while line := server.stdout.readline():
             text += line
             with suppress(json.JSONDecodeError):
-                self.address = decoder.decode(text)["address"]
-                return
+                return server, decoder.decode(text)["address"]
         raise AssertionError(f"the server did not start:\n{(self.folder / 'server.log').read_text()[-2000:]}")
 
     def stop(self) -> None:

@@ -8,8 +8,8 @@ use rollcall_runtime::{Code, codes};
 use serde_json::json;
 use tracing::Instrument as _;
 
+use crate::drain::Reason;
 use crate::undo::may_be_return;
-use crate::whose::beside;
 use crate::{Engine, EngineError};
 
 /// What is noted with an event of which nothing comes.
@@ -69,7 +69,7 @@ impl Engine {
     async fn dispatch(&self, message: Message) -> Result<(), EngineError> {
         match message {
             Message::Signal(signal) => self.signal(&signal).await,
-            Message::WakeAccount(account) => self.work(&account, None, self.signing_in(&account)).await,
+            Message::WakeAccount(account) => self.work(&account, Reason::Due).await,
             Message::WakeTimer(id) => self.ring(&id).await,
             // Only a stack's worker knows who asked and what with; it takes commands before they come here.
             Message::Command(id) => Err(EngineError::Refused(format!(
@@ -78,10 +78,7 @@ impl Engine {
             Message::WakeRun(id) => match self.parts.ledger.run(&id).await? {
                 // Each wake that is answered too early would send another one, and a vendor would be asked ever more often.
                 Some(run) if self.rests(&run) => Ok(()),
-                Some(run) if !run.state.is_final() => {
-                    let subject = &run.plan.subject;
-                    self.work(subject, Some(&id), self.signing_in(subject)).await
-                }
+                Some(run) if !run.state.is_final() => self.work(&run.plan.subject, Reason::Run(&id)).await,
                 Some(_) => Ok(()),
                 None => {
                     tracing::warn!(run = %id, "A wake names a run that is not in the ledger.");
@@ -91,34 +88,26 @@ impl Engine {
         }
     }
 
-    /// Reads a signal, takes its event into the ledger and works on its account. The tokens that this needs are asked for meanwhile:
-    /// their vendors answer long after everything is written.
+    /// Reads a signal, takes its event into the ledger and works on its account.
     async fn signal(&self, signal: &Signal) -> Result<(), EngineError> {
         let event = self.read(signal).await?;
-        let Some(account) = event.account.clone() else {
-            return self.accept(event, signal).await.map(drop);
-        };
-        let signed_in = self.signing_in(&account);
-        let tokens = self.tokens(&event, &signed_in);
-        let work = async {
-            if self.accept(event, signal).await? {
-                self.work(&account, None, signed_in).await?;
-            }
-            Ok(())
-        };
-        beside(tokens, Box::pin(work)).await
+        match event.account.clone() {
+            Some(account) if self.accept(&event, signal).await? => self.work(&account, Reason::Event(&event)).await,
+            Some(_) => Ok(()),
+            None => self.accept(&event, signal).await.map(drop),
+        }
     }
 
     /// Takes an event into the ledger, once. True when there is something to do for its account.
-    async fn accept(&self, event: Event, signal: &Signal) -> Result<bool, EngineError> {
+    async fn accept(&self, event: &Event, signal: &Signal) -> Result<bool, EngineError> {
         let (ledger, now) = (&self.parts.ledger, self.now());
         let nonce = self.parts.ids.unique();
-        let nothing = self.is_nothing(&event);
+        let nothing = self.is_nothing(event);
         let answer = if nothing {
-            ledger.set_aside(&event, signal, UNASKED, now, &nonce).await?
+            ledger.set_aside(event, signal, UNASKED, now, &nonce).await?
         } else {
             let due_at = plus(now, self.settings.lease);
-            ledger.accept(&event, signal, due_at, &nonce).await?
+            ledger.accept(event, signal, due_at, &nonce).await?
         };
         match answer {
             Answer::Won(()) | Answer::AlreadyMine(()) => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rollcall_harness::WorldSpec;
+use rollcall_harness::inject::is_call;
 use rollcall_model::ledger::{Holder, LockKey};
 use rollcall_model::{AccountRef, Lane, Message, RunState};
 use rollcall_runtime::clock::plus;
@@ -42,6 +43,10 @@ async fn many_events_of_one_change_are_one_reading_before_the_cut_and_join_after
     }
     stage.work_for(Duration::from_secs(5)).await;
     assert_eq!(stage.cuts(), 0, "the account is another's");
+    // Not even a token is asked for: whoever works on the account has one.
+    let log = stage.world.injector.log();
+    let asked: Vec<&String> = log.iter().filter(|what| is_call(what)).collect();
+    assert!(asked.is_empty(), "{asked:?}");
     let waiting = stage.ledger().inbox(&subject).await.expect("memory answers").rows.len();
     assert_eq!(waiting, 3);
     let before = stage.world.injector.log().len();
