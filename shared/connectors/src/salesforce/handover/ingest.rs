@@ -369,10 +369,10 @@ impl Mover<'_> {
 
 impl Table {
     /// The ids in the first of two columns that holds one.
-    fn ids<'a>(self, first: &'a str, second: &'a str) -> impl Iterator<Item = String> + 'a {
+    fn ids(&self, first: &str, second: &str) -> impl Iterator<Item = String> {
         let (first, second) = (self.column(first), self.column(second));
-        self.into_rows()
-            .filter_map(move |row| eighteen(cell(&row, first)).or_else(|| eighteen(cell(&row, second))))
+        self.rows()
+            .filter_map(move |row| eighteen(cell(row, first)).or_else(|| eighteen(cell(row, second))))
     }
 }
 

@@ -78,10 +78,23 @@ pub(super) fn read<T: DeserializeOwned>(name: &str, body: &[u8]) -> Result<Vec<T
         })
 }
 
-/// A row as the vendor has it, by column name. Lines of a page that repeat the header are left out, NUL bytes too.
+/// A file as the vendor has it, by column name. Lines of a page that repeat the header are left out, NUL bytes too. All cells are one text: a
+/// page of tens of thousands of rows is a handful of allocations.
 pub(super) struct Table {
     header: csv::StringRecord,
-    rows: Vec<csv::StringRecord>,
+    text: String,
+    /// Where each cell ends in the text, row after row.
+    cells: Vec<usize>,
+    /// How many cells there are up to the end of each row.
+    rows: Vec<usize>,
+}
+
+/// One row of a table.
+#[derive(Clone, Copy)]
+pub(super) struct Cells<'a> {
+    table: &'a Table,
+    first: usize,
+    end: usize,
 }
 
 impl Table {
@@ -96,9 +109,21 @@ impl Table {
             body
         };
         let mut file = csv::ReaderBuilder::new().flexible(true).from_reader(body);
-        let header = file.headers().map_err(failed)?.clone();
-        let rows = file.records().collect::<Result<_, _>>().map_err(failed)?;
-        Ok(Self { header, rows })
+        let mut table = Self {
+            header: file.headers().map_err(failed)?.clone(),
+            text: String::with_capacity(body.len()),
+            cells: Vec::new(),
+            rows: Vec::new(),
+        };
+        let mut record = csv::StringRecord::new();
+        while file.read_record(&mut record).map_err(failed)? {
+            for cell in &record {
+                table.text.push_str(cell);
+                table.cells.push(table.text.len());
+            }
+            table.rows.push(table.cells.len());
+        }
+        Ok(table)
     }
 
     /// The place of a column.
@@ -107,13 +132,17 @@ impl Table {
     }
 
     /// All rows.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &csv::StringRecord> {
-        self.rows.iter()
-    }
-
-    /// All rows, given away.
-    pub(super) fn into_rows(self) -> impl Iterator<Item = csv::StringRecord> {
-        self.rows.into_iter()
+    pub(super) fn rows(&self) -> impl Iterator<Item = Cells<'_>> {
+        let mut first = 0;
+        self.rows.iter().map(move |&end| {
+            let row = Cells {
+                table: self,
+                first,
+                end,
+            };
+            first = end;
+            row
+        })
     }
 
     /// How many rows there are.
@@ -123,8 +152,18 @@ impl Table {
 }
 
 /// A cell; empty when the column is not there.
-pub(super) fn cell(row: &csv::StringRecord, column: Option<usize>) -> &str {
-    column.and_then(|place| row.get(place)).unwrap_or_default()
+pub(super) fn cell(row: Cells<'_>, column: Option<usize>) -> &str {
+    let Some(place) = column.map(|column| row.first + column).filter(|place| *place < row.end) else {
+        return "";
+    };
+    let ends = &row.table.cells;
+    let before = place
+        .checked_sub(1)
+        .and_then(|before| ends.get(before))
+        .copied()
+        .unwrap_or(0);
+    let end = ends.get(place).copied().unwrap_or(before);
+    row.table.text.get(before..end).unwrap_or_default()
 }
 
 /// An upload of the vendor's form: `Id` and the field, LF.
