@@ -3,7 +3,7 @@
 //! `tests/fixtures/ledger/0.1.0.json` is the whole table of a leaver whose worker died between the intent of a freeze and its
 //! call, as version 0.1.0 wrote it. It is never written again: a change of the code that cannot read it cannot be deployed over
 //! a table in use. A version that writes another shape adds a file of its own, with
-//! `ROLLCALL_WRITE_FIXTURE=FILE cargo test -p rollcall-harness --test upgrade -- --ignored`.
+//! `ROLLCALL_WRITE_FIXTURE=FILE cargo test -p rollcall-harness --test stories upgrade -- --ignored`.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
