@@ -4,12 +4,12 @@ use rollcall_runtime::{Code, codes};
 use std::time::Duration;
 
 use rollcall_model::ledger::{Holder, Inbox, InboxRow, Lock, LockKey, RunClaim};
-use rollcall_model::{AccountRef, Answer, Event, Message, RunId};
+use rollcall_model::{AccountRef, Answer, Message, RunId};
 use rollcall_policy::decide;
 use rollcall_runtime::clock::plus;
 
 use crate::intake::UNASKED;
-use crate::whose::{Known, SignedIn, Subject, beside};
+use crate::whose::{Known, Subject, beside};
 use crate::{Engine, EngineError};
 
 /// What is said of a claim that was lost. Which account it is stays out of logs.
@@ -41,17 +41,17 @@ impl Engine {
 
     /// Claims the account, drains its inbox, drives the runs that come of it (and the named one), and lets go. Whoever holds
     /// the claim already sees what we saw, because it cannot let go of an inbox that has grown.
-    pub(crate) async fn work(&self, account: &AccountRef, reason: Reason<'_>) -> Result<(), EngineError> {
+    pub(crate) async fn work(&self, account: &AccountRef, run: Option<&RunId>) -> Result<(), EngineError> {
         let holder = self.holder();
         let Some(mut lock) = self.claim_account(account, &holder).await? else {
-            if let Reason::Run(run) = reason {
+            if let Some(run) = run {
                 // The other worker drains the inbox, but it may not know that this run is due.
                 self.wake(&Message::WakeRun(run.clone()), Duration::from_secs(2))
                     .await?;
             }
             return Ok(());
         };
-        let result = Box::pin(self.work_claimed(account, reason, &mut lock)).await;
+        let result = Box::pin(self.work_claimed(account, run, &mut lock)).await;
         if result.is_err() {
             // Best effort: when this fails too, the lease ends by itself.
             let _ = self.parts.ledger.release(std::slice::from_ref(&lock)).await;
@@ -62,27 +62,26 @@ impl Engine {
     pub(crate) async fn work_claimed(
         &self,
         account: &AccountRef,
-        reason: Reason<'_>,
+        run: Option<&RunId>,
         lock: &mut Lock,
     ) -> Result<(), EngineError> {
-        let signed_in = self.signing_in(account);
-        let (mut asked, tokens) = match reason {
-            Reason::Event(event) => (None, Some(self.tokens(event, &signed_in))),
-            Reason::Run(run) => (Some(run.clone()), None),
-            Reason::Due => (None, None),
-        };
-        let work = async {
-            loop {
-                let inbox = self.inbox(account, &signed_in).await?;
-                // What came in meanwhile is ours to drain: nobody else could claim the account.
-                if Box::pin(self.work_through(inbox, &mut asked, lock)).await? {
-                    return Ok(());
+        let mut asked = run.cloned();
+        let signed_in = self.signing_in(&account.connection);
+        loop {
+            let mut inbox = self.parts.ledger.inbox(account).await?;
+            let tokens = self.tokens(&inbox, &signed_in);
+            let work = async {
+                if self.is_asked(&inbox) {
+                    // What comes in while a token is waited for is served by the same reading.
+                    signed_in.clone().await;
+                    inbox = self.parts.ledger.inbox(account).await?;
                 }
+                self.work_through(inbox, &mut asked, lock).await
+            };
+            // What came in meanwhile is ours to drain: nobody else could claim the account.
+            if beside(tokens, Box::pin(work)).await? {
+                return Ok(());
             }
-        };
-        match tokens {
-            Some(tokens) => beside(tokens, Box::pin(work)).await,
-            None => work.await,
         }
     }
 
@@ -122,19 +121,10 @@ impl Engine {
         self.leave(lock, &inbox, None).await
     }
 
-    /// The inbox, when its directory can be read at once: what comes in while a token is waited for is served by the same reading.
-    async fn inbox(&self, account: &AccountRef, signed_in: &SignedIn) -> Result<Inbox, EngineError> {
-        let inbox = self.parts.ledger.inbox(account).await?;
-        let configuration = self.configuration();
-        if inbox
-            .rows
-            .iter()
-            .all(|row| decide::goals(configuration, &row.event).is_empty())
-        {
-            return Ok(inbox);
-        }
-        signed_in.clone().await;
-        Ok(self.parts.ledger.inbox(account).await?)
+    /// Whether a playbook asks for anything in an inbox.
+    fn is_asked(&self, inbox: &Inbox) -> bool {
+        let mut rows = inbox.rows.iter();
+        rows.any(|row| !decide::goals(self.configuration(), &row.event).is_empty())
     }
 
     /// Drives the runs that were opened last until access is cut: what else is in the inbox waits for that. One change of a person brings
@@ -310,17 +300,6 @@ impl Engine {
             .await?;
         Ok(())
     }
-}
-
-/// Why an account is worked on.
-#[derive(Clone, Copy)]
-pub(crate) enum Reason<'a> {
-    /// This event was put into its inbox.
-    Event(&'a Event),
-    /// This run of it goes on.
-    Run(&'a RunId),
-    /// Something of it is due.
-    Due,
 }
 
 /// What a look at an inbox has brought so far.

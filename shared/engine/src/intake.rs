@@ -1,14 +1,13 @@
 //! From a message to an account or a run.
 
 use rollcall_model::ledger::documents;
-use rollcall_model::{Answer, Delivery, Event, EventKind, Message, Signal, SignalBody};
+use rollcall_model::{AccountRef, Answer, Delivery, Event, EventKind, Message, Signal, SignalBody};
 use rollcall_policy::decide;
 use rollcall_runtime::clock::plus;
 use rollcall_runtime::{Code, codes};
 use serde_json::json;
 use tracing::Instrument as _;
 
-use crate::drain::Reason;
 use crate::undo::may_be_return;
 use crate::{Engine, EngineError};
 
@@ -68,8 +67,13 @@ impl Engine {
 
     async fn dispatch(&self, message: Message) -> Result<(), EngineError> {
         match message {
-            Message::Signal(signal) => self.signal(&signal).await,
-            Message::WakeAccount(account) => self.work(&account, Reason::Due).await,
+            Message::Signal(signal) => {
+                if let Some(account) = self.accept(&signal).await? {
+                    self.work(&account, None).await?;
+                }
+                Ok(())
+            }
+            Message::WakeAccount(account) => self.work(&account, None).await,
             Message::WakeTimer(id) => self.ring(&id).await,
             // Only a stack's worker knows who asked and what with; it takes commands before they come here.
             Message::Command(id) => Err(EngineError::Refused(format!(
@@ -78,7 +82,7 @@ impl Engine {
             Message::WakeRun(id) => match self.parts.ledger.run(&id).await? {
                 // Each wake that is answered too early would send another one, and a vendor would be asked ever more often.
                 Some(run) if self.rests(&run) => Ok(()),
-                Some(run) if !run.state.is_final() => self.work(&run.plan.subject, Reason::Run(&id)).await,
+                Some(run) if !run.state.is_final() => self.work(&run.plan.subject, Some(&id)).await,
                 Some(_) => Ok(()),
                 None => {
                     tracing::warn!(run = %id, "A wake names a run that is not in the ledger.");
@@ -88,26 +92,18 @@ impl Engine {
         }
     }
 
-    /// Reads a signal, takes its event into the ledger and works on its account.
-    async fn signal(&self, signal: &Signal) -> Result<(), EngineError> {
+    /// Reads a signal and takes its event into the ledger, once. Answers the account whose inbox holds it; none when nothing
+    /// comes of it.
+    pub(crate) async fn accept(&self, signal: &Signal) -> Result<Option<AccountRef>, EngineError> {
         let event = self.read(signal).await?;
-        match event.account.clone() {
-            Some(account) if self.accept(&event, signal).await? => self.work(&account, Reason::Event(&event)).await,
-            Some(_) => Ok(()),
-            None => self.accept(&event, signal).await.map(drop),
-        }
-    }
-
-    /// Takes an event into the ledger, once. True when there is something to do for its account.
-    async fn accept(&self, event: &Event, signal: &Signal) -> Result<bool, EngineError> {
         let (ledger, now) = (&self.parts.ledger, self.now());
         let nonce = self.parts.ids.unique();
-        let nothing = self.is_nothing(event);
+        let nothing = self.is_nothing(&event);
         let answer = if nothing {
-            ledger.set_aside(event, signal, UNASKED, now, &nonce).await?
+            ledger.set_aside(&event, signal, UNASKED, now, &nonce).await?
         } else {
             let due_at = plus(now, self.settings.lease);
-            ledger.accept(event, signal, due_at, &nonce).await?
+            ledger.accept(&event, signal, due_at, &nonce).await?
         };
         match answer {
             Answer::Won(()) | Answer::AlreadyMine(()) => {
@@ -118,7 +114,7 @@ impl Engine {
             }
         }
         // Also for a duplicate: the worker that accepted it first may have died right after.
-        Ok(!nothing)
+        Ok(event.account.filter(|_| !nothing))
     }
 
     /// Whether nothing can come of an event, whatever is known of its account: no playbook asks for such a one, and it does not

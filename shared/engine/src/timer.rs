@@ -18,7 +18,6 @@ use serde::Serialize;
 use serde_json::json;
 use tracing::Instrument as _;
 
-use crate::drain::Reason;
 use crate::hook::{self, Heard};
 use crate::leave::{self, AgreedLeave};
 use crate::retention;
@@ -124,7 +123,7 @@ impl Engine {
             None => None,
         };
         // Events that came meanwhile are ours to drain, because nobody else could claim the account.
-        Box::pin(self.work_claimed(subject, run.as_ref().map_or(Reason::Due, Reason::Run), lock)).await
+        Box::pin(self.work_claimed(subject, run.as_ref(), lock)).await
     }
 
     /// The timer's own work: the run that is to be driven because of it.

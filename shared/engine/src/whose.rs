@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Either, Shared, join_all, select};
-use rollcall_model::ledger::documents;
+use rollcall_model::ledger::{Inbox, documents};
 use rollcall_model::{
     AccountRef, Assigned, Call, Completeness, ConnectionId, Event, Failure, Lane, Person, PersonKey, SourceState,
     SubjectRead,
@@ -80,33 +80,25 @@ impl Engine {
         })
     }
 
-    /// Gets the tokens that a run for an event would need first: its directory's, and those of the connections that it would cut at once.
-    /// What fails fails again with the first call, where it counts.
-    pub(crate) fn tokens(&self, event: &Event, signed_in: &SignedIn) -> impl Future<Output = ()> + Send + use<> {
+    /// Gets the tokens that runs for the events of an inbox need first: its directory's, and those of the connections that they would cut at
+    /// once. What fails fails again with the first call, where it counts.
+    pub(crate) fn tokens(&self, inbox: &Inbox, signed_in: &SignedIn) -> impl Future<Output = ()> + Send + use<> {
         let configuration = self.configuration();
-        let asked = decide::goals(configuration, event);
+        let events = inbox.rows.iter().map(|row| &row.event);
+        let asked: Vec<_> = events.flat_map(|event| decide::goals(configuration, event)).collect();
         let directory = (!asked.is_empty()).then(|| signed_in.clone());
         let cuts: BTreeSet<ConnectionId> = asked
             .iter()
             .flat_map(|found| decide::cuts_at_once(configuration, found))
-            .filter(|connection| {
-                event
-                    .account
-                    .as_ref()
-                    .is_none_or(|account| account.connection != *connection)
-            })
+            .filter(|connection| *connection != inbox.account.connection)
             .collect();
-        let others = cuts.iter().map(|connection| self.signing_in_to(connection));
+        let others = cuts.iter().map(|connection| self.signing_in(connection));
         join_all(directory.into_iter().chain(others)).map(drop)
     }
 
-    /// Signing in to an account's own directory, as far as that is possible: what fails fails again when it is read. Nothing is asked
-    /// before somebody waits for it, and once however many do.
-    pub(crate) fn signing_in(&self, account: &AccountRef) -> SignedIn {
-        self.signing_in_to(&account.connection)
-    }
-
-    fn signing_in_to(&self, connection: &ConnectionId) -> SignedIn {
+    /// Signing in to a connection, as far as that is possible: what fails fails again when it is read. Nothing is asked before somebody
+    /// waits for it, and once however many do.
+    pub(crate) fn signing_in(&self, connection: &ConnectionId) -> SignedIn {
         let call = self.call(&self.holder(), Lane::Urgent);
         let connector = self.connector(connection).cloned();
         let signing_in = async move {
