@@ -15,56 +15,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Iterator
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from processes import ROOT, end
+from vendors import Vendors, whole_company
+
 DOOR = "/hooks/okta-main"
-#: What the integration may do in Okta, from the generated reference, and what it reads.
-READS = {"okta.users.read", "okta.groups.read", "okta.roles.read", "okta.apps.read", "okta.logs.read"}
+# Seconds in which a server finishes what it is at.
+PATIENCE = 20
 
 
-def end(process: subprocess.Popen) -> None:
-    """Ends one process that we started, by force when it does not listen."""
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def scopes() -> list[str]:
-    """Every scope of Okta's that an action names."""
-    text = (ROOT / "docs/reference/capabilities.json").read_text()
-    return sorted(set(re.findall(r'"(okta\.[a-zA-Z]+\.(?:read|manage))"', text)) | READS)
-
-
-class Company:
+class Company(Vendors):
     """The simulated vendors and who works there (`tests/simulators/src/bin/company.rs`)."""
 
     def __init__(self, binaries: Path):
-        command = [binaries / "company", "--scopes", ",".join(scopes())]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.tells = json.loads(self.process.stdout.readline())
+        super().__init__(*whole_company(binaries / "company"))
         self.tenants: dict[str, dict] = self.tells["tenants"]
-
-    def do(self, what: str, **more):
-        """One order; its answer."""
-        self.process.stdin.write(json.dumps({"do": what, **more}) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        if isinstance(answer, dict) and "error" in answer:
-            raise RuntimeError(f"{what}: {answer['error']}")
-        return answer
 
     def cuts(self) -> dict[str, dict[str, int]]:
         """Who is cut everywhere, and when each system was found without them, in microseconds since 1970."""
         return self.do("cuts")
-
-    def close(self) -> None:
-        with suppress(OSError):
-            self.process.stdin.close()
-        end(self.process)
 
 
 def configuration(company: Company, folder: Path) -> Path:
@@ -147,7 +115,7 @@ class Machine:
         try:
             yield address
         finally:
-            end(server)
+            end(server, PATIENCE)
 
     def _start(self, data: str) -> tuple[subprocess.Popen, str]:
         log = (self.folder / "server.log").open("ab")
@@ -164,7 +132,7 @@ class Machine:
 
     def stop(self) -> None:
         if self.server:
-            end(self.server)
+            end(self.server, PATIENCE)
             self.server = None
 
     def cpu(self) -> float:

@@ -17,7 +17,8 @@ from check import Checks, until
 from deploy import Stack
 from proxy import Asked, write_units
 from hooks import okta_body
-from world import ROOT, World
+from processes import ROOT
+from world import World
 
 PAGE = ROOT / "docs/reference/cost.md"
 VENDOR_MS = 200

@@ -10,12 +10,8 @@ import time
 
 from check import Checks, until
 from deploy import Stack
+from figures import nth
 from journey import BARRED
-
-
-def nth(ordered: list[float], percent: int) -> float:
-    """The value that so many percent of them do not exceed."""
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
 def at_once(stack: Stack, checks: Checks, number: int) -> None:

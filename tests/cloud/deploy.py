@@ -17,7 +17,8 @@ import yaml
 
 from check import until
 from operators import Operators, configured
-from world import ACCOUNT, REGION, ROOT, TOOLS, World, clean_environment, target
+from processes import ROOT, TOOLS, target
+from world import ACCOUNT, REGION, World, clean_environment
 
 STACK = "rollcall"
 ENVIRONMENT = "cloud"

@@ -27,7 +27,8 @@ from check import Checks, until
 from layer import unpacked
 from page import Line, Terminal, commands, fences
 from people import CLIENT, own_applications
-from world import ACCOUNT, REGION, ROOT, TOOLS, World, clean_environment, target
+from processes import ROOT, TOOLS, target
+from world import ACCOUNT, REGION, World, clean_environment
 
 STACK = "prod"
 GUIDE, RUNBOOK = ROOT / "docs/guides/deploy.md", ROOT / "docs/runbooks/restore.md"

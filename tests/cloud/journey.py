@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from check import Checks, until
-from deploy import STACK, WORKER_TIMEOUT, Stack
-from world import World, target
+from deploy import WORKER_TIMEOUT, Stack
+from processes import target
+from world import World
 
 # What bars a person from each system, by the simulators' names. The first directory did that by itself.
 BARRED = {"onelogin-main": "suspend", "sf-us": "freeze", "sf-emea": "freeze"}

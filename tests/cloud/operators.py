@@ -12,7 +12,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from world import ACCOUNT, REGION, clean_environment, target
+from processes import target
+from world import ACCOUNT, REGION, clean_environment
 
 if TYPE_CHECKING:
     from deploy import Stack

@@ -15,7 +15,8 @@ from botocore.config import Config
 
 from deploy import ENVIRONMENT, STACK, Stack, packaged
 from layer import unpacked
-from world import ACCOUNT, REGION, clean_environment, target
+from processes import target
+from world import ACCOUNT, REGION, clean_environment
 
 
 @dataclass(frozen=True)

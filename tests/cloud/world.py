@@ -5,10 +5,8 @@ All of it listens on loopback and ends with the `World`; nothing else is ended, 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,40 +18,12 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
+from processes import TOOLS, end, free_ports, target
 from proxy import Relay
+from vendors import Vendors, whole_company
 
-ROOT = Path(__file__).resolve().parents[2]
-TOOLS = ROOT / "tests" / ".tools"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
-
-
-def target() -> Path:
-    """Where cargo puts what it builds."""
-    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now."""
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
-def end(process: subprocess.Popen | None) -> None:
-    """Ends one process that we started, by force when it does not listen."""
-    if process is None or process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def clean_environment() -> dict[str, str]:
@@ -67,32 +37,14 @@ def clean_environment() -> dict[str, str]:
     }
 
 
-class Company:
+class Company(Vendors):
     """The simulated vendors and who works there (`tests/simulators/src/bin/company.rs`)."""
 
     def __init__(self, estate: bool = False):
-        scopes = {
-            scope
-            for action in _actions()
-            for scope in action.get("scopes", [])
-            if scope.startswith("okta.")
-        } | {"okta.users.read", "okta.groups.read", "okta.roles.read", "okta.apps.read", "okta.logs.read"}
-        command = [target() / "debug" / "company", "--scopes", ",".join(sorted(scopes))]
-        self._process = subprocess.Popen(
-            command + (["--estate"] if estate else []), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.tells = json.loads(self._process.stdout.readline())
+        super().__init__(*whole_company(target() / "debug/company", estate))
         self.tenants: dict[str, dict] = self.tells["tenants"]
         self.leaver: str = self.tells["leaver"]
         self._hired = 0
-
-    def do(self, what: str, **more):
-        """One order; its answer."""
-        self._process.stdin.write(json.dumps({"do": what, **more}) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        if isinstance(answer, dict) and "error" in answer:
-            raise RuntimeError(f"{what}: {answer['error']}")
-        return answer
 
     def hire(self) -> str:
         """Somebody new like the leaver; their login."""
@@ -115,25 +67,6 @@ class Company:
                 if not user["frozen"] or user["sessions"] or user["tokens"]:
                     left.append(f"{org}: {user}")
         return left
-
-    def close(self) -> None:
-        self._process.stdin.close()
-        end(self._process)
-
-
-def _actions() -> list[dict]:
-    """Every action with the vendor scopes that it needs, from the generated reference."""
-    text = json.loads((ROOT / "docs" / "reference" / "capabilities.json").read_text())
-    found, rest = [], [text]
-    while rest:
-        one = rest.pop()
-        if isinstance(one, dict):
-            if "scopes" in one:
-                found.append(one)
-            rest.extend(one.values())
-        elif isinstance(one, list):
-            rest.extend(one)
-    return found
 
 
 class World:

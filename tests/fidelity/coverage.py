@@ -5,7 +5,8 @@ import json
 import re
 import subprocess
 
-from tools import HERE, ROOT, target
+from processes import ROOT, target
+from tools import HERE
 
 UNREACHED = HERE / "unreached.txt"
 # How the clients call themselves. Okta's and OneLogin's Python clients use their generator's name; simple-salesforce sends its calls
@@ -29,7 +30,7 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 def routes():
     """What the simulators have: (vendor, method, path)."""
-    text = subprocess.run([target() / "simulators", "--routes"], check=True, capture_output=True, text=True).stdout
+    text = subprocess.run([target() / "debug/simulators", "--routes"], check=True, capture_output=True, text=True).stdout
     return [tuple(line.split()) for line in text.splitlines()]
 
 

@@ -19,7 +19,7 @@ import sys
 
 import yaml
 
-from tools import target
+from processes import target
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 PROSE = {"description", "summary", "example", "examples", "externalDocs", "tags", "x-displayName"}
@@ -80,7 +80,7 @@ def main():
         with open(sys.argv[2]) as listed:
             routes = listed.read()
     else:
-        routes = subprocess.run([target() / "simulators", "--routes"], check=True, capture_output=True, text=True).stdout
+        routes = subprocess.run([target() / "debug/simulators", "--routes"], check=True, capture_output=True, text=True).stdout
     wanted = {(method.lower(), shape(path))
               for vendor, method, path in map(str.split, routes.splitlines()) if vendor == "okta"}
 

@@ -9,7 +9,8 @@ import re
 import subprocess
 from urllib.parse import urlsplit
 
-from tools import DOCUMENT, HERE, TOOLS, end
+from processes import TOOLS, end
+from tools import DOCUMENT, HERE
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 

@@ -10,7 +10,8 @@ import time
 import urllib.request
 from urllib.error import HTTPError
 
-from tools import HERE, end, free_port, target
+from processes import end, free_ports, target
+from tools import HERE
 
 ENVIRONMENT, BY_TOKEN = "gate", "token"
 # More than a page of people (200), so that the second page is asked, too.
@@ -59,7 +60,7 @@ class Machine:
         """One command; its exit code and what it printed, parsed."""
         places = ["--data", self._data] if only_data else [
             "--data", self._data, "--config", self._config, "--env", environment]
-        done = subprocess.run([target() / "rollcall", *arguments, "--json", *places], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([target() / "debug/rollcall", *arguments, "--json", *places], capture_output=True, text=True, timeout=120)
         try:
             said = json.loads(done.stdout)
         except ValueError:
@@ -67,11 +68,11 @@ class Machine:
         return done.returncode, said, done.stdout + done.stderr
 
     def serve(self):
-        self._port = free_port()
+        self._port, = free_ports(1)
         # Where the system can do that, it ends even when we are killed without a chance to end it.
         tied = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         self._served = subprocess.Popen(
-            [*tied, target() / "rollcall", "serve", "--config", self._config, "--env", ENVIRONMENT, "--data", self._data,
+            [*tied, target() / "debug/rollcall", "serve", "--config", self._config, "--env", ENVIRONMENT, "--data", self._data,
              "--listen", f"127.0.0.1:{self._port}"], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
         deadline = time.monotonic() + 30
         while True:

@@ -19,7 +19,9 @@ import planted
 import story
 from gate import Document, Gate
 from judge import Judge
-from tools import ROOT, TOOLS, Checks, Vendors
+from check import Checks
+from processes import ROOT, TOOLS, target
+from vendors import Vendors
 
 PYTHON = [TOOLS / "venv/bin/python", "-B"]
 OKTA = ("okta_check.py", "okta_check.mjs")
@@ -30,7 +32,7 @@ CLIENTS = {name: [*PYTHON, ROOT / "tests/clients" / name] for name in (OKTA[0], 
 
 def client(name, folder, gate=None):
     """One check against simulators of its own, which write down what they were asked: exit code, and what it said."""
-    vendors = Vendors("simulators", "--record", folder / f"{name}.calls", *(("--okta-url", gate.url) if gate else ()))
+    vendors = Vendors(target() / "debug/simulators", "--record", folder / f"{name}.calls", *(("--okta-url", gate.url) if gate else ()))
     try:
         if gate:
             gate.lead_to(vendors.tells["okta"]["behind"])
@@ -96,7 +98,7 @@ def main():
         planted.reach(folder, calls, checks)
         coverage.check(calls, checks)
         coverage.tell_excuses()
-    checks.finish()
+    sys.exit(checks.say())
 
 
 if __name__ == "__main__":

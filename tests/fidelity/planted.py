@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import coverage
 from gate import Document, Gate
 from judge import Judge
-from tools import Checks
+from check import Checks
 
 USER = {"id": "00u1", "status": "ACTIVE", "created": "2026-03-02T08:00:00.000Z", "profile": {"login": "a@example.com"}}
 # More than what `prism proxy` would tell of one answer.

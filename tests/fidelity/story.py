@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 
 from gate import Gate
 from machine import BY_TOKEN, CROWD, Machine
-from tools import HERE, ROOT, Vendors
+from processes import ROOT, target
+from tools import HERE
+from vendors import Vendors
 
 CALLS = HERE / "okta_calls.txt"
 SOURCE = ROOT / "shared/connectors/src/okta"
@@ -20,7 +22,7 @@ COLLEAGUE = "chidi.okafor@corp.example"
 def tell(folder, checks):
     """Plays the story; gives the exchanges at the gate, and its address."""
     gate = Gate(folder, "own")
-    company = Vendors("company", "--scopes", ",".join(SCOPES), "--okta-url", gate.url)
+    company = Vendors(target() / "debug/company", "--scopes", ",".join(SCOPES), "--okta-url", gate.url)
     machine = None
     try:
         gate.lead_to(company.tells["tenants"]["okta-main"]["behind"])

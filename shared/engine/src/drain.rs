@@ -131,13 +131,18 @@ impl Engine {
     /// many events, and none of them is worth a vendor's answer before the cut. They join the run afterwards.
     async fn cut_first(&self, drained: &mut Drained, known: usize, lock: &mut Lock) -> Result<(), EngineError> {
         for opened in drained.opened.split_off(known) {
-            if opened.claim.run.is_cutting() {
-                // It takes its time, so the directories are asked anew for what is left.
-                drained.said = None;
-                let claim = Box::pin(self.drive_or_count(opened.claim, lock, opened.fresh, Until::Cut)).await?;
-                drained.opened.extend(claim.map(|claim| Opened { claim, fresh: false }));
-            } else {
+            if !opened.claim.run.is_cutting() {
                 drained.opened.push(opened);
+                continue;
+            }
+            let claim = Box::pin(self.drive_or_count(opened.claim, lock, opened.fresh, Until::Cut)).await?;
+            // It took its time: what the directories said before it is good enough for joining the run, and for nothing else.
+            if let Some(said) = &mut drained.said {
+                said.fresh = false;
+            }
+            match claim {
+                Some(claim) => drained.opened.push(Opened { claim, fresh: false }),
+                None => drained.said = None,
             }
         }
         Ok(())
@@ -188,6 +193,7 @@ impl Engine {
                     Subject::Known(known) => Said {
                         upto: inbox.rows.last().map_or(row.seq, |last| last.seq),
                         known,
+                        fresh: true,
                     },
                     Subject::Unreadable(why, asked) => {
                         let why = format!("the source could not be read: {why}");
@@ -197,7 +203,7 @@ impl Engine {
                     }
                 },
             };
-            let known = &drained.said.insert(said).known;
+            let Said { known, fresh, .. } = drained.said.insert(said);
             let reads = self.lists(configuration, &lock.holder).await;
             let run = self.new_run(found, known, &reads, &row.event)?;
             let needless = match self.covered_by_leave(found, &known.person) {
@@ -219,7 +225,7 @@ impl Engine {
             inbox = match self.parts.ledger.open(&run, &lock.holder, lock, &inbox, upto).await? {
                 Answer::Won((claim, next)) | Answer::AlreadyMine((claim, next)) => {
                     tracing::info!(run = %claim.run.id, playbook = %claim.run.plan.playbook, "Run opened.");
-                    drained.opened.push(Opened { claim, fresh: true });
+                    drained.opened.push(Opened { claim, fresh: *fresh });
                     next
                 }
                 Answer::Lost(open) => match self
@@ -321,6 +327,8 @@ struct Opened {
 struct Said {
     upto: u64,
     known: Box<Known>,
+    /// Nothing was driven since: a run that it opens need not read again.
+    fresh: bool,
 }
 
 /// How far a run is driven at once.

@@ -31,8 +31,3 @@ class Row:
         ratio = "–" if self.ratio is None else f"{self.ratio:.2f}"
         met = "–" if self.met is None else ("yes" if self.met else "**no**")
         return f"| {self.work} | {self.ours} | {self.beside} | {ratio} | {self.target} | {met} |"
-
-
-def nth(ordered: list[float], percent: int) -> float:
-    """The value that so many percent of them do not exceed."""
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

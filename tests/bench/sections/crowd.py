@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from figures import nth
 from machine import Machine
 
-from . import Bench, Row, nth
+from . import Bench, Row
 
 BINARIES = {"company", "rollcall"}
 SIZES = (10, 100, 1_000)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
-from machine import end
+from processes import end
 
 from . import Bench, Row
 

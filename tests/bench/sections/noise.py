@@ -10,9 +10,10 @@ import uuid
 from pathlib import Path
 from typing import Iterator
 
+from figures import nth
 from machine import Machine, Sender, say
 
-from . import Bench, Row, nth
+from . import Bench, Row
 
 BINARIES = {"company", "rollcall"}
 PAYLOAD = Path(__file__).resolve().parent.parent.parent / "fixtures/payloads/okta/01-user-lifecycle-deactivate.json"
