@@ -153,7 +153,8 @@ impl Table {
 
 /// A cell; empty when the column is not there.
 pub(super) fn cell(row: Cells<'_>, column: Option<usize>) -> &str {
-    let Some(place) = column.map(|column| row.first + column).filter(|place| *place < row.end) else {
+    let place = column.and_then(|column| row.first.checked_add(column));
+    let Some(place) = place.filter(|place| *place < row.end) else {
         return "";
     };
     let ends = &row.table.cells;
