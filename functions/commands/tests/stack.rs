@@ -3,12 +3,18 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use rollcall_commands::remote::{Door, Where, Worked, parse, rule};
 use rollcall_model::Timestamp;
 use rollcall_model::ledger::documents;
+use rollcall_runtime::{Clock, SystemClock};
 use serde_json::{Value, json};
 
 use support::{Stack, arn, event};
@@ -251,6 +257,45 @@ async fn a_command_that_is_delivered_twice_is_run_once() {
         }
     }
     assert_eq!(stack.run("cmd_unknown", later).await, Worked::Settled);
+}
+
+/// A clock that starts something whenever it is asked, as a ledger's client does with its connections.
+#[derive(Default)]
+struct Starting {
+    started: AtomicUsize,
+    ended: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Clock for Starting {
+    fn now(&self) -> Timestamp {
+        self.started.fetch_add(1, Ordering::SeqCst);
+        let ended = Arc::clone(&self.ended);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            ended.fetch_add(1, Ordering::SeqCst);
+        });
+        SystemClock.now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        SystemClock.sleep(duration).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_starts_does_not_end_with_it() {
+    let mut stack = Stack::new();
+    let body = json!({"argv": ["expect", "list"]});
+    let (_, reply) = stack.post(Door::Console, "omar", &body).await;
+    let clock = Arc::new(Starting::default());
+    stack.store.clock = clock.clone();
+    let later = Timestamp::now() + SignedDuration::from_secs(60);
+    assert_eq!(stack.run(reply["wait"].as_str().unwrap(), later).await, Worked::Settled);
+    let started = clock.started.load(Ordering::SeqCst);
+    assert!(started > 1, "the command asked for the time: {started}");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(clock.ended.load(Ordering::SeqCst), started);
 }
 
 #[tokio::test(flavor = "multi_thread")]

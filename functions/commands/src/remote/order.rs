@@ -164,21 +164,20 @@ async fn leave(ledger: &dyn Ledger, id: &str, now: Timestamp, done: Done) -> Res
     Ok(Worked::Settled)
 }
 
-/// Runs it in a thread of its own with a runtime of its own, so that a panic and the end of time still leave what it had said. A
-/// command's future is not fit for a task of the worker's runtime: it keeps closures over its waits.
+/// Runs it in a thread of its own, so that a panic and the end of time still leave what it had said. A command's future is not fit for a task of
+/// the worker's runtime: it keeps closures over its waits. What it starts there is the worker's all the same: a connection to the ledger, which
+/// others use next, must not end with the command that opened it.
 async fn in_time(order: Order, hosted: Hosted, left: Duration) -> Done {
     let out = Arc::new(Out::kept(order.json));
     let said = Arc::clone(&out);
     let (tell, told) = tokio::sync::oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
     std::thread::spawn(move || {
-        let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(async {
-                tokio::time::timeout(left, asked(order, hosted, &out))
-                    .await
-                    .unwrap_or_else(|_| Err(anyhow::anyhow!(LATE)))
-            }),
-            Err(why) => Err(anyhow::Error::new(why).context("the runtime did not start")),
-        };
+        let ended = runtime.block_on(async {
+            tokio::time::timeout(left, asked(order, hosted, &out))
+                .await
+                .unwrap_or_else(|_| Err(anyhow::anyhow!(LATE)))
+        });
         // Nobody waits any more when the invocation has ended; the ledger then says that the command broke off.
         let _ = tell.send(ended);
     });
