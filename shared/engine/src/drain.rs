@@ -3,6 +3,8 @@
 use rollcall_runtime::{Code, codes};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::OptionFuture;
 use rollcall_model::ledger::{Holder, Inbox, InboxRow, Lock, LockKey, RunClaim};
 use rollcall_model::{AccountRef, Answer, Message, RunId};
 use rollcall_policy::decide;
@@ -70,8 +72,9 @@ impl Engine {
         loop {
             let mut inbox = self.parts.ledger.inbox(account).await?;
             let tokens = self.tokens(&inbox, &signed_in);
+            let is_asked = tokens.is_some();
             let work = async {
-                if self.is_asked(&inbox) {
+                if is_asked {
                     // What comes in while a token is waited for is served by the same reading.
                     signed_in.clone().await;
                     inbox = self.parts.ledger.inbox(account).await?;
@@ -79,7 +82,7 @@ impl Engine {
                 self.work_through(inbox, &mut asked, lock).await
             };
             // What came in meanwhile is ours to drain: nobody else could claim the account.
-            if beside(tokens, Box::pin(work)).await? {
+            if beside(OptionFuture::from(tokens).map(drop), Box::pin(work)).await? {
                 return Ok(());
             }
         }
@@ -119,12 +122,6 @@ impl Engine {
         }
         self.drive_opened(drained, lock).await?;
         self.leave(lock, &inbox, None).await
-    }
-
-    /// Whether a playbook asks for anything in an inbox.
-    fn is_asked(&self, inbox: &Inbox) -> bool {
-        let mut rows = inbox.rows.iter();
-        rows.any(|row| !decide::goals(self.configuration(), &row.event).is_empty())
     }
 
     /// Drives the runs that were opened last until access is cut: what else is in the inbox waits for that. One change of a person brings

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::apply::{observed, what};
 use crate::journal::Journalled;
-use crate::make::marker;
+use crate::make::{intent, marker};
 use crate::pass::Pass;
 use crate::read_back::refused;
 use crate::{Engine, EngineError};
@@ -69,18 +69,11 @@ impl Engine {
         }
         if !pass.open.contains_key(&key) {
             let call = self.call(&pass.holder, pass.lane);
-            let intent = Draft {
-                kind: EntryKind::Intent,
-                change: Some(key.clone()),
-                what: what(change),
-                outcome: None,
-                request_id: None,
-                deadline: Some(call.deadline),
-                private: json!({
-                    "account": change.account, "before": change.before, "after": change.after, "with": change.with,
-                    "evidence": change.evidence, "marker": marker, "change": change,
-                }),
-            };
+            let mut intent = intent(change, &call, &marker);
+            if let Some(private) = intent.private.as_object_mut() {
+                // For whoever goes on with it.
+                private.insert("change".to_owned(), json!(change));
+            }
             let lock = change.account.as_ref().and_then(|account| pass.locks.get(account));
             self.append(head, lock, vec![intent], &pass.salt).await?;
         }

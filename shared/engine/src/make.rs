@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollcall_model::journal::Draft;
 use rollcall_model::ledger::Head;
 use rollcall_model::plan::{Change, ChangeKey};
-use rollcall_model::{Applied, Connector, EffectClass, EntryKind, Failure, Outcome, digest};
+use rollcall_model::{Applied, Call, Connector, EffectClass, EntryKind, Failure, Outcome, digest};
 use rollcall_runtime::clock::between;
 use serde_json::json;
 
@@ -76,25 +76,26 @@ impl Engine {
                 "no time was left under the lease; it is tried again".to_owned(),
             )));
         }
-        let intent = Draft {
-            kind: EntryKind::Intent,
-            change: Some(key),
-            what: what(change),
-            outcome: None,
-            request_id: None,
-            deadline: Some(call.deadline),
-            private: json!({
-                "account": change.account, "before": change.before, "after": change.after, "with": change.with,
-                "evidence": change.evidence, "marker": marker,
-            }),
-        };
         let lock = change.account.as_ref().and_then(|account| pass.locks.get(account));
+        let intent = intent(change, &call, &marker);
         self.append(head, lock, vec![intent], &pass.salt).await?;
-        let call = rollcall_model::Call {
-            deadline: call.deadline,
-            lane: pass.lane,
-        };
         Ok(Step::Made(connector.apply(&call, change, &marker).await))
+    }
+}
+
+/// The entry that stands in the journal before a call.
+pub(crate) fn intent(change: &Change, call: &Call, marker: &str) -> Draft {
+    Draft {
+        kind: EntryKind::Intent,
+        change: Some(change.key()),
+        what: what(change),
+        outcome: None,
+        request_id: None,
+        deadline: Some(call.deadline),
+        private: json!({
+            "account": change.account, "before": change.before, "after": change.after, "with": change.with,
+            "evidence": change.evidence, "marker": marker,
+        }),
     }
 }
 

@@ -81,19 +81,25 @@ impl Engine {
     }
 
     /// Gets the tokens that runs for the events of an inbox need first: its directory's, and those of the connections that they would cut at
-    /// once. What fails fails again with the first call, where it counts.
-    pub(crate) fn tokens(&self, inbox: &Inbox, signed_in: &SignedIn) -> impl Future<Output = ()> + Send + use<> {
+    /// once. What fails fails again with the first call, where it counts. None when no playbook asks for anything there.
+    pub(crate) fn tokens(
+        &self,
+        inbox: &Inbox,
+        signed_in: &SignedIn,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let configuration = self.configuration();
         let events = inbox.rows.iter().map(|row| &row.event);
         let asked: Vec<_> = events.flat_map(|event| decide::goals(configuration, event)).collect();
-        let directory = (!asked.is_empty()).then(|| signed_in.clone());
+        if asked.is_empty() {
+            return None;
+        }
         let cuts: BTreeSet<ConnectionId> = asked
             .iter()
             .flat_map(|found| decide::cuts_at_once(configuration, found))
             .filter(|connection| *connection != inbox.account.connection)
             .collect();
         let others = cuts.iter().map(|connection| self.signing_in(connection));
-        join_all(directory.into_iter().chain(others)).map(drop)
+        Some(join_all(std::iter::once(signed_in.clone()).chain(others)).map(drop))
     }
 
     /// Signing in to a connection, as far as that is possible: what fails fails again when it is read. Nothing is asked before somebody
