@@ -23,7 +23,7 @@ const TIME: Duration = Duration::from_secs(28);
 /// How often somebody tries again when the command dies or fails under them.
 const TRIES: usize = 3;
 /// What linking keeps.
-const KEPT: [&str; 6] = [
+pub const KEPT: [&str; 6] = [
     documents::OWNER,
     documents::LINKS,
     documents::LINK,

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::BINARY;
+use crate::support::{BINARY, demo};
 use rollcall_evidence::PublicKey;
 use serde_json::Value;
 
@@ -17,13 +17,7 @@ type Case<'a> = (&'a str, &'a dyn Fn(&mut Value), &'a [&'a str]);
 
 /// A receipt as a real run made it, and the key beside it.
 fn receipt(folder: &Path) -> (PathBuf, PathBuf) {
-    let output = Command::new(BINARY)
-        .args(["demo", "--once", "--json"])
-        .env("TMPDIR", folder)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document = demo(folder);
     let key = Path::new(document["data"].as_str().unwrap()).join("keys/receipt.pem.pub");
     (PathBuf::from(document["receipt"].as_str().unwrap()), key)
 }

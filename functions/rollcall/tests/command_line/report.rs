@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::BINARY;
+use crate::support::{BINARY, demo};
 use serde_json::Value;
 
 /// What a command says and how it ends, run in a folder.
@@ -27,14 +27,8 @@ fn rollcall(folder: &Path, args: &[&str]) -> (i32, String) {
 }
 
 /// The demo's document, and where its state lies.
-fn demo(folder: &Path) -> (Value, PathBuf) {
-    let output = Command::new(BINARY)
-        .args(["demo", "--once", "--json"])
-        .env("TMPDIR", folder)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+fn told(folder: &Path) -> (Value, PathBuf) {
+    let document = demo(folder);
     let data = PathBuf::from(document["data"].as_str().unwrap());
     (document, data)
 }
@@ -42,7 +36,7 @@ fn demo(folder: &Path) -> (Value, PathBuf) {
 #[test]
 fn a_page_is_made_of_the_ledger_and_the_receipt() {
     let folder = tempfile::tempdir().unwrap();
-    let (document, data) = demo(folder.path());
+    let (document, data) = told(folder.path());
     let data = data.to_str().unwrap();
     let run = document["runs"][0]["id"].as_str().unwrap();
 
@@ -100,7 +94,7 @@ fn a_page_is_made_of_the_ledger_and_the_receipt() {
 #[test]
 fn what_cannot_be_made_is_said_with_the_next_step() {
     let folder = tempfile::tempdir().unwrap();
-    let (document, data) = demo(folder.path());
+    let (document, data) = told(folder.path());
     let data = data.to_str().unwrap();
     let (code, said) = rollcall(folder.path(), &["run", "report", "run_none", "--data", data]);
     assert_eq!(code, 1);

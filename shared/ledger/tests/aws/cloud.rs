@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::support::{config, required, unique};
-use aws_sdk_sqs::types::QueueAttributeName;
+use crate::support::{config, queues, required, unique};
 use rollcall_ledger::contract::queueing::QueueBench;
 use rollcall_ledger::contract::tables::TableBench;
 use rollcall_ledger::contract::{Bench, FaultyTable, Repeating, Script};
 use rollcall_ledger::dynamodb::{DynamoTable, create_table};
 use rollcall_ledger::s3::S3Files;
-use rollcall_ledger::sqs::{LaneUrls, SqsQueue};
+use rollcall_ledger::sqs::SqsQueue;
 use rollcall_ledger::table::Table;
 use rollcall_ledger::{MemoryFiles, TableLedger, aws};
 use rollcall_model::{Files, Lane, Ledger};
@@ -30,43 +29,10 @@ fn ledger(table: Arc<dyn Table>) -> Arc<dyn Ledger> {
 }
 
 async fn queue() -> QueueBench {
-    let client = aws::sqs(&config(&required("ROLLCALL_TEST_AWS_URL")).await);
+    let client = queues::client().await;
     let mut lanes = BTreeMap::new();
     for lane in Lane::ALL {
-        let name = unique(lane.as_str());
-        let dead = client
-            .create_queue()
-            .queue_name(format!("{name}-dead"))
-            .send()
-            .await
-            .unwrap()
-            .queue_url
-            .unwrap();
-        let about = client
-            .get_queue_attributes()
-            .queue_url(&dead)
-            .attribute_names(QueueAttributeName::QueueArn);
-        let arn = about
-            .send()
-            .await
-            .unwrap()
-            .attributes
-            .unwrap()
-            .remove(&QueueAttributeName::QueueArn)
-            .unwrap();
-        let policy = format!("{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":\"{MAX_RECEIVES}\"}}");
-        let made = client
-            .create_queue()
-            .queue_name(&name)
-            .attributes(QueueAttributeName::RedrivePolicy, policy);
-        let queue = made.send().await.unwrap().queue_url.unwrap();
-        lanes.insert(
-            lane,
-            LaneUrls {
-                queue,
-                dead: Some(dead),
-            },
-        );
+        lanes.insert(lane, queues::lane(&client, lane, MAX_RECEIVES).await);
     }
     QueueBench {
         queue: Arc::new(SqsQueue::new(client, lanes)),

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::support::{config, required, unique};
-use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::QueueAttributeName;
-use rollcall_ledger::aws;
+use crate::support::queues::{self, client, create};
+use crate::support::{required, unique};
 use rollcall_ledger::sqs::{LaneUrls, SqsQueue};
 use rollcall_model::queue::MESSAGE_LIMIT;
 use rollcall_model::{Delivery, Lane, Queue, QueueError};
@@ -15,45 +13,11 @@ use rollcall_model::{Delivery, Lane, Queue, QueueError};
 const MAX_RECEIVES: u32 = 2;
 const HIDDEN: Duration = Duration::from_secs(30);
 
-async fn client() -> Client {
-    aws::sqs(&config(&required("ROLLCALL_TEST_AWS_URL")).await)
-}
-
-async fn create(client: &Client, name: &str, attribute: Option<(QueueAttributeName, String)>) -> String {
-    let mut request = client.create_queue().queue_name(name);
-    if let Some((name, value)) = attribute {
-        request = request.attributes(name, value);
-    }
-    request.send().await.unwrap().queue_url.unwrap()
-}
-
 /// One lane with its dead letters; receiving waits up to four seconds, so that no test sleeps.
 async fn new_queue() -> SqsQueue {
     let client = client().await;
-    let name = unique("work");
-    let dead = create(&client, &format!("{name}-dead"), None).await;
-    let about = client
-        .get_queue_attributes()
-        .queue_url(&dead)
-        .attribute_names(QueueAttributeName::QueueArn);
-    let arn = about
-        .send()
-        .await
-        .unwrap()
-        .attributes
-        .unwrap()
-        .remove(&QueueAttributeName::QueueArn)
-        .unwrap();
-    let policy = format!("{{\"deadLetterTargetArn\":\"{arn}\",\"maxReceiveCount\":\"{MAX_RECEIVES}\"}}");
-    let queue = create(&client, &name, Some((QueueAttributeName::RedrivePolicy, policy))).await;
-    let lanes = BTreeMap::from([(
-        Lane::Work,
-        LaneUrls {
-            queue,
-            dead: Some(dead),
-        },
-    )]);
-    SqsQueue::new(client, lanes).waiting(Duration::from_secs(4))
+    let lane = queues::lane(&client, Lane::Work, MAX_RECEIVES).await;
+    SqsQueue::new(client, BTreeMap::from([(Lane::Work, lane)])).waiting(Duration::from_secs(4))
 }
 
 async fn send(queue: &SqsQueue, bodies: &[&str]) {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use async_trait::async_trait;
 use rollcall_engine::{LinkOptions, LinkReport, LinkedConnection};
 use rollcall_harness::WorldSpec;
+use rollcall_harness::looks::KEPT;
 use rollcall_model::connector::ActionUse;
 use rollcall_model::ledger::documents;
 use rollcall_model::{
@@ -198,14 +199,7 @@ impl Company {
 
     async fn kept(&self) -> Vec<(String, String, serde_json::Value)> {
         let mut all = Vec::new();
-        for kind in [
-            documents::OWNER,
-            documents::LINKS,
-            documents::LINK,
-            documents::NAME,
-            documents::DENIED,
-            documents::COVERAGE,
-        ] {
+        for kind in KEPT {
             let found = self.stage.documents(kind).await.into_iter();
             all.extend(found.map(|(id, body)| (kind.to_owned(), id, body)));
         }

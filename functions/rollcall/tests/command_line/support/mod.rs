@@ -342,3 +342,14 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     }
     all
 }
+
+/// What the demo, told once with its state in this folder, prints as one document.
+pub(crate) fn demo(folder: &Path) -> Value {
+    let output = Command::new(BINARY)
+        .args(["demo", "--once", "--json"])
+        .env("TMPDIR", folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    serde_json::from_slice(&output.stdout).unwrap()
+}

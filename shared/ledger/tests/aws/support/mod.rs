@@ -1,6 +1,7 @@
 //! What the tests of the cloud back ends share.
 
 pub(crate) mod lossy;
+pub(crate) mod queues;
 pub(crate) mod scripted;
 
 use rollcall_ledger::aws::{self, SdkConfig};
