@@ -22,120 +22,114 @@ impl Mutants {
         Self { seeds, words }
     }
 
-    /// One input; nothing when the numbers do not even choose a seed.
-    pub fn make(&self, draws: &mut dyn Draws) -> Option<Vec<u8>> {
-        let mut bytes = self.seed(draws)?.to_vec();
-        let edits = 1 + draws.below(MOST_EDITS)?;
-        for _ in 0..edits {
-            if self.edit(draws, &mut bytes).is_none() {
-                break;
-            }
-        }
-        Some(bytes)
+    /// One input.
+    pub fn make(&self, chance: &mut Chance) -> Vec<u8> {
+        let mut bytes = self.seed(chance).to_vec();
+        self.damage(chance, &mut bytes);
+        bytes
     }
 
-    fn edit(&self, draws: &mut dyn Draws, bytes: &mut Vec<u8>) -> Option<()> {
-        let kind = draws.below(10)?;
-        let at = place(draws, bytes)?;
+    /// A few edits of an input that anybody chose.
+    pub fn damage(&self, chance: &mut Chance, bytes: &mut Vec<u8>) {
+        for _ in 0..=chance.below(MOST_EDITS) {
+            self.edit(chance, bytes);
+        }
+    }
+
+    fn edit(&self, chance: &mut Chance, bytes: &mut Vec<u8>) {
+        let kind = chance.below(10);
+        let at = place(chance, bytes);
         match kind {
-            0 if at < bytes.len() => bytes[at] ^= 1 << draws.below(8)?,
-            1 if at < bytes.len() => bytes[at] = byte(draws)?,
+            0 if at < bytes.len() => bytes[at] ^= 1 << chance.below(8),
+            1 if at < bytes.len() => bytes[at] = byte(chance),
             2 => {
-                let word = self.word(draws)?;
+                let word = self.word(chance);
                 bytes.splice(at..at, word.iter().copied());
             }
             3 => {
                 // The rest of the token that begins here is another word.
                 let token = bytes[at..].iter().position(|byte| !is_word(*byte));
                 let end = at + token.unwrap_or(bytes.len() - at);
-                let word = self.word(draws)?;
+                let word = self.word(chance);
                 bytes.splice(at..end, word.iter().copied());
             }
             4 => {
-                let end = (at + length(draws)?).min(bytes.len());
+                let end = (at + length(chance)).min(bytes.len());
                 bytes.drain(at..end);
             }
             5 => {
-                let end = (at + length(draws)?).min(bytes.len());
-                let piece = bytes[at..end].repeat(1 + draws.below(4)?);
+                let end = (at + length(chance)).min(bytes.len());
+                let piece = bytes[at..end].repeat(1 + chance.below(4));
                 bytes.splice(at..at, piece);
             }
             6 => bytes.truncate(at),
             7 => {
-                let other = self.seed(draws)?;
-                let from = place(draws, other)?;
-                let end = (from + length(draws)?).min(other.len());
+                let other = self.seed(chance);
+                let from = place(chance, other);
+                let end = (from + length(chance)).min(other.len());
                 bytes.splice(at..at, other[from..end].iter().copied());
             }
             8 => {
-                let raw = [byte(draws)?, byte(draws)?];
+                let raw = [byte(chance), byte(chance)];
                 bytes.splice(at..at, raw);
             }
             _ => {
                 // Two pieces change places.
-                let other = place(draws, bytes)?;
+                let other = place(chance, bytes);
                 let (first, second) = (at.min(other), at.max(other));
                 bytes[first..second].rotate_left((second - first) / 2);
             }
         }
         bytes.truncate(LONGEST);
-        Some(())
     }
 
-    fn seed(&self, draws: &mut dyn Draws) -> Option<&[u8]> {
-        let place = draws.below(self.seeds.len())?;
-        self.seeds.get(place).map(Vec::as_slice)
+    fn seed(&self, chance: &mut Chance) -> &[u8] {
+        &self.seeds[chance.below(self.seeds.len())]
     }
 
-    fn word(&self, draws: &mut dyn Draws) -> Option<&'static [u8]> {
-        let place = draws.below(COMMON.len() + self.words.len())?;
-        COMMON.iter().chain(self.words).nth(place).map(|word| word.as_bytes())
-    }
-}
-
-/// Where numbers come from. Nothing when there are no more.
-pub trait Draws {
-    /// The next.
-    fn next(&mut self) -> Option<u64>;
-
-    /// A number below a bound.
-    fn below(&mut self, bound: usize) -> Option<usize> {
-        let bound = u64::try_from(bound).ok().filter(|bound| *bound > 0)?;
-        usize::try_from(self.next()? % bound).ok()
+    fn word(&self, chance: &mut Chance) -> &'static [u8] {
+        let place = chance.below(COMMON.len() + self.words.len());
+        let word = COMMON.iter().chain(self.words).nth(place);
+        word.expect("the place is below their number").as_bytes()
     }
 }
 
-/// SplitMix64: every number follows from the first.
+/// `SplitMix64`: every number follows from the first.
 pub struct Chance(pub u64);
 
-impl Draws for Chance {
-    fn next(&mut self) -> Option<u64> {
+impl Chance {
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Some(mixed ^ (mixed >> 31))
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below a bound that is not zero.
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(bound).expect("a bound of memory")).expect("it is below a `usize`")
     }
 }
 
 /// A place in a text; in half of the cases behind a sign that structures it.
-fn place(draws: &mut dyn Draws, bytes: &[u8]) -> Option<usize> {
-    let at = draws.below(bytes.len() + 1)?;
-    if draws.below(2)? == 0 {
-        return Some(at);
+fn place(chance: &mut Chance, bytes: &[u8]) -> usize {
+    let at = chance.below(bytes.len() + 1);
+    if chance.below(2) == 0 {
+        return at;
     }
     let sign = bytes[at..].iter().position(|byte| b"{}[],:\"'\n=()".contains(byte));
-    Some(sign.map_or(at, |distance| at + distance + 1))
+    sign.map_or(at, |distance| at + distance + 1)
 }
 
 /// Short pieces are the likelier ones.
-fn length(draws: &mut dyn Draws) -> Option<usize> {
-    let longest = if draws.below(4)? == 0 { LONGEST_PIECE } else { 16 };
-    Some(1 + draws.below(longest)?)
+fn length(chance: &mut Chance) -> usize {
+    let longest = if chance.below(4) == 0 { LONGEST_PIECE } else { 16 };
+    1 + chance.below(longest)
 }
 
-fn byte(draws: &mut dyn Draws) -> Option<u8> {
-    u8::try_from(draws.below(256)?).ok()
+fn byte(chance: &mut Chance) -> u8 {
+    chance.next().to_le_bytes()[0]
 }
 
 fn is_word(byte: u8) -> bool {

@@ -21,6 +21,8 @@ const SEARCHABLE: [&str; 4] = ["email", "username", "external_id", "samaccountna
 pub(super) const CUSTOM: &str = "custom_attributes.";
 /// More users than this for one value are no search result.
 const MOST_HITS: usize = 50;
+/// Nor are more pages: they show others than those with the value, or one of them again and again.
+const MOST_PAGES: usize = 10;
 /// Calls made side by side.
 const AT_ONCE: usize = 8;
 
@@ -139,7 +141,7 @@ async fn search(client: &Client, call: &Call, key: &MatchKey) -> Result<Result<V
     let path = with_parameter("/api/2/users?limit=100", &key.field, key.value.trim());
     let mut hits = Vec::new();
     let mut cursor: Option<String> = None;
-    loop {
+    for _ in 0..MOST_PAGES {
         let page = cursor
             .as_deref()
             .map_or_else(|| path.clone(), |cursor| with_parameter(&path, "cursor", cursor));
@@ -166,15 +168,16 @@ async fn search(client: &Client, call: &Call, key: &MatchKey) -> Result<Result<V
             .filter(|next| !next.is_empty())
             .map(str::to_owned);
         if hits.len() > MOST_HITS || (cursor.is_some() && rows.is_empty()) {
-            return Err(Failure::needs_human(format!(
-                "more than {MOST_HITS} users may have this {}: it names nobody, take it out of `match`",
-                key.field
-            )));
+            break;
         }
         if cursor.is_none() {
             return Ok(Ok(hits));
         }
     }
+    Err(Failure::needs_human(format!(
+        "more than {MOST_HITS} users may have this {}, or the list of them does not end: it names nobody, take it out of `match`",
+        key.field
+    )))
 }
 
 /// That the list of users, which the searches ask, shows somebody who must be there. `Err` inside says why it does not.

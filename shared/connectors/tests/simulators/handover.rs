@@ -6,6 +6,8 @@ mod back;
 mod crashes;
 #[path = "handover/desk.rs"]
 mod desk;
+#[path = "handover/endless.rs"]
+mod endless;
 #[path = "handover/jobs.rs"]
 mod jobs;
 #[path = "handover/whole.rs"]
@@ -73,7 +75,21 @@ impl World {
         }
     }
 
+    fn wire(&self) -> Wire {
+        Wire {
+            simulator: self.org.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
     fn connect(&self, desk: &TestDesk) -> Salesforce {
+        self.connect_over(Arc::new(Line {
+            wire: self.wire(),
+            fuse: desk.fuse.clone(),
+        }))
+    }
+
+    fn connect_over(&self, transport: Arc<dyn Transport>) -> Salesforce {
         let settings = SalesforceSettings {
             connection: "sf-us".into(),
             login_url: HOST.to_owned(),
@@ -88,14 +104,7 @@ impl World {
             allowed_hosts: vec!["us.my.salesforce.example".to_owned()],
             bulk_above: rollcall_connectors::salesforce::BULK_ABOVE,
         };
-        let line = Line {
-            wire: Wire {
-                simulator: self.org.clone(),
-                clock: self.clock.clone(),
-            },
-            fuse: desk.fuse.clone(),
-        };
-        Salesforce::new(settings, Arc::new(line), self.clock.clone(), Arc::new(RandomIds))
+        Salesforce::new(settings, transport, self.clock.clone(), Arc::new(RandomIds))
     }
 
     fn desk(&self) -> TestDesk {
@@ -121,15 +130,20 @@ impl World {
             .to_owned()
     }
 
-    /// Plans the change as the engine does and drives it to its end; processes that end on the way are followed by new ones.
-    async fn run(&self, desk: &TestDesk, action: &str, with: Value) -> Ended {
-        let mut salesforce = self.connect(desk);
+    /// The change as the engine plans it.
+    fn change(&self, action: &str, with: Value) -> Change {
         let account = AccountRef::new("sf-us", &self.jordan);
         let state = State {
             value: json!({ "handed-over": action == TAKE_BACK }),
             evidence: Value::Null,
         };
-        let change = planned(action, Some(account), &state, with);
+        planned(action, Some(account), &state, with)
+    }
+
+    /// Plans the change as the engine does and drives it to its end; processes that end on the way are followed by new ones.
+    async fn run(&self, desk: &TestDesk, action: &str, with: Value) -> Ended {
+        let mut salesforce = self.connect(desk);
+        let change = self.change(action, with);
         let mut waits = Vec::new();
         for _ in 0..5_000 {
             let saved = desk.saved.lock().unwrap().clone();

@@ -1,11 +1,12 @@
 //! Claims of accounts and sign-in names.
 
 use futures::future::join_all;
-use rollcall_model::Answer;
 use rollcall_model::ledger::{Due, LockKey};
+use rollcall_model::{Answer, LedgerError};
 
 use super::Bench;
 use super::samples::{at, event};
+use crate::table::WRITE_LIMIT;
 
 /// While a lease runs, others lose, and of a claim that is lost in part nothing is claimed.
 pub async fn a_claim_is_exclusive_and_all_or_nothing(bench: &Bench) {
@@ -42,6 +43,18 @@ pub async fn one_of_many_claims_wins(bench: &Bench) {
     .await;
     let mine = answers.into_iter().filter_map(Answer::mine).count();
     assert_eq!(mine, 1);
+}
+
+/// One claim takes as many accounts as one write, and no more.
+pub async fn a_claim_takes_as_many_accounts_as_a_write(bench: &Bench) {
+    let holder = bench.holder("1", at(60));
+    let account = |number: usize| LockKey::Account(bench.account(&format!("many-{number}")));
+    let mut keys: Vec<LockKey> = (0..WRITE_LIMIT).map(account).collect();
+    let locks = bench.won(bench.ledger.claim(&keys, &holder, at(0)).await.unwrap());
+    assert_eq!(locks.len(), WRITE_LIMIT);
+    keys.push(account(WRITE_LIMIT));
+    let refused = bench.ledger.claim(&keys, &holder, at(0)).await;
+    assert!(matches!(refused, Err(LedgerError::Unfit { .. })), "{refused:?}");
 }
 
 /// The holder of a lock renews it: a later end, a larger fence.

@@ -51,6 +51,15 @@ pub async fn a_review_is_decided_once(bench: &Bench) {
     bench.won(bench.ledger.open_review(&review).await.unwrap());
     let again = bench.ledger.open_review(&review).await.unwrap();
     assert_eq!(again, Answer::AlreadyMine(()));
+    let other = Review {
+        plan_hash: Digest::new("h2"),
+        ..review.clone()
+    };
+    let taken = bench.ledger.open_review(&other).await.unwrap();
+    assert!(
+        matches!(taken, Answer::Lost(_)),
+        "another plan of the same run: {taken:?}"
+    );
     let stored = bench.ledger.review(&review.id).await.unwrap();
     assert_eq!(stored.as_ref(), Some(&review));
     let answers = join_all((0..6).map(|number| {
@@ -82,6 +91,15 @@ pub async fn a_review_is_decided_once(bench: &Bench) {
         .collect();
     assert_eq!(won.len(), 1, "{answers:?}");
     let (decision, _) = won[0];
+    let (ReviewState::Approved { by, .. } | ReviewState::Refused { by, .. }) = decision else {
+        panic!("{decision:?}");
+    };
+    for (_, answer) in &answers {
+        assert!(
+            !matches!(answer, Answer::Lost(why) if !why.contains(by)),
+            "who was first: {answer:?}"
+        );
+    }
     let stored = bench.ledger.review(&review.id).await.unwrap().unwrap();
     assert_eq!(stored.state, *decision);
     let again = bench.ledger.approve(&review.id, &review.plan_hash, decision, at(6));
@@ -115,6 +133,7 @@ pub async fn a_decision_binds_to_the_plan_and_ends(bench: &Bench) {
     assert!(refused.is_err(), "open is no decision");
     let stored = bench.ledger.review(&review.id).await.unwrap().unwrap();
     assert_eq!(stored.state, ReviewState::Open);
+    bench.won(decide(&review.id, "h1", review.expires_at).await);
 }
 
 /// A decision that turns out not to count is taken away, and another one can be made; a decision that has replaced it stays.

@@ -22,6 +22,8 @@ pub enum Fault {
     Throttle,
     /// A list of due items is as of an earlier moment.
     Stale,
+    /// A write is refused, as if somebody else had been there first.
+    Raced,
 }
 
 /// As many operations faults at random last for: what needs many in a row to succeed must come to its end once they are over.
@@ -34,6 +36,8 @@ pub enum Script {
     Quiet,
     /// One fault, at the operation with this number, from 0.
     Once(u64, Fault),
+    /// One fault at every operation.
+    Always(Fault),
     /// Faults at random, for the first 2,000 operations: a seed, and how many of a thousand operations go wrong.
     Random {
         /// The seed: the same seed makes the same faults for the same operations.
@@ -93,6 +97,7 @@ impl FaultyTable {
             let fault = match self.script {
                 Script::Quiet => None,
                 Script::Once(at, fault) => (number == at).then_some(fault),
+                Script::Always(fault) => Some(fault),
                 Script::Random { per_mille, .. } => {
                     let faults = [
                         Fault::Before,
@@ -141,27 +146,28 @@ impl Table for FaultyTable {
                 self.with(|state| state.late.push((parts.to_vec(), nonce.to_owned())));
                 Err(Self::error(Fault::Late))
             }
+            Some(Fault::Raced) => Ok(Written::Refused { part: 0, found: None }),
             Some(fault) => Err(Self::error(fault)),
         }
     }
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, LedgerError> {
         match self.begin().await {
-            None | Some(Fault::Stale) => self.inner.get(keys).await,
+            None | Some(Fault::Stale | Fault::Raced) => self.inner.get(keys).await,
             Some(fault) => Err(Self::error(fault)),
         }
     }
 
     async fn query(&self, pk: &str, prefix: &str, backwards: bool, most: usize) -> Result<Vec<Item>, LedgerError> {
         match self.begin().await {
-            None | Some(Fault::Stale) => self.inner.query(pk, prefix, backwards, most).await,
+            None | Some(Fault::Stale | Fault::Raced) => self.inner.query(pk, prefix, backwards, most).await,
             Some(fault) => Err(Self::error(fault)),
         }
     }
 
     async fn scan(&self, after: Option<&Key>, most: usize) -> Result<(Vec<Item>, Option<Key>), LedgerError> {
         match self.begin().await {
-            None | Some(Fault::Stale) => self.inner.scan(after, most).await,
+            None | Some(Fault::Stale | Fault::Raced) => self.inner.scan(after, most).await,
             Some(fault) => Err(Self::error(fault)),
         }
     }
@@ -176,7 +182,7 @@ impl Table for FaultyTable {
 
     async fn due(&self, now: i64, most: usize) -> Result<Vec<Item>, LedgerError> {
         match self.begin().await {
-            None => {
+            None | Some(Fault::Raced) => {
                 let due = self.inner.due(now, most).await?;
                 self.with(|state| state.due.clone_from(&due));
                 Ok(due)

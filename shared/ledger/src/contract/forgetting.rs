@@ -1,20 +1,18 @@
-//! Forgetting and keeping: what goes, what stays, and when.
+//! Forgetting: what goes, and what stays.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use rollcall_model::ledger::{Forgot, Keeping, LockKey, Settle, Whom, documents};
-use rollcall_model::{AccountRef, Answer, PersonKey, ReviewId, Run, RunState, Timestamp};
+use rollcall_model::ledger::{Forgot, LockKey, Settle, Whom, documents};
+use rollcall_model::{AccountRef, Answer, Run, RunState, Timestamp};
 use serde_json::json;
 
 use super::{Bench, at, samples};
 
-const DAY: Duration = Duration::from_hours(24);
 /// More passes than any forgetting needs.
-const PASSES: usize = 10;
+pub(super) const PASSES: usize = 10;
 
 /// A run of somebody of this bench, with names that nobody else has.
-fn run_of(bench: &Bench, id: &str, who: &str) -> Run {
+pub(super) fn run_of(bench: &Bench, id: &str, who: &str) -> Run {
     let person = format!("{}-{who}", bench.tag);
     let mut run = samples::run(&format!("{}-{id}", bench.tag), &person, &["sf"]);
     run.person.display = format!("Dr {person}");
@@ -22,8 +20,12 @@ fn run_of(bench: &Bench, id: &str, who: &str) -> Run {
     run
 }
 
-/// Opens a run, journals something and ends it.
-async fn ended(bench: &Bench, run: &Run) {
+/// Opens a run, journals something and ends it, at the moment of its opening.
+pub(super) async fn ended(bench: &Bench, run: &Run) {
+    end(bench, run, RunState::Done, run.opened_at).await;
+}
+
+pub(super) async fn end(bench: &Bench, run: &Run, state: RunState, ended_at: Timestamp) {
     let holder = bench.holder(run.id.as_str(), at(60));
     let mut claim = bench.open(run, &holder).await;
     let salt = claim.run.salt.clone();
@@ -35,15 +37,15 @@ async fn ended(bench: &Bench, run: &Run) {
         .ledger
         .append(head, None, vec![draft], at(1), salt.as_bytes(), &nonce);
     bench.won(entries.await.unwrap());
-    claim.run.state = RunState::Done;
-    claim.run.ended_at = Some(run.opened_at);
+    claim.run.state = state;
+    claim.run.ended_at = Some(ended_at);
     let nonce = format!("{}-end", run.id);
     let answer = bench.ledger.settle(&mut claim, Settle::Finish, &nonce).await.unwrap();
     bench.won(answer);
 }
 
 /// Goes through all pages until nothing is found; what the first pass found.
-async fn forget(bench: &Bench, whom: &Whom) -> Forgot {
+pub(super) async fn forget(bench: &Bench, whom: &Whom) -> Forgot {
     let mut first = None;
     for _ in 0..PASSES {
         let pass = pages(bench, whom, false).await;
@@ -55,7 +57,7 @@ async fn forget(bench: &Bench, whom: &Whom) -> Forgot {
     panic!("it never ends");
 }
 
-async fn pages(bench: &Bench, whom: &Whom, dry: bool) -> Forgot {
+pub(super) async fn pages(bench: &Bench, whom: &Whom, dry: bool) -> Forgot {
     let mut all = Forgot::default();
     loop {
         let page = bench.ledger.forget(whom, all.next.as_ref(), at(1), dry).await.unwrap();
@@ -73,7 +75,7 @@ async fn pages(bench: &Bench, whom: &Whom, dry: bool) -> Forgot {
     }
 }
 
-fn whom(bench: &Bench, run: &Run) -> Whom {
+pub(super) fn whom(bench: &Bench, run: &Run) -> Whom {
     Whom {
         id: format!("fg_{}", bench.tag),
         persons: BTreeSet::from([run.plan.person.clone()]),
@@ -248,77 +250,4 @@ pub async fn what_has_not_ended_stands_in_the_way(bench: &Bench) {
     }
     assert_eq!(bench.ledger.run(&run.id).await.unwrap().unwrap().person, run.person);
     assert_eq!(bench.ledger.inbox(&run.person.account).await.unwrap().rows.len(), 1);
-}
-
-/// An event is there for as long as was said, and then it never was.
-pub async fn an_event_is_kept_as_long_as_was_said(bench: &Bench) {
-    bench.ledger.keep(Keeping { events: DAY * 7 });
-    let account = bench.account("kept");
-    let long_ago = Timestamp::from_second(86_400).unwrap();
-    let far_off = Timestamp::from_second(7_258_118_400).unwrap();
-    for (name, due_at, there) in [("old", long_ago, false), ("new", far_off, true)] {
-        let event = samples::event(&account, name);
-        let signal = samples::signal(&event.key, "{}");
-        let nonce = format!("{} {name}", bench.tag);
-        bench.ledger.accept(&event, &signal, due_at, &nonce).await.unwrap();
-        assert_eq!(bench.ledger.event(&event.key).await.unwrap().is_some(), there, "{name}");
-    }
-    let inbox = bench.ledger.inbox(&account).await.unwrap();
-    let rows: Vec<&str> = inbox.rows.iter().map(|row| row.event.key.as_str()).collect();
-    assert_eq!(rows, [samples::event(&account, "new").key.as_str()]);
-    assert_eq!(inbox.drained + 1, inbox.rows[0].seq, "what is gone is dealt with");
-
-    // An account of which nothing is left is let go of.
-    let gone = bench.account("gone");
-    let event = samples::event(&gone, "gone");
-    let signal = samples::signal(&event.key, "{}");
-    let nonce = format!("{} gone", bench.tag);
-    bench.ledger.accept(&event, &signal, long_ago, &nonce).await.unwrap();
-    let lock = bench.claim(&gone, &bench.holder("gone", far_off)).await;
-    let inbox = bench.ledger.inbox(&gone).await.unwrap();
-    assert_eq!((inbox.rows.len(), inbox.drained), (0, inbox.seq));
-    bench.won(bench.ledger.release_account(&lock, &inbox, None).await.unwrap());
-}
-
-/// Runs and reviews go when they were kept long enough, and with the last run of somebody who left what was known of them.
-pub async fn what_was_kept_long_enough_goes(bench: &Bench) {
-    let long_ago = Timestamp::from_second(86_400).unwrap();
-    let (mut old, mut young) = (run_of(bench, "r1", "olga42"), run_of(bench, "r2", "yara42"));
-    old.opened_at = long_ago;
-    young.opened_at = Timestamp::from_second(86_400 * 3).unwrap();
-    for run in [&old, &young] {
-        ended(bench, run).await;
-        let link = json!({"person": run.person});
-        let account = run.person.account.to_string();
-        bench
-            .ledger
-            .put_document(documents::LINK, &account, &link)
-            .await
-            .unwrap();
-    }
-    let mut review = samples::review(&old.id, "p");
-    review.id = ReviewId::new(format!("{}-old", bench.tag));
-    review.opened_at = long_ago;
-    review.expires_at = long_ago;
-    bench.won(bench.ledger.open_review(&review).await.unwrap());
-    let before = Timestamp::from_second(86_400 * 2).unwrap();
-    for _ in 0..PASSES {
-        bench.ledger.retire(before, 1_000).await.unwrap();
-    }
-    assert_eq!(bench.ledger.run(&old.id).await.unwrap(), None);
-    assert_eq!(bench.ledger.journal(&old.id).await.unwrap(), []);
-    assert_eq!(bench.ledger.review(&review.id).await.unwrap(), None);
-    let known = async |run: &Run| {
-        let (link, key) = (run.person.account.to_string(), documents::key_id(&run.plan.person));
-        let link = bench.ledger.document(documents::LINK, &link).await.unwrap().is_some();
-        let key = bench.ledger.document(documents::KEY, &key).await.unwrap().is_some();
-        (link, key)
-    };
-    assert_eq!(known(&old).await, (false, false));
-    assert!(bench.ledger.run(&young.id).await.unwrap().is_some());
-    assert_eq!(known(&young).await, (true, true));
-    let of = |run: &Run| PersonKey::new(run.plan.person.as_str());
-    assert_eq!(bench.ledger.runs(Some(&of(&old)), 10).await.unwrap(), []);
-    let account: &AccountRef = &young.person.account;
-    assert_eq!(bench.ledger.inbox(account).await.unwrap().seq, 0);
 }

@@ -1,6 +1,6 @@
 //! Journal sequences.
 
-use rollcall_model::journal::Chain;
+use rollcall_model::journal::{Chain, Draft, EntryKind};
 use rollcall_model::ledger::Settle;
 use rollcall_model::{Answer, ConnectionId, LedgerError, digest};
 
@@ -42,6 +42,8 @@ pub async fn entries_are_linked_over_claims(bench: &Bench) {
         let head = &claim.heads[connection];
         assert_eq!((head.chain.length, &head.chain.head), (6, &prev));
     }
+    let held: Vec<Chain> = claim.heads.values().map(|head| head.chain.clone()).collect();
+    assert_eq!(bench.ledger.chains(&run.id).await.unwrap(), held);
 }
 
 /// A repeated append is recognised by its nonce: before and after claiming again, its entries are there once.
@@ -65,11 +67,21 @@ pub async fn an_append_is_recognised_by_its_nonce(bench: &Bench) {
     let append = bench.ledger.append(head, None, entries(), at(9), b"s", "n");
     assert_eq!(append.await.unwrap(), Answer::AlreadyMine(written.clone()));
     assert_eq!(bench.ledger.journal(&run.id).await.unwrap(), written);
-    let other = bench.ledger.append(head, None, vec![draft("three")], at(9), b"s", "n");
-    assert!(
-        matches!(other.await, Err(LedgerError::Unfit { .. })),
-        "a nonce that was used for something else must not swallow an entry"
-    );
+    let of_another_kind = Draft {
+        kind: EntryKind::Decision,
+        ..draft("two")
+    };
+    for other in [
+        vec![draft("three")],
+        vec![draft("one"), draft("three")],
+        vec![draft("one"), of_another_kind],
+    ] {
+        let other = bench.ledger.append(head, None, other, at(9), b"s", "n");
+        assert!(
+            matches!(other.await, Err(LedgerError::Unfit { .. })),
+            "a nonce that was used for something else must not swallow an entry"
+        );
+    }
     let next = bench.ledger.append(head, None, vec![draft("three")], at(9), b"s", "m");
     assert_eq!(bench.won(next.await.unwrap())[0].public.seq, 3);
 }

@@ -21,6 +21,8 @@ pub mod finishing;
 pub mod forgetting;
 pub mod joining;
 pub mod journalling;
+pub mod keeping;
+pub mod mentioning;
 pub mod opening;
 pub mod queueing;
 pub mod tables;

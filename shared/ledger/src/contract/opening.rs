@@ -114,6 +114,34 @@ pub async fn a_lost_lock_opens_nothing(bench: &Bench) {
     assert_eq!(bench.ledger.run(&run.id).await.unwrap(), None);
 }
 
+/// What was read of the inbox must still be so: rows that do not exist, or that were dealt with meanwhile, open nothing.
+pub async fn an_inbox_that_moved_opens_nothing(bench: &Bench) {
+    let holder = bench.holder("1", at(60));
+    let (lock, inbox) = bench.account_with("moved", 2, &holder).await;
+    let id = format!("{}-moved", bench.tag);
+    let run = run(&id, &format!("{id}-p"), &["sf-us"]);
+    let ahead = bench.ledger.open(&run, &holder, &lock, &inbox, 3).await;
+    assert!(matches!(ahead.unwrap(), Answer::Stale));
+    let drained = bench
+        .ledger
+        .drain(&lock, &inbox, 1, "nothing")
+        .await
+        .unwrap()
+        .mine()
+        .unwrap();
+    let behind = bench.ledger.open(&run, &holder, &lock, &inbox, 2).await;
+    assert!(matches!(behind.unwrap(), Answer::Stale));
+    assert_eq!(bench.ledger.run(&run.id).await.unwrap(), None);
+    let (_, left) = bench
+        .ledger
+        .open(&run, &holder, &lock, &drained, 2)
+        .await
+        .unwrap()
+        .mine()
+        .unwrap();
+    assert_eq!((left.drained, left.rows), (2, Vec::new()));
+}
+
 /// A run over more connections than one write takes is refused by name, and nothing of it is there.
 pub async fn a_run_too_wide_is_refused(bench: &Bench) {
     let names: Vec<String> = (0..17).map(|n| format!("sf-{n:02}")).collect();

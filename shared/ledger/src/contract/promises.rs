@@ -16,13 +16,13 @@ macro_rules! ledger_promises {
                 every_event_has_its_own_place, an_event_without_account_is_kept,
                 an_account_is_due_until_it_is_drained, long_bodies_come_back, any_text_names_an_account;
             claiming: a_claim_is_exclusive_and_all_or_nothing, one_of_many_claims_wins,
-                the_same_holder_renews, an_ended_lease_is_taken_over_and_fenced,
+                a_claim_takes_as_many_accounts_as_a_write, the_same_holder_renews, an_ended_lease_is_taken_over_and_fenced,
                 a_released_lock_is_free_and_its_fence_grows, an_event_that_slips_in_keeps_the_account,
                 rows_left_keep_the_account, a_failed_draining_is_counted_and_due,
                 an_account_without_events_is_let_go, a_release_is_recognised_when_repeated;
             opening: one_run_is_open_for_a_person_and_goal, one_of_many_openings_wins,
                 opening_deals_with_its_rows, an_opening_is_recognised_when_repeated,
-                a_lost_lock_opens_nothing, a_run_too_wide_is_refused, runs_are_listed_newest_first,
+                a_lost_lock_opens_nothing, an_inbox_that_moved_opens_nothing, a_run_too_wide_is_refused, runs_are_listed_newest_first,
                 runs_about_one_connection_stand_beside_the_run_about_all,
                 an_exception_is_in_force_with_the_opening;
             joining: joined_events_become_triggers, a_finished_run_is_not_joined,
@@ -43,8 +43,12 @@ macro_rules! ledger_promises {
                 a_timer_is_removed_under_its_version, timers_are_listed_by_kind;
             forgetting: a_person_has_one_key_and_each_run_a_salt_of_its_own,
                 who_is_forgotten_leaves_only_what_a_receipt_shows,
-                the_same_id_in_another_connection_is_somebody_else_s, what_has_not_ended_stands_in_the_way,
-                an_event_is_kept_as_long_as_was_said, what_was_kept_long_enough_goes;
+                the_same_id_in_another_connection_is_somebody_else_s, what_has_not_ended_stands_in_the_way;
+            keeping: an_event_is_kept_as_long_as_was_said, what_was_kept_long_enough_goes, what_is_not_over_stays;
+            mentioning: a_document_is_theirs_by_its_kind, a_timer_of_theirs_goes_once_it_is_over,
+                a_review_keeps_nothing_of_them, an_event_goes_with_what_was_made_of_it,
+                a_journal_of_others_loses_their_name, an_open_run_of_others_that_names_them_bars,
+                a_claim_that_has_ended_goes;
             working: work_is_done_once_although_workers_die;
         }
     };

@@ -63,10 +63,6 @@ async fn every_fault_at_every_call_of_every_vendor_ends_green_with_effects_once_
         for (place, call) in calls.iter().enumerate() {
             // What a lost permission comes to is told by the failure matrix: no later try makes it good.
             for fault in Fault::ALL.into_iter().filter(|fault| fault.passes()) {
-                // Revoking carries the token to revoke and none of ours, so there is nothing of ours that could have expired.
-                if fault == Fault::TokenExpired && call.ends_with("/services/oauth2/revoke") {
-                    continue;
-                }
                 stories += 1;
                 let label = format!("{vendor:?} call {} ({call}) {fault:?}", place + 1);
                 for violation in struck(*vendor, place, call, fault).await {

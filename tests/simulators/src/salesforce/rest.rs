@@ -16,6 +16,7 @@ use crate::wire::{Reply, Request, Simulator};
 
 /// Longest URI, and URI with headers, in bytes (App Limits Cheat Sheet, "API Request Limits").
 const LONGEST_URI: usize = 16_384;
+const REVOKE: &str = "/services/oauth2/revoke";
 
 impl Simulator for Org {
     fn answer(&self, request: &Request, now: Timestamp) -> Reply {
@@ -40,10 +41,10 @@ impl Simulator for Org {
                 let message = "There was a server-side problem. Please try again later.";
                 Some(Refusal::new(503, "SERVER_UNAVAILABLE", message).into())
             }
+            // Revoking carries the token to revoke and none of ours: nothing of ours can have expired or been taken away.
+            Some(Fault::TokenExpired | Fault::PermissionRemoved) if request.uri().path() == REVOKE => None,
             Some(Fault::TokenExpired) if oauth => Some(oauth::denied(("invalid_grant", "expired authorization code"))),
             Some(Fault::TokenExpired) => Some(Refusal::invalid_session().into()),
-            // Revoking needs nobody's permission: the call carries the token to revoke and none of ours.
-            Some(Fault::PermissionRemoved) if request.uri().path() == "/services/oauth2/revoke" => None,
             Some(Fault::PermissionRemoved) if oauth => {
                 Some(oauth::denied(("invalid_grant", "user hasn't approved this consumer")))
             }
@@ -123,7 +124,7 @@ impl State {
                 let host = host.unwrap_or_default().to_owned();
                 self.token_endpoint(request, &host)
             }
-            "/services/oauth2/revoke" => self.revoke_endpoint(request),
+            REVOKE => self.revoke_endpoint(request),
             "/services/oauth2/userinfo" => self.userinfo_endpoint(request),
             "/services/data" => {
                 let versions: Vec<Value> =

@@ -228,6 +228,23 @@ async fn pages_of_a_search_keep_their_filter() {
 }
 
 #[tokio::test]
+async fn a_search_whose_list_does_not_end_is_given_up() {
+    let others = json!([{ "id": 90_001_009, "email": "y@example.com" }]);
+    let page = |asked: &str| search(asked, &others).with("after-cursor", "bGltaXQ=");
+    let first = page("email=x%40example.com");
+    let again = (1..10).map(|_| page("email=x%40example.com&cursor=bGltaXQ%3D"));
+    let steps = [token(), first]
+        .into_iter()
+        .chain(again)
+        .chain([seen()])
+        .chain(no_rights());
+    let query = by(&[key("email", "x@example.com", true)], &[]);
+    let failure = find(&query, steps).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::NeedsHuman);
+    assert!(failure.reason.contains("does not end"), "{failure:?}");
+}
+
+#[tokio::test]
 async fn what_onelogin_cannot_search_by_is_a_fault_of_the_configuration() {
     for field in [
         "department",

@@ -31,6 +31,8 @@ const LAST_LOOK: Duration = Duration::from_mins(5);
 const STUCK: Duration = Duration::from_hours(2);
 /// A job that cannot be stopped either is given up this long after that.
 const LOST: Duration = Duration::from_hours(1);
+/// Most pages of the list of jobs: the vendor keeps jobs for a week.
+const MOST_PAGES: usize = 100;
 /// Asks for CSV.
 pub(super) const CSV: &[(&str, &str)] = &[("accept", "text/csv")];
 const UPLOAD: &[(&str, &str)] = &[("content-type", "text/csv")];
@@ -339,7 +341,7 @@ impl Mover<'_> {
         let own = self.client.access(&self.desk.call()).await?.own_user;
         let what = "looking for jobs that nobody knows";
         let mut path = format!("{}/jobs/ingest?jobType=V2Ingest", self.client.data());
-        loop {
+        for _ in 0..MOST_PAGES {
             let response = self
                 .client
                 .send(&self.desk.call(), what, Method::GET, &path, None)
@@ -364,6 +366,9 @@ impl Mover<'_> {
                 None => return Ok(()),
             }
         }
+        Err(Failure::give_up(format!(
+            "{what}: the list does not end after {MOST_PAGES} pages"
+        )))
     }
 }
 

@@ -163,6 +163,9 @@ impl Mover<'_> {
         drop(table);
         // The last page carries the word `null` (Bulk API 2.0, "Get Results for a Query Job").
         let locator = header(&response, "sforce-locator").filter(|locator| !locator.is_empty() && *locator != "null");
+        if locator.is_some() && locator == source.locator.as_deref() {
+            return Err(Failure::retry(format!("{what}: the page names itself as the next one")));
+        }
         source.ended = locator.is_none();
         source.locator = locator.map(str::to_owned);
         if let Some(last) = records.last().map(|record| record.id.clone()).filter(|id| is_id(id)) {

@@ -203,3 +203,93 @@ fn administrators_are_counted_by_connection_and_an_absent_count_is_none() {
     }
     assert_eq!(admins(&done), []);
 }
+
+fn guarded(run: &Run, stage: &str, verdict: &Verdict) -> Guarded {
+    let inputs = StageInputs {
+        accounts: BTreeMap::from([(
+            "sf-us".into(),
+            proven(vec![account("sf-us", "1", AccountClass::Human, true)]),
+        )]),
+        ..StageInputs::default()
+    };
+    let mut plan = run.stage(0, &inputs);
+    plan.stage = stage.to_owned();
+    plan.items.retain(|item| item.change.connection.as_str() == "sf-us");
+    for item in &mut plan.items {
+        item.verdict = verdict.clone();
+    }
+    guard(&run.configuration, &run.facts(), &plan, &GuardInputs::default())
+}
+
+#[test]
+fn the_guard_holds_the_protected_and_what_was_not_read() {
+    let mut run = Run::new();
+    let clear = guarded(&run, "cut", &Verdict::Run);
+    assert_eq!(clear.holds, []);
+    assert_eq!(clear.mode, Mode::Enforce);
+    assert_eq!(
+        clear.limits,
+        [Limit {
+            key: "cut/sf-us".to_owned(),
+            per_hour: 30
+        }]
+    );
+    assert_eq!(guarded(&run, "dismantle", &Verdict::Run).limits[0].per_hour, 10);
+
+    run.person.groups.push("RC-Protected".to_owned());
+    run.memberships = memberships(&run.configuration, &run.person, &ListReads::new());
+    assert_eq!(run.memberships["hold"], Membership::In, "by e-mail, whatever its case");
+    let held = guarded(&run, "cut", &Verdict::Run);
+    assert_eq!(held.holds[0].code, HoldCode::Protected);
+    assert_eq!(
+        guarded(&run, "cut", &Verdict::AlreadySo).holds,
+        [],
+        "nothing to do, nothing to hold"
+    );
+    assert_eq!(guarded(&run, "cut", &Verdict::AlreadySo).limits, []);
+
+    // No group at all was not a complete read: the cut goes on, what is slower waits.
+    run.person.groups.clear();
+    run.memberships = memberships(&run.configuration, &run.person, &ListReads::new());
+    assert!(matches!(run.memberships["protected"], Membership::Unknown(_)));
+    assert_eq!(guarded(&run, "cut", &Verdict::Run).holds, []);
+    let codes: Vec<HoldCode> = guarded(&run, "dismantle", &Verdict::Run)
+        .holds
+        .iter()
+        .map(|hold| hold.code)
+        .collect();
+    assert_eq!(codes, [HoldCode::LegalHold, HoldCode::UnreadableList]);
+}
+
+#[test]
+fn the_mode_is_the_strictest_that_applies() {
+    let mode = |modes: &str, playbook: &str| {
+        let guarded = guarded(&Run::of(configured(modes, playbook), amara()), "cut", &Verdict::Run);
+        let is_review = guarded.holds.iter().any(|hold| hold.code == HoldCode::Review);
+        assert_eq!(is_review, guarded.mode == Mode::Review, "{modes}");
+        guarded.mode
+    };
+    for (modes, expected) in [
+        ("{}", Mode::Observe),
+        ("{default: review}", Mode::Review),
+        ("{default: observe, leaver: enforce}", Mode::Enforce),
+        ("{default: enforce, sf-us: review}", Mode::Review),
+        ("{default: enforce, sf-emea: observe}", Mode::Enforce),
+        ("{leaver: {enforce: \"person.department == 'Sales'\"}}", Mode::Enforce),
+        (
+            "{leaver: {enforce: \"person.department == 'Law'\", review: \"true\"}}",
+            Mode::Review,
+        ),
+        ("{leaver: {enforce: \"person.department == 'Law'\"}}", Mode::Observe),
+        (
+            "{leaver: {enforce: \"person.attributes.missing == 'x'\"}}",
+            Mode::Observe,
+        ),
+    ] {
+        assert_eq!(mode(modes, LEAVER), expected, "{modes}");
+    }
+    assert_eq!(
+        mode("{default: enforce}", &format!("mode: review\n{LEAVER}")),
+        Mode::Review
+    );
+}
