@@ -3,6 +3,7 @@
 //! An input is somebody's display name, sign-in name and manager's name, each in a line of its own; a template may follow.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::OnceLock;
 
 use rollcall_model::plan::Verdict;
@@ -213,7 +214,15 @@ fn templates(input: &[u8]) {
     let Some(configuration) = company(text) else {
         return;
     };
-    let hostile = person("<@U0HOSTILE7> {{ person.login }}", "amara@corp.example", "Jun");
+    // A text may mention people in so many words, so whom the name mentions is nobody whom the text can know.
+    let mut hasher = DefaultHasher::new();
+    input.hash(&mut hasher);
+    let mention = format!("<@U{:016X}>", hasher.finish());
+    let hostile = person(
+        &format!("{mention} {{{{ person.login }}}}"),
+        "amara@corp.example",
+        "Jun",
+    );
     let first = told(&configuration, &hostile);
     assert_eq!(
         told(&configuration, &hostile),
@@ -222,6 +231,6 @@ fn templates(input: &[u8]) {
     );
     if let Ok(told) = first {
         // Nothing in a template can undo the escaping of what it shows.
-        assert!(!told.contains("<@U0HOSTILE7>"), "{told}");
+        assert!(!told.contains(&mention), "{told}");
     }
 }
