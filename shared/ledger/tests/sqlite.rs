@@ -13,8 +13,8 @@ use rollcall_ledger::contract::tables::TableBench;
 use rollcall_ledger::contract::{Bench, Fault, FaultyTable, Script, StepClock, at, samples};
 use rollcall_ledger::table::{Table as _, When, Write};
 use rollcall_ledger::{Folder, MemoryFiles, QueueSettings, Sqlite, SqliteQueue, SqliteTable, TableLedger};
-use rollcall_model::ledger::{Keeping, Whom, documents};
-use rollcall_model::{AccountRef, Digest, Files, Ledger as _, LedgerError, PersonKey, SignalBody};
+use rollcall_model::ledger::{Keeping, Settle, Whom, documents};
+use rollcall_model::{AccountRef, Digest, Files, Ledger as _, LedgerError, PersonKey, RunState, SignalBody};
 use serde_json::json;
 
 fn ledger(sqlite: Arc<Sqlite>) -> Bench {
@@ -120,6 +120,25 @@ async fn long_bodies_lie_in_files_which_forgetting_names_while_they_are_needed()
     let needed = ledger.forget(&whom, None, at(1), false).await.unwrap().bodies;
     assert_eq!(needed, BTreeSet::from_iter(of_bo));
     assert!(!files.names().contains(&"signals/d1".to_owned()));
+}
+
+/// What retention says in its figures: so many runs and reviews.
+#[tokio::test]
+async fn runs_and_reviews_that_go_are_counted() {
+    let bench = ledger(Sqlite::memory().unwrap());
+    for name in ["one", "two"] {
+        let run = samples::run(&format!("t-{name}"), &format!("t-{name}-p"), &["sf"]);
+        let mut claim = bench.open(&run, &bench.holder(name, at(60))).await;
+        claim.run.state = RunState::Done;
+        claim.run.ended_at = Some(at(1));
+        let settled = bench.ledger.settle(&mut claim, Settle::Finish, name).await.unwrap();
+        bench.won(settled);
+        let review = samples::review(&run.id, "plan");
+        bench.won(bench.ledger.open_review(&review).await.unwrap());
+    }
+    assert_eq!(bench.ledger.retire(at(60), 1).await.unwrap(), 1, "one at a time");
+    assert_eq!(bench.ledger.retire(at(7200), 1_000).await.unwrap(), 3);
+    assert_eq!(bench.ledger.retire(at(7200), 1_000).await.unwrap(), 0);
 }
 
 /// A row that nobody removed is missing: what it said must not be passed over.

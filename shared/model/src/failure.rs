@@ -112,4 +112,9 @@ impl Failure {
     pub fn is_retryable(&self) -> bool {
         matches!(self.class, FailureClass::Retry { .. })
     }
+
+    /// True when it says nothing of what was asked: another try, or the same with a credential that is accepted, may be answered.
+    pub fn may_pass(&self) -> bool {
+        self.is_retryable() || self.class == FailureClass::Credential
+    }
 }

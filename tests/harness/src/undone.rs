@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollcall_engine::{EngineError, UndoWish};
+use rollcall_evidence::approval::{self, Question};
 use rollcall_model::plan::{PlanItem, Verdict};
-use rollcall_model::{Goal, Run, RunId, RunState};
+use rollcall_model::{Decision, Goal, ReviewId, Run, RunId, RunState};
+use rollcall_runtime::Clock as _;
+use rollcall_simulators::Fault as VendorFault;
 use rollcall_simulators::okta::Status as OktaStatus;
 use rollcall_simulators::onelogin::Status as OneLoginStatus;
 use rollcall_simulators::salesforce::Org;
 
+use crate::inject::{Fault, Strike};
 use crate::matrix::{Faults, Report};
 use crate::oracle;
 use crate::story::{self, Story, alive};
@@ -17,6 +21,10 @@ use crate::world::{World, WorldSpec};
 
 /// Who takes the leave back.
 const BY: &str = "priya.raman@corp.example";
+/// Who approves what is held.
+const APPROVER: &str = "kim.tanaka@corp.example";
+/// How the refusal of a plan that has moved begins.
+const MOVED: &str = "the plan that was named has moved";
 /// How long the playbook leaves the person alone.
 const KEEP: Duration = Duration::from_hours(240);
 /// How often somebody tries again when the command dies or fails under them.
@@ -115,6 +123,7 @@ async fn take_back(world: &World) -> Result<RunId, String> {
 /// A leave without faults, and then its undo with the strikes of `spec`. Answers the world, the point after which the undo began, and
 /// what was wrong.
 async fn tell(spec: WorldSpec, story: Story, plain: Option<&End>) -> (World, u64, Vec<String>) {
+    let lies = spec.strikes.iter().any(is_lie);
     let world = World::new(spec).await;
     let left = story::tell(&world, story).await;
     let from = world.injector.count();
@@ -122,16 +131,45 @@ async fn tell(spec: WorldSpec, story: Story, plain: Option<&End>) -> (World, u64
     if left.is_none() {
         wrong.push("the leave did not end".to_owned());
     }
-    match take_back(&world).await {
+    match carry_through(&world, lies).await {
         Err(why) => wrong.push(why),
-        Ok(undo) => {
-            if story::go_on(&world).await.is_none() {
-                wrong.push("the undo did not end within the bound".to_owned());
-            }
-            wrong.extend(violations(&world, &undo, plain).await);
-        }
+        Ok(undo) => wrong.extend(violations(&world, &undo, plain).await),
     }
     (world, from, wrong)
+}
+
+/// Whether a strike is an answer that is right in every way and not true: nobody can tell it from a list that is empty.
+fn is_lie(strike: &Strike) -> bool {
+    strike.fault == Fault::Vendor(VendorFault::EmptyList)
+}
+
+/// Takes the leave back. After a lie people do what they are told to: they ask again when the plan that they named has moved
+/// (RC0502), and approve what is held for them. Answers the run that ended last.
+async fn carry_through(world: &World, lies: bool) -> Result<RunId, String> {
+    let mut undo = take_back(world).await?;
+    for _ in 0..TRIES {
+        if story::go_on(world).await.is_none() {
+            return Err("the undo did not end within the bound".to_owned());
+        }
+        let run = world.ledger.run(&undo).await.map_err(|error| error.to_string())?;
+        match run.map(|run| run.state) {
+            Some(RunState::Refused { why }) if lies && why.starts_with(MOVED) => undo = take_back(world).await?,
+            Some(RunState::Held { review }) if lies => approve(world, &review).await?,
+            _ => break,
+        }
+    }
+    Ok(undo)
+}
+
+async fn approve(world: &World, review: &ReviewId) -> Result<(), String> {
+    let ledger = &world.ledger;
+    let found = ledger.review(review).await.map_err(|error| error.to_string())?;
+    let found = found.ok_or("the review is not there")?;
+    let statement = Question::of(&found).answer(Decision::Approved, APPROVER, world.clock.now());
+    let signed = approval::sign(statement, world.approver.as_ref()).await;
+    let decision = signed.map_err(|error| error.to_string())?.into_state();
+    let decided = ledger.approve(review, &found.plan_hash, &decision, world.clock.now());
+    decided.await.map(drop).map_err(|error| error.to_string())
 }
 
 async fn violations(world: &World, undo: &RunId, plain: Option<&End>) -> Vec<String> {
@@ -146,7 +184,12 @@ async fn violations(world: &World, undo: &RunId, plain: Option<&End>) -> Vec<Str
         }
     }
     let runs = world.ledger.runs(None, 100).await.unwrap_or_default();
-    let undone: Vec<&Run> = runs.iter().filter(|run| run.plan.goal == Goal::Undo).collect();
+    // One that was refused did nothing: the end says so.
+    let refused = |run: &Run| matches!(&run.state, RunState::Refused { why } if why.starts_with(MOVED));
+    let undone: Vec<&Run> = runs
+        .iter()
+        .filter(|run| run.plan.goal == Goal::Undo && (run.id == *undo || !refused(run)))
+        .collect();
     match undone.as_slice() {
         [run] if run.id == *undo && run.state == RunState::Done => {
             let journal = world.ledger.journal(undo).await.unwrap_or_default();

@@ -272,9 +272,7 @@ pub(super) async fn listed<T>(
     }
     match list.await {
         Ok(all) => Ok(Some(Ok(all))),
-        Err(failure) if failure.is_retryable() || failure.class == rollcall_model::FailureClass::Credential => {
-            Err(failure)
-        }
+        Err(failure) if failure.may_pass() => Err(failure),
         Err(failure) => Ok(Some(Err(failure.reason))),
     }
 }

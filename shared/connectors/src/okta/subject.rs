@@ -58,7 +58,7 @@ pub(super) async fn read(client: &Client, call: &Call, account: &AccountRef) -> 
     match manager(client, call, &user, linked).await {
         Ok(manager) => person.manager = manager,
         // A cut never waits for a manager; everything slower reads again instead of handing over to the wrong person.
-        Err(failure) if failure.is_retryable() && call.lane != Lane::Urgent => return Err(failure),
+        Err(failure) if failure.may_pass() && call.lane != Lane::Urgent => return Err(failure),
         Err(failure) => note(&mut person, "okta.manager", &failure),
     }
     Ok(SubjectRead::Present(Box::new(person)))

@@ -1,7 +1,7 @@
 //! What a user holds that a dismantling takes: one look for all of its actions.
 
 use rollcall_model::connector::ActionUse;
-use rollcall_model::{Call, Failure, FailureClass, Observation, State};
+use rollcall_model::{Call, Failure, Observation, State};
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, Listed, id_text};
@@ -74,7 +74,7 @@ async fn when<T>(
     }
     match read.await {
         Ok(found) => Ok(Some(Ok(found))),
-        Err(failure) if failure.is_retryable() || failure.class == FailureClass::Credential => Err(failure),
+        Err(failure) if failure.may_pass() => Err(failure),
         Err(failure) => Ok(Some(Err(failure.reason))),
     }
 }

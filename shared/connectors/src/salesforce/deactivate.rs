@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use rollcall_model::{
-    Action, ActionCatalogue, Applied, Call, Change, EffectClass, Executed, Failure, FailureClass, Observation, Planned,
-    State, Undo,
+    Action, ActionCatalogue, Applied, Call, Change, EffectClass, Executed, Failure, Observation, Planned, State, Undo,
 };
 use serde_json::{Value, json};
 
@@ -257,7 +256,7 @@ pub(super) async fn apply(client: &Client, call: &Call, change: &Change, target:
 fn blocked(refusal: &Refusal) -> Failure {
     let what = "deactivating";
     let plain = refusal.failure(what);
-    if plain.is_retryable() || matches!(plain.class, FailureClass::Credential) {
+    if plain.may_pass() {
         return plain;
     }
     let said = refusal.message.to_lowercase();
@@ -282,7 +281,7 @@ fn blocked(refusal: &Refusal) -> Failure {
 /// The refusal of an activation.
 fn full(refusal: &Refusal) -> Failure {
     let plain = refusal.failure("activating");
-    if plain.is_retryable() || matches!(plain.class, FailureClass::Credential) {
+    if plain.may_pass() {
         return plain;
     }
     let way = match refusal.code.as_str() {
@@ -299,6 +298,8 @@ fn full(refusal: &Refusal) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use rollcall_model::FailureClass;
+
     use super::*;
 
     fn refusal(code: &str, message: &str) -> Refusal {

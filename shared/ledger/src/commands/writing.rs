@@ -176,8 +176,14 @@ mod tests {
             .collect();
         assert!(check(&many[..25]).is_ok());
         assert!(check(&many).unwrap_err().to_string().contains("limit is 25"));
-        let long = put(Key::new("A", "x".repeat(1025)), String::new(), When::Absent);
-        assert!(check(&[long]).is_err());
+        for (pk, sk, fits) in [(2048, 1024, true), (2049, 1, false), (1, 1025, false)] {
+            let key = Key::new("x".repeat(pk), "x".repeat(sk));
+            assert_eq!(
+                check(&[put(key, String::new(), When::Absent)]).is_ok(),
+                fits,
+                "{pk} {sk}"
+            );
+        }
         let twice = [part(1, "{}"), part(1, "[]")];
         assert!(check(&twice).unwrap_err().to_string().contains("twice"));
     }

@@ -54,13 +54,20 @@ pub async fn an_append_is_recognised_by_its_nonce(bench: &Bench) {
     let mut claim = bench.open(&run, &holder).await;
     let connection = "sf-us".into();
     let head = claim.heads.get_mut(&connection).unwrap();
-    let mut lost = head.clone();
+    let (mut lost, mut later) = (head.clone(), head.clone());
     let entries = || vec![draft("one"), draft("two")];
     let append = bench.ledger.append(head, None, entries(), at(1), b"s", "n");
     let written = bench.won(append.await.unwrap());
     let append = bench.ledger.append(&mut lost, None, entries(), at(1), b"s", "n");
     assert_eq!(append.await.unwrap().mine(), Some(written.clone()));
     assert_eq!(&lost, head, "the end is known again");
+    let append = bench.ledger.append(&mut later, None, entries(), at(7), b"s", "n");
+    assert_eq!(
+        append.await.unwrap().mine(),
+        Some(written.clone()),
+        "told again at another time"
+    );
+    assert_eq!(&later, head);
     let again = bench.ledger.claim_run(&run.id, &holder, at(1)).await;
     let mut claim = again.unwrap().mine().unwrap();
     let head = claim.heads.get_mut(&connection).unwrap();

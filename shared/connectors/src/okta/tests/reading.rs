@@ -303,6 +303,20 @@ async fn a_cut_does_not_wait_for_the_manager_and_the_rest_does() {
 }
 
 #[tokio::test]
+async fn a_manager_whose_reading_is_refused_for_our_credential_is_not_taken_for_none() {
+    let mut body = user_body("ACTIVE");
+    body["profile"]["managerId"] = json!("00u9manager");
+    let refused = step(
+        &get("/api/v1/users/00u9manager"),
+        401,
+        &json!({ "errorCode": "E0000011", "errorSummary": "Invalid token provided" }),
+    );
+    let steps = plain(&body).into_iter().chain([refused]);
+    let failure = read_with(ssws(), Lane::Work, steps).await.unwrap_err();
+    assert_eq!(failure.class, FailureClass::Credential, "{failure}");
+}
+
+#[tokio::test]
 async fn the_last_tenth_of_a_quota_is_left_to_urgent_calls() {
     let low = |step: Step| {
         step.with("x-rate-limit-limit", "600")

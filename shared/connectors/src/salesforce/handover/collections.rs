@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::Method;
-use rollcall_model::{Failure, FailureClass};
+use rollcall_model::Failure;
 use serde_json::{Value, json};
 
 use super::lines::Row;
@@ -165,7 +165,7 @@ impl Mover<'_> {
         let response = self.client.exchange_with(&self.desk.call(), what, &outgoing).await?;
         if !response.status().is_success() {
             let failure = retry::failure(what, &response);
-            if matches!(failure.class, FailureClass::Retry { .. } | FailureClass::Credential) {
+            if failure.may_pass() {
                 return Err(failure);
             }
             // The whole call is refused for good, and with it each of its records.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use rollcall_model::{Failure, FailureClass, HttpResponse, Timestamp};
+use rollcall_model::{Failure, HttpResponse, Timestamp};
 use serde_json::{Value, json};
 
 use super::collections::{PAUSES, at};
@@ -294,7 +294,7 @@ impl Mover<'_> {
     /// Stops a job. One that is through, or is not there, needs no stopping.
     async fn abort(&self, id: &str) -> Result<(), Failure> {
         match self.change_job("stopping a job", id, "Aborted").await {
-            Err(failure) if !failure.is_retryable() && failure.class != FailureClass::Credential => Ok(()),
+            Err(failure) if !failure.may_pass() => Ok(()),
             other => other.map(drop),
         }
     }
@@ -385,7 +385,7 @@ impl Table {
 pub(super) fn created(what: &str, response: &HttpResponse) -> Result<Result<String, Refused>, Failure> {
     if !response.status().is_success() {
         let failure = retry::failure(what, response);
-        if matches!(failure.class, FailureClass::Retry { .. } | FailureClass::Credential) {
+        if failure.may_pass() {
             return Err(failure);
         }
         let refusal = retry::refusal(response);

@@ -1,6 +1,7 @@
 //! Lists that lead to themselves: a mistake of a vendor's, which must not make us ask for ever.
 
 use http::{HeaderValue, Method};
+use rollcall_model::Failure;
 
 use super::*;
 
