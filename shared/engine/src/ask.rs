@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::accounts::Planned;
+use crate::moved::was_refused_as_moved;
 use crate::opening::run_id;
 use crate::preflight::Looked;
 use crate::stage::Known;
@@ -177,14 +178,20 @@ impl Engine {
             ));
         }
         let mut run = self.asked_run(proposal.run_plan, proposal.person, hash)?;
+        let mut tries = 1;
+        while let Some(known) = self.parts.ledger.run(&run.id).await? {
+            if !was_refused_as_moved(&known.state) {
+                return Ok(Asked {
+                    run: known.id,
+                    already: true,
+                });
+            }
+            // The world may be again as it was when the plan was made; what was refused then did nothing, and is asked for anew.
+            tries += 1;
+            run = self.asked_run(run.plan, run.person, &format!("{hash} for the {tries}. time"))?;
+        }
         run.bound = Some(proposal.stage);
         let terms = proposal.undo;
-        if let Some(known) = self.parts.ledger.run(&run.id).await? {
-            return Ok(Asked {
-                run: known.id,
-                already: true,
-            });
-        }
         if let Some(terms) = &terms {
             self.as_undo(&mut run, terms, by).await?;
         }

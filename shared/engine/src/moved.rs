@@ -11,6 +11,14 @@ use crate::journal::Journalled;
 use crate::stage::StageEnd;
 use crate::{Engine, EngineError};
 
+/// How the reason begins for which a plan that a person named is refused.
+const MOVED: &str = "the plan that was named has moved";
+
+/// Whether a run did nothing because the world was not as the plan that somebody named had it.
+pub(crate) fn was_refused_as_moved(state: &RunState) -> bool {
+    matches!(state, RunState::Refused { why } if why.starts_with(MOVED))
+}
+
 impl Engine {
     /// A plan that a person named is refused when the world moved; an automatic one is made again, three times at most. What cannot be
     /// read now has not moved: it is tried again, and compared with the named plan then. Nor has what we have begun ourselves: a worker died
@@ -30,7 +38,7 @@ impl Engine {
             };
             let moved = others(&bound).moved(&others(plan));
             if !moved.is_empty() {
-                let why = format!("the plan that was named has moved: {}", moved.join("; "));
+                let why = format!("{MOVED}: {}", moved.join("; "));
                 self.decided(claim, "refused: moved", json!({"moved": moved})).await?;
                 return Ok(Some(StageEnd::Ended(RunState::Refused { why })));
             }

@@ -122,6 +122,29 @@ async fn a_world_that_moved_in_between_is_refused_naming_what_moved() {
 }
 
 #[tokio::test]
+async fn a_plan_that_was_refused_as_moved_is_carried_out_once_the_world_is_as_it_was() {
+    let (mut stage, proposal) = proposed().await;
+    let org = stage.world.vendors.salesforce.clone();
+    let seed = UserSeed {
+        employee_number: Some("E1042".to_owned()),
+        ..UserSeed::new("amara.second@corp.example")
+    };
+    let second = org.add_user(seed);
+    let hash = proposal.hash.as_str();
+    let first = stage.engine.apply_named(hash).await.expect("it is begun");
+    stage.settle().await;
+    org.set_record("User", &second, json!({"EmployeeNumber": "E9999"}));
+    let again = stage.engine.apply_named(hash).await.expect("it is begun");
+    assert!(!again.already && again.run != first.run, "{again:?}");
+    let same = stage.engine.apply_named(hash).await.expect("it is known");
+    assert_eq!((&same.run, same.already), (&again.run, true));
+    stage.settle().await;
+    let run = stage.ledger().run(&again.run).await.expect("memory answers");
+    assert_eq!(run.expect("it is there").state, RunState::Done);
+    assert!(stage.is_cut());
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_for_a_moment_has_not_moved() {
     let (mut stage, proposal) = proposed().await;
     let org = stage.world.vendors.salesforce.clone();
