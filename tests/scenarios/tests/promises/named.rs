@@ -133,7 +133,15 @@ async fn a_plan_that_was_refused_as_moved_is_carried_out_once_the_world_is_as_it
     let hash = proposal.hash.as_str();
     let first = stage.engine.apply_named(hash).await.expect("it is begun");
     stage.settle().await;
-    org.set_record("User", &second, json!({"EmployeeNumber": "E9999"}));
+    // Somebody bars the second account themselves, and there is nothing to do about it any more.
+    let now = stage.engine.propose(Goal::Leave, &stage.world.vendors.leaver).await;
+    let items = now.expect("a plan is made").stage.items;
+    let mut of_second = items.iter().map(|item| &item.change).filter(|change| {
+        let account = change.account.as_ref();
+        account.is_some_and(|account| account.id == second)
+    });
+    let login = of_second.find_map(|change| change.evidence["login"].as_str());
+    org.set_record("UserLogin", login.expect("its log-in row"), json!({"IsFrozen": true}));
     let again = stage.engine.apply_named(hash).await.expect("it is begun");
     assert!(!again.already && again.run != first.run, "{again:?}");
     let same = stage.engine.apply_named(hash).await.expect("it is known");
