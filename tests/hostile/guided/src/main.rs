@@ -31,7 +31,8 @@ fn check() -> fn(&[u8]) {
 
 /// Writes the seeds to where libFuzzer reads what it begins with.
 fn write_seeds() {
-    let folder = PathBuf::from(std::env::var_os("ROLLCALL_FUZZ_SEEDS").expect("ROLLCALL_FUZZ_SEEDS says where seeds go"));
+    let folder =
+        PathBuf::from(std::env::var_os("ROLLCALL_FUZZ_SEEDS").expect("ROLLCALL_FUZZ_SEEDS says where seeds go"));
     for (number, seed) in (target().seeds)().iter().enumerate() {
         std::fs::write(folder.join(format!("seed-{number:04}")), seed).expect("a seed can be written");
     }
