@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::accounts::Planned;
-use crate::moved::was_refused_as_moved;
+use crate::moved::what_moved;
 use crate::opening::run_id;
 use crate::preflight::Looked;
 use crate::stage::Known;
@@ -180,7 +180,7 @@ impl Engine {
         let mut run = self.asked_run(proposal.run_plan, proposal.person, hash)?;
         let mut tries = 1;
         while let Some(known) = self.parts.ledger.run(&run.id).await? {
-            if !was_refused_as_moved(&known.state) {
+            if what_moved(&known.state).is_none() {
                 return Ok(Asked {
                     run: known.id,
                     already: true,

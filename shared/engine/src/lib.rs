@@ -71,6 +71,7 @@ pub use forget::{ForgetWish, Forgetting, forgotten};
 pub use health::{Health, measure, tick};
 pub use leave::{AgreedLeave, LeaveState, LeaveWish, agreed_leave, cancel_leave, leaves};
 pub use link::{Confirmed, LinkOptions, LinkProgress, LinkReport, LinkedConnection, PersonLinks};
+pub use moved::what_moved;
 pub use people::{BadRow, read_people};
 pub use preflight::Looked;
 pub use ready::{ReadyReport, ReadyWish};

@@ -11,12 +11,16 @@ use crate::journal::Journalled;
 use crate::stage::StageEnd;
 use crate::{Engine, EngineError};
 
-/// How the reason begins for which a plan that a person named is refused.
-const MOVED: &str = "the plan that was named has moved";
+/// How the reason begins for which a plan that a person named is refused, and what stands between the things that moved.
+const MOVED: &str = "the plan that was named has moved: ";
+const BETWEEN: &str = "; ";
 
-/// Whether a run did nothing because the world was not as the plan that somebody named had it.
-pub(crate) fn was_refused_as_moved(state: &RunState) -> bool {
-    matches!(state, RunState::Refused { why } if why.starts_with(MOVED))
+/// What had moved, where a run did nothing because the world was not as the plan that somebody named had it.
+pub fn what_moved(state: &RunState) -> Option<Vec<&str>> {
+    let RunState::Refused { why } = state else {
+        return None;
+    };
+    Some(why.strip_prefix(MOVED)?.split(BETWEEN).collect())
 }
 
 impl Engine {
@@ -38,7 +42,7 @@ impl Engine {
             };
             let moved = others(&bound).moved(&others(plan));
             if !moved.is_empty() {
-                let why = format!("{MOVED}: {}", moved.join("; "));
+                let why = format!("{MOVED}{}", moved.join(BETWEEN));
                 self.decided(claim, "refused: moved", json!({"moved": moved})).await?;
                 return Ok(Some(StageEnd::Ended(RunState::Refused { why })));
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rollcall_engine::{EngineError, UndoWish};
+use rollcall_engine::{EngineError, UndoWish, what_moved};
 use rollcall_evidence::approval::{self, Question};
 use rollcall_model::plan::{PlanItem, Verdict};
 use rollcall_model::{Decision, Goal, ReviewId, Run, RunId, RunState};
@@ -23,8 +23,6 @@ use crate::world::{World, WorldSpec};
 const BY: &str = "priya.raman@corp.example";
 /// Who approves what is held.
 const APPROVER: &str = "kim.tanaka@corp.example";
-/// How the refusal of a plan that has moved begins.
-const MOVED: &str = "the plan that was named has moved";
 /// How long the playbook leaves the person alone.
 const KEEP: Duration = Duration::from_hours(240);
 /// How often somebody tries again when the command dies or fails under them.
@@ -153,7 +151,7 @@ async fn carry_through(world: &World, lies: bool) -> Result<RunId, String> {
         }
         let run = world.ledger.run(&undo).await.map_err(|error| error.to_string())?;
         match run.map(|run| run.state) {
-            Some(RunState::Refused { why }) if lies && why.starts_with(MOVED) => undo = take_back(world).await?,
+            Some(state) if lies && what_moved(&state).is_some() => undo = take_back(world).await?,
             Some(RunState::Held { review }) if lies => approve(world, &review).await?,
             _ => break,
         }
@@ -185,10 +183,9 @@ async fn violations(world: &World, undo: &RunId, plain: Option<&End>) -> Vec<Str
     }
     let runs = world.ledger.runs(None, 100).await.unwrap_or_default();
     // One that was refused did nothing: the end says so.
-    let refused = |run: &Run| matches!(&run.state, RunState::Refused { why } if why.starts_with(MOVED));
     let undone: Vec<&Run> = runs
         .iter()
-        .filter(|run| run.plan.goal == Goal::Undo && (run.id == *undo || !refused(run)))
+        .filter(|run| run.plan.goal == Goal::Undo && (run.id == *undo || what_moved(&run.state).is_none()))
         .collect();
     match undone.as_slice() {
         [run] if run.id == *undo && run.state == RunState::Done => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rollcall_engine::{Engine, EngineError};
+use rollcall_engine::{Engine, EngineError, what_moved};
 use rollcall_evidence::Timeline;
 use rollcall_model::{Delivery, Message, Run, RunId, RunState};
 use rollcall_runtime::clock::between;
@@ -109,7 +109,7 @@ pub(super) async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<
         .to_string()
         .trim_end(),
     );
-    let moved = moved(run);
+    let moved = what_moved(&run.state);
     if let Some(moved) = &moved {
         out.title("\nRefused, because this has moved since the plan was made:");
         for one in moved {
@@ -136,13 +136,4 @@ pub(super) async fn told(run: &Run, store: &Store, out: &Out) -> anyhow::Result<
     out.document(&document)?;
     let ended_badly = run.state.is_final() && run.state != RunState::Done;
     Ok(if ended_badly { Exit::from(1) } else { Exit::SUCCESS })
-}
-
-/// What moved, where that is why the run was refused.
-fn moved(run: &Run) -> Option<Vec<String>> {
-    let RunState::Refused { why } = &run.state else {
-        return None;
-    };
-    let list = why.strip_prefix("the plan that was named has moved: ")?;
-    Some(list.split("; ").map(str::to_owned).collect())
 }

@@ -25,7 +25,12 @@ const QUOTA: &str = "the org's daily API requests";
 /// The quota rolls over 24 hours; after this long its state is worth asking again.
 const QUOTA_MEMORY: Duration = Duration::from_mins(10);
 /// No list that is read of one account is longer than this many pages.
-const MOST_PAGES: usize = 100;
+pub(super) const MOST_PAGES: usize = 100;
+
+/// The failure of a list that has more pages.
+pub(super) fn endless(what: &str) -> Failure {
+    Failure::give_up(format!("{what}: the list does not end after {MOST_PAGES} pages"))
+}
 
 #[derive(Default)]
 struct SignIn {
@@ -282,9 +287,7 @@ impl Client {
             let response = self.send(call, what, Method::GET, next, None).await?;
             page = exchange::json(what, &response, true)?;
         }
-        Err(Failure::give_up(format!(
-            "{what}: the list does not end after {MOST_PAGES} pages"
-        )))
+        Err(endless(what))
     }
 
     /// `Sforce-Limit-Info: api-usage=18/5000`, possibly with more after it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_model::ledger::{Forgot, LockKey, Settle, Whom, documents};
+use rollcall_model::ledger::{Forgot, LockKey, RunClaim, Settle, Whom, documents};
 use rollcall_model::{AccountRef, Answer, Run, RunState, Timestamp};
 use serde_json::json;
 
@@ -37,9 +37,14 @@ pub(super) async fn end(bench: &Bench, run: &Run, state: RunState, ended_at: Tim
         .ledger
         .append(head, None, vec![draft], at(1), salt.as_bytes(), &nonce);
     bench.won(entries.await.unwrap());
+    finish(bench, claim, state, ended_at).await;
+}
+
+/// Ends a run that is claimed.
+pub(super) async fn finish(bench: &Bench, mut claim: RunClaim, state: RunState, ended_at: Timestamp) {
     claim.run.state = state;
     claim.run.ended_at = Some(ended_at);
-    let nonce = format!("{}-end", run.id);
+    let nonce = format!("{}-end", claim.run.id);
     let answer = bench.ledger.settle(&mut claim, Settle::Finish, &nonce).await.unwrap();
     bench.won(answer);
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_model::ledger::{Disposition, Settle, Timer, Whom, documents};
+use rollcall_model::ledger::{Disposition, Timer, Whom, documents};
 use rollcall_model::{ReviewId, ReviewState, Run, RunState, SignalBody};
 use serde_json::{Value, json};
 
-use super::forgetting::{ended, forget, pages, run_of, whom};
+use super::forgetting::{ended, finish, forget, pages, run_of, whom};
 use super::{Bench, at, samples};
 
 /// A document is theirs by what its kind says of that, and the same of somebody else stays as it was.
@@ -180,17 +180,14 @@ pub async fn an_event_goes_with_what_was_made_of_it(bench: &Bench) {
     for run in [&ada, &bo] {
         let holder = bench.holder(run.id.as_str(), at(60));
         let (lock, inbox) = bench.account_with(&format!("of {}", run.id), 1, &holder).await;
-        let (mut claim, inbox) = bench
+        let (claim, inbox) = bench
             .ledger
             .open(run, &holder, &lock, &inbox, 1)
             .await
             .unwrap()
             .mine()
             .unwrap();
-        claim.run.state = RunState::Done;
-        claim.run.ended_at = Some(run.opened_at);
-        let nonce = format!("{}-end", run.id);
-        bench.won(bench.ledger.settle(&mut claim, Settle::Finish, &nonce).await.unwrap());
+        finish(bench, claim, RunState::Done, run.opened_at).await;
         bench.ledger.release_account(&lock, &inbox, None).await.unwrap();
         opened.push(samples::event(&inbox.account, "0"));
     }
@@ -223,7 +220,7 @@ pub async fn an_event_goes_with_what_was_made_of_it(bench: &Bench) {
 pub async fn a_journal_of_others_loses_their_name(bench: &Bench) {
     let ada = run_of(bench, "j1", "ada1820");
     ended(bench, &ada).await;
-    let journalled = async |id: &str, who: &str, finish: bool| {
+    let journalled = async |id: &str, who: &str, ends: bool| {
         let run = run_of(bench, id, who);
         let holder = bench.holder(run.id.as_str(), at(60));
         let mut claim = bench.open(&run, &holder).await;
@@ -238,11 +235,8 @@ pub async fn a_journal_of_others_loses_their_name(bench: &Bench) {
             .ledger
             .append(head, None, drafts.to_vec(), at(1), salt.as_bytes(), run.id.as_str());
         bench.won(written.await.unwrap());
-        if finish {
-            claim.run.state = RunState::Done;
-            claim.run.ended_at = Some(run.opened_at);
-            let nonce = format!("{}-end", run.id);
-            bench.won(bench.ledger.settle(&mut claim, Settle::Finish, &nonce).await.unwrap());
+        if ends {
+            finish(bench, claim, RunState::Done, run.opened_at).await;
         }
         run.id
     };

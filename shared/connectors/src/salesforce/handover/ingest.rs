@@ -19,7 +19,7 @@ use super::mover::{Mover, Settled, Step};
 use super::state::{Job, State, Work};
 use super::verdict::{JOB_TRIES, Refused};
 use crate::exchange::{self, items, text};
-use crate::salesforce::client::{JSON_BODY, Outgoing};
+use crate::salesforce::client::{JSON_BODY, MOST_PAGES, Outgoing, endless};
 use crate::salesforce::retry;
 use crate::salesforce::soql::{eighteen, is_id, same_record};
 
@@ -31,8 +31,6 @@ const LAST_LOOK: Duration = Duration::from_mins(5);
 const STUCK: Duration = Duration::from_hours(2);
 /// A job that cannot be stopped either is given up this long after that.
 const LOST: Duration = Duration::from_hours(1);
-/// Most pages of the list of jobs: the vendor keeps jobs for a week.
-const MOST_PAGES: usize = 100;
 /// Asks for CSV.
 pub(super) const CSV: &[(&str, &str)] = &[("accept", "text/csv")];
 const UPLOAD: &[(&str, &str)] = &[("content-type", "text/csv")];
@@ -366,9 +364,7 @@ impl Mover<'_> {
                 None => return Ok(()),
             }
         }
-        Err(Failure::give_up(format!(
-            "{what}: the list does not end after {MOST_PAGES} pages"
-        )))
+        Err(endless(what))
     }
 }
 
